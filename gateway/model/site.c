@@ -1,0 +1,286 @@
+#include "gateway/model/site.h"
+
+#include <string.h>
+
+enum { BY_BROKER, BY_GRID, BY_CAMERA, BY_SENSOR, BY_RULE, BY_AGENCY, BY_CENTER, BY_COUNT };
+G_STATIC_ASSERT (BY_COUNT == G_N_ELEMENTS (((Site *) NULL)->index));
+
+static const char *const severity_names[] = { NULL, "minor", "moderate", "severe", "extreme" };
+
+Site *site_new (void)
+{
+  Site *site = g_new0 (Site, 1);
+  site->references = 1;
+  site->brokers = g_ptr_array_new_with_free_func ((GDestroyNotify) broker_free);
+  site->grids = g_ptr_array_new_with_free_func ((GDestroyNotify) grid_free);
+  site->duties = g_ptr_array_new_with_free_func ((GDestroyNotify) duty_free);
+  site->cameras = g_ptr_array_new_with_free_func ((GDestroyNotify) camera_free);
+  site->sensors = g_ptr_array_new_with_free_func ((GDestroyNotify) sensor_free);
+  site->rules = g_ptr_array_new_with_free_func ((GDestroyNotify) rule_free);
+  site->agencies = g_ptr_array_new_with_free_func ((GDestroyNotify) agency_free);
+  site->centers = g_ptr_array_new_with_free_func ((GDestroyNotify) center_free);
+  return site;
+}
+
+/* Every indexed type starts with its id. */
+static GHashTable *index_by_id (GPtrArray *items)
+{
+  GHashTable *index = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < items->len; i++)
+    g_hash_table_insert (index, *(char **) items->pdata[i], items->pdata[i]);
+  return index;
+}
+
+void site_publish (Site *site)
+{
+  GPtrArray *lists[BY_COUNT] = { site->brokers, site->grids, site->cameras, site->sensors,
+                                 site->rules,   site->agencies, site->centers };
+  for (int i = 0; i < BY_COUNT; i++)
+    site->index[i] = index_by_id (lists[i]);
+}
+
+Site *site_ref (Site *site)
+{
+  g_atomic_int_inc (&site->references);
+  return site;
+}
+
+void site_unref (Site *site)
+{
+  if (site == NULL || !g_atomic_int_dec_and_test (&site->references))
+    return;
+  for (int i = 0; i < BY_COUNT; i++)
+    g_clear_pointer (&site->index[i], g_hash_table_unref);
+  g_ptr_array_unref (site->centers);
+  g_ptr_array_unref (site->agencies);
+  g_ptr_array_unref (site->rules);
+  g_ptr_array_unref (site->sensors);
+  g_ptr_array_unref (site->cameras);
+  g_ptr_array_unref (site->duties);
+  g_ptr_array_unref (site->grids);
+  g_ptr_array_unref (site->brokers);
+  g_free (site->rtsp.listen);
+  g_free (site->http.listen);
+  g_strfreev (site->http.trusted_proxies);
+  g_strfreev (site->http.allowed_origins);
+  g_free (site->gateway.id);
+  g_free (site->gateway.division);
+  g_free (site->gateway.name);
+  g_free (site->gateway.data_dir);
+  g_free (site->gateway.time_zone);
+  g_free (site->gateway.runtime_dir);
+  g_free (site);
+}
+
+static gconstpointer find (const Site *site, int kind, const char *id)
+{
+  return id != NULL ? g_hash_table_lookup (site->index[kind], id) : NULL;
+}
+
+const Broker *site_broker (const Site *site, const char *id)
+{
+  return find (site, BY_BROKER, id);
+}
+
+const Grid *site_grid (const Site *site, const char *id)
+{
+  return find (site, BY_GRID, id);
+}
+
+const Camera *site_camera (const Site *site, const char *id)
+{
+  return find (site, BY_CAMERA, id);
+}
+
+const Sensor *site_sensor (const Site *site, const char *id)
+{
+  return find (site, BY_SENSOR, id);
+}
+
+const Rule *site_rule (const Site *site, const char *id)
+{
+  return find (site, BY_RULE, id);
+}
+
+const Agency *site_agency (const Site *site, const char *id)
+{
+  return find (site, BY_AGENCY, id);
+}
+
+const Center *site_center (const Site *site, const char *id)
+{
+  return find (site, BY_CENTER, id);
+}
+
+gboolean site_grid_is_within (const Site *site, const char *grid, const char *root)
+{
+  if (grid == NULL || root == NULL)
+    return FALSE;
+  if (g_strcmp0 (root, site->gateway.division) == 0)
+    return TRUE;
+  for (guint depth = 0; grid != NULL && depth <= site->grids->len; depth++) {
+    if (strcmp (grid, root) == 0)
+      return TRUE;
+    const Grid *node = site_grid (site, grid);
+    grid = node != NULL ? node->parent : NULL;
+  }
+  return FALSE;
+}
+
+const char *severity_name (Severity severity)
+{
+  return severity >= SEVERITY_MINOR && severity <= SEVERITY_EXTREME ? severity_names[severity] : "unknown";
+}
+
+Severity severity_from_name (const char *name)
+{
+  for (Severity severity = SEVERITY_MINOR; severity <= SEVERITY_EXTREME; severity++)
+    if (g_strcmp0 (name, severity_names[severity]) == 0)
+      return severity;
+  return 0;
+}
+
+void broker_free (Broker *broker)
+{
+  if (broker == NULL)
+    return;
+  g_free (broker->id);
+  g_free (broker->url);
+  g_free (broker->client_id);
+  g_free (broker->username);
+  g_free (broker->password_file);
+  g_free (broker->ca_file);
+  g_free (broker->cert_file);
+  g_free (broker->key_file);
+  g_free (broker);
+}
+
+void grid_free (Grid *grid)
+{
+  if (grid == NULL)
+    return;
+  g_free (grid->id);
+  g_free (grid->name);
+  g_free (grid->parent);
+  g_clear_pointer (&grid->area, g_array_unref);
+  g_free (grid);
+}
+
+void duty_free (Duty *duty)
+{
+  if (duty == NULL)
+    return;
+  g_free (duty->grid);
+  g_strfreev (duty->categories);
+  g_free (duty->post);
+  g_free (duty->account);
+  g_free (duty->agency);
+  g_free (duty->hours);
+  g_free (duty);
+}
+
+void camera_free (Camera *camera)
+{
+  if (camera == NULL)
+    return;
+  g_free (camera->id);
+  g_free (camera->name);
+  g_free (camera->grid);
+  g_free (camera->owner);
+  g_free (camera->gb_id);
+  g_free (camera->url);
+  g_free (camera->username);
+  g_free (camera->password_file);
+  if (camera->sub != NULL) {
+    g_free (camera->sub->url);
+    g_free (camera->sub->username);
+    g_free (camera->sub->password_file);
+    g_free (camera->sub);
+  }
+  g_free (camera);
+}
+
+void metric_free (Metric *metric)
+{
+  if (metric == NULL)
+    return;
+  g_free (metric->name);
+  g_free (metric->path);
+  g_free (metric->unit);
+  g_free (metric);
+}
+
+void sensor_free (Sensor *sensor)
+{
+  if (sensor == NULL)
+    return;
+  g_free (sensor->id);
+  g_free (sensor->name);
+  g_free (sensor->grid);
+  g_free (sensor->broker);
+  g_free (sensor->topic);
+  g_free (sensor->format);
+  g_free (sensor->time_path);
+  g_clear_pointer (&sensor->metrics, g_ptr_array_unref);
+  g_free (sensor);
+}
+
+void rule_free (Rule *rule)
+{
+  if (rule == NULL)
+    return;
+  g_free (rule->id);
+  g_free (rule->name);
+  g_free (rule->category);
+  g_free (rule->match_metric);
+  g_free (rule->match_grid);
+  g_strfreev (rule->match_sensors);
+  g_strfreev (rule->evidence_cameras);
+  g_free (rule->assign_agency);
+  g_free (rule);
+}
+
+void grant_free (Grant *grant)
+{
+  if (grant == NULL)
+    return;
+  g_strfreev (grant->categories);
+  g_strfreev (grant->grids);
+  g_free (grant);
+}
+
+void delivery_free (Delivery *delivery)
+{
+  if (delivery == NULL)
+    return;
+  g_free (delivery->mqtt_center);
+  g_free (delivery->webhook_url);
+  g_free (delivery->secret_file);
+  g_free (delivery);
+}
+
+void agency_free (Agency *agency)
+{
+  if (agency == NULL)
+    return;
+  g_free (agency->id);
+  g_free (agency->name);
+  g_clear_pointer (&agency->grants, g_ptr_array_unref);
+  g_clear_pointer (&agency->deliveries, g_ptr_array_unref);
+  g_free (agency);
+}
+
+void center_free (Center *center)
+{
+  if (center == NULL)
+    return;
+  g_free (center->id);
+  g_free (center->url);
+  g_free (center->username);
+  g_free (center->password_file);
+  g_free (center->ca_file);
+  g_free (center->cert_file);
+  g_free (center->key_file);
+  g_free (center->client_id);
+  g_free (center);
+}

@@ -1,0 +1,179 @@
+/* site.h: the configured site: one immutable, reference-counted snapshot.
+ *
+ * config/ builds it, everybody reads it. It is passive: lookups, no behaviour. All strings are owned by the snapshot;
+ * durations are microseconds, sizes bytes, times wall microseconds. Optional strings are NULL, optional numbers have a
+ * has_ flag or a stated "none" value. Secrets never stand here: only the paths of their files.
+ *
+ * thread: any, once published (site_loader returns only published ones). */
+#pragma once
+
+#include <glib.h>
+
+typedef enum { SEVERITY_MINOR = 1, SEVERITY_MODERATE, SEVERITY_SEVERE, SEVERITY_EXTREME } Severity;
+typedef enum { RECORDING_CONTINUOUS, RECORDING_EVENT, RECORDING_OFF } RecordingMode;
+typedef enum { TRANSPORT_TCP, TRANSPORT_UDP } Transport;
+typedef enum { CLOCK_TRUST_AUTO, CLOCK_TRUST_DEVICE, CLOCK_TRUST_GATEWAY } ClockTrust;
+typedef enum { CONDITION_ABOVE, CONDITION_BELOW } Condition;
+typedef enum { ACK_BROKER, ACK_APPLICATION } CenterAck;
+
+typedef struct {
+  gboolean is_set;
+  double lon, lat; /* WGS-84 degrees */
+} Location;
+
+typedef struct {
+  char *id, *division, *name, *data_dir, *time_zone;
+  char *runtime_dir; /* the link's sockets; default /run/gridgate, or data_dir/run where that can't be written */
+} GatewaySettings;
+
+typedef struct {
+  char *listen; /* "127.0.0.1:8080", "[::1]:8080" */
+  GStrv trusted_proxies, allowed_origins;
+} HttpSettings;
+
+typedef struct {
+  char *listen;
+} RtspSettings;
+
+typedef struct {
+  RecordingMode mode;
+  gint64 segment_us, retain_us, keep_at_least_us;
+  gint64 max_bytes;  /* 0: no limit */
+  gint64 min_free_bytes; /* used when min_free_percent is 0 */
+  guint min_free_percent;
+} RecordingSettings;
+
+typedef struct {
+  char *id, *url; /* mqtt://host:port or mqtts:// */
+  int protocol;   /* 4: MQTT 3.1.1, 5: MQTT 5 */
+  char *client_id, *username, *password_file, *ca_file, *cert_file, *key_file;
+  int qos;
+} Broker;
+
+typedef struct {
+  char *id, *name, *parent; /* parent NULL only for the root */
+  GArray *area;             /* of Location, WGS-84 ring; empty when not given */
+} Grid;
+
+typedef struct {
+  char *grid;
+  GStrv categories;
+  char *post, *account, *agency, *hours;
+} Duty;
+
+typedef struct {
+  char *url, *username, *password_file; /* each NULL: as the main stream's */
+} StreamSource;
+
+typedef struct {
+  char *id, *name, *grid, *owner, *gb_id;
+  char *url, *username, *password_file;
+  Transport transport;
+  gboolean on_demand;
+  gint64 down_after_us;
+  Location location;
+  RecordingMode recording_mode; /* the site's, unless the camera says otherwise */
+  StreamSource *sub;            /* NULL: no sub stream */
+} Camera;
+
+typedef struct {
+  char *name, *path, *unit; /* path NULL for format value; unit is a UCUM code or NULL */
+  double scale, offset;     /* value = raw * scale + offset */
+} Metric;
+
+typedef struct {
+  char *id, *name, *grid, *broker, *topic, *format;
+  ClockTrust clock;
+  char *time_path;        /* where a json payload carries its time; NULL: nowhere */
+  gint64 silent_after_us; /* 0: never */
+  gboolean durable;
+  Location location;
+  GPtrArray *metrics; /* of Metric */
+} Sensor;
+
+typedef struct {
+  char *id, *name, *category;
+  Severity severity;
+  char *match_metric, *match_grid; /* match_grid: this grid and all below it; NULL: any */
+  GStrv match_sensors;             /* NULL: any */
+  Condition condition;
+  double threshold, clear;
+  gint64 hold_us; /* `for` */
+  GStrv evidence_cameras; /* NULL: none */
+  gint64 evidence_before_us, evidence_after_us;
+  char *assign_agency; /* NULL: nobody */
+  gint64 deadline_us;  /* 0: none */
+} Rule;
+
+typedef struct {
+  GStrv categories, grids; /* "*" stands for every category; grids include all below them */
+  Severity min_severity;
+  gboolean live, evidence;
+  gint64 until_us; /* 0: without end */
+} Grant;
+
+typedef struct {
+  char *mqtt_center;                /* id of the center on whose broker the agency's feed is, or NULL */
+  char *webhook_url, *secret_file;  /* or NULL */
+} Delivery;
+
+typedef struct {
+  char *id, *name;
+  GPtrArray *grants, *deliveries; /* of Grant, of Delivery */
+} Agency;
+
+typedef struct {
+  char *id, *url, *username, *password_file, *ca_file, *cert_file, *key_file;
+  int protocol; /* 4 or 5 */
+  char *client_id;
+  CenterAck ack;
+} Center;
+
+typedef struct Site {
+  gint references;
+  GatewaySettings gateway;
+  HttpSettings http;
+  RtspSettings rtsp;
+  RecordingSettings recording;
+  GPtrArray *brokers, *grids, *duties, *cameras, *sensors, *rules, *agencies, *centers; /* of the types above */
+  GHashTable *index[7]; /* SiteKind → id → item; private to site.c */
+} Site;
+
+/* An empty site with every list allocated; the loader fills it and calls site_publish. */
+Site *site_new (void);
+
+/* Indexes the lists; the site is immutable from now on. */
+void site_publish (Site *site);
+
+Site *site_ref (Site *site);
+void site_unref (Site *site);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Site, site_unref)
+
+/* NULL when there is none. */
+const Broker *site_broker (const Site *site, const char *id);
+const Grid *site_grid (const Site *site, const char *id);
+const Camera *site_camera (const Site *site, const char *id);
+const Sensor *site_sensor (const Site *site, const char *id);
+const Rule *site_rule (const Site *site, const char *id);
+const Agency *site_agency (const Site *site, const char *id);
+const Center *site_center (const Site *site, const char *id);
+
+/* Whether `grid` is `root` or lies below it. The gateway's division is the root of all and always counts as one. */
+gboolean site_grid_is_within (const Site *site, const char *grid, const char *root);
+
+/* "minor" … "extreme"; 0 for an unknown name. */
+const char *severity_name (Severity severity);
+Severity severity_from_name (const char *name);
+
+/* Free functions for what the loader allocates one by one; NULL is taken. */
+void broker_free (Broker *broker);
+void grid_free (Grid *grid);
+void duty_free (Duty *duty);
+void camera_free (Camera *camera);
+void metric_free (Metric *metric);
+void sensor_free (Sensor *sensor);
+void rule_free (Rule *rule);
+void grant_free (Grant *grant);
+void delivery_free (Delivery *delivery);
+void agency_free (Agency *agency);
+void center_free (Center *center);

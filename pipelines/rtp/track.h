@@ -1,0 +1,30 @@
+/* track.h: one medium of a stream, as its SDP described it.
+ *
+ * thread: any, immutable once its stream is live. */
+#pragma once
+
+#include <glib.h>
+
+typedef enum { MEDIUM_VIDEO, MEDIUM_AUDIO, MEDIUM_OTHER } Medium;
+typedef enum { CODEC_UNKNOWN, CODEC_H264, CODEC_H265, CODEC_AAC, CODEC_PCMA, CODEC_PCMU, CODEC_G726, CODEC_OPUS } Codec;
+
+enum { TRACKS_MAX = 4 };
+
+typedef struct {
+  Medium medium;
+  Codec codec;
+  guint8 payload_type;
+  guint32 clock_rate; /* Hz */
+  guint channels;     /* audio */
+  char *encoding;     /* as in a=rtpmap */
+  char *format;       /* a=fmtp parameters, without the payload type; "" when there are none */
+  char *control;      /* the camera's control URL */
+} Track;
+
+typedef struct {
+  guint count;
+  Track tracks[TRACKS_MAX];
+  char *sdp; /* what DESCRIBE serves: our control URLs, the camera's parameter sets */
+} TrackList;
+
+const char *codec_name (Codec codec); /* "h264" "h265" "aac" "pcma" "pcmu" … */

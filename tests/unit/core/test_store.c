@@ -1,0 +1,117 @@
+#include "gateway/core/error.h"
+#include "gateway/store/store.h"
+#include "tests/support/test.h"
+#include "tests/support/folder.h"
+
+static gboolean create_table (Database *database, gpointer data, GError **error)
+{
+  (void) data;
+  return database_run (database, error, "CREATE TABLE t (v INTEGER)", "");
+}
+
+static gboolean insert (Database *database, gpointer data, GError **error)
+{
+  return database_run (database, error, "INSERT INTO t VALUES (?)", "i", *(gint64 *) data);
+}
+
+static gboolean insert_then_fail (Database *database, gpointer data, GError **error)
+{
+  return insert (database, data, error) && error_set (error, ERROR_REFUSE, "no");
+}
+
+static gint64 count (Store *store)
+{
+  return database_integer (store_reader (store, NULL), -1, "SELECT count(*) FROM t", "");
+}
+
+static void what_a_job_wrote_is_there_for_readers_and_after_opening_again (void **state)
+{
+  gint64 value = 7;
+  Store *store = store_open (*state, clock_system (), NULL);
+  assert_non_null (store);
+  assert_true (store_run (store, create_table, NULL, NULL));
+  assert_true (store_run (store, insert, &value, NULL));
+  assert_int_equal (count (store), 1);
+  store_close (store);
+
+  g_autoptr (Store) again = store_open (*state, clock_system (), NULL);
+  assert_int_equal (count (again), 1);
+}
+
+static gboolean note_reload (Database *database, gpointer data, GError **error)
+{
+  (void) database, (void) error;
+  (*(int *) data)++;
+  return TRUE;
+}
+
+static void a_job_that_fails_takes_back_its_rows_and_calls_the_rollback_hooks (void **state)
+{
+  int reloads = 0;
+  gint64 value = 7;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Store) store = store_open (*state, clock_system (), NULL);
+  store_add_rollback (store, note_reload, &reloads);
+  assert_true (store_run (store, create_table, NULL, NULL));
+  assert_false (store_run (store, insert_then_fail, &value, &error));
+  assert_true (error_is (error, ERROR_REFUSE));
+  assert_int_equal (count (store), 0);
+  assert_int_equal (reloads, 1);
+}
+
+typedef struct {
+  Store *store;
+  int hooks, done;
+} Watched;
+
+static void note_hook (gpointer data)
+{
+  ((Watched *) data)->hooks++;
+}
+
+static gboolean job_with_hook (Database *database, gpointer data, GError **error)
+{
+  Watched *watched = data;
+  (void) database, (void) error;
+  store_after_commit (watched->store, note_hook, watched, NULL);
+  return TRUE;
+}
+
+static gboolean job_with_hook_that_fails (Database *database, gpointer data, GError **error)
+{
+  return job_with_hook (database, data, error) && error_set (error, ERROR_REFUSE, "no");
+}
+
+static void hooks_run_after_a_commit_only (void **state)
+{
+  g_autoptr (Store) store = store_open (*state, clock_system (), NULL);
+  Watched watched = { store, 0, 0 };
+  assert_true (store_run (store, job_with_hook, &watched, NULL));
+  assert_int_equal (watched.hooks, 1);
+  assert_false (store_run (store, job_with_hook_that_fails, &watched, NULL));
+  assert_int_equal (watched.hooks, 1);
+}
+
+static void a_database_of_a_newer_gridgate_is_refused (void **state)
+{
+  g_autofree char *path = g_build_filename (*state, "gridgate.db", NULL);
+  g_autoptr (GError) error = NULL;
+  Database *database = database_open (path, DATABASE_WRITER, NULL);
+  assert_true (database_script (database, "PRAGMA user_version=9999", NULL));
+  database_close (database);
+  assert_null (store_open (*state, clock_system (), &error));
+  assert_true (error_is (error, ERROR_GIVE_UP));
+}
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown (what_a_job_wrote_is_there_for_readers_and_after_opening_again, folder_setup,
+                                     folder_teardown),
+    cmocka_unit_test_setup_teardown (a_job_that_fails_takes_back_its_rows_and_calls_the_rollback_hooks, folder_setup,
+                                     folder_teardown),
+    cmocka_unit_test_setup_teardown (hooks_run_after_a_commit_only, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (a_database_of_a_newer_gridgate_is_refused, folder_setup, folder_teardown),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
