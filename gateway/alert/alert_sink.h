@@ -1,0 +1,14 @@
+/* alert_sink.h: who is told of alerts: the incidents, and through them the receivers.
+ *
+ * thread: the store's, inside the transaction that writes the alert. */
+#pragma once
+
+#include "gateway/model/alert.h"
+#include "gateway/store/database.h"
+
+typedef struct {
+  gpointer self;
+  /* May set alert->incident, which the caller then stores with the alert. FALSE takes the whole job back. */
+  gboolean (*opened) (gpointer self, Database *database, Alert *alert, GError **error);
+  gboolean (*cleared) (gpointer self, Database *database, const Alert *alert, GError **error);
+} AlertSink;

@@ -1,0 +1,72 @@
+/* media_link.h: gridgate's side of the link to gridgate-media: desired state, camera states, viewers, clips, pictures.
+ *
+ * thread: made, fed with sites and freed on the main thread. The functions that say "any" may be called from any thread
+ * but the main one where they wait for an answer of the media process (at most ten seconds). */
+#pragma once
+
+#include "gateway/core/event_bus.h"
+#include "gateway/link/link_endpoint.h"
+#include "gateway/model/site.h"
+
+typedef struct MediaLink MediaLink;
+
+/* What is known of a camera's stream. Strings are owned by the copy. */
+typedef struct {
+  char *camera, *stream;
+  char *state, *reason, *detail; /* state: idle connecting live stalled backing_off failed */
+  gint64 since_us;
+  char *codec, *audio, *mime; /* NULL while unknown */
+  int width, height;          /* 0 while unknown */
+  gint64 bitrate;             /* bits a second */
+  gint64 received_bytes, received_packets, lost_packets, malformed_packets, repaired_timestamps, connects;
+  gint64 key_frame_interval_us, first_frame_us, clock_skew_us;
+  gint64 viewers_rtsp, viewers_websocket, viewer_skips, viewer_drops;
+} CameraStatus;
+
+void camera_status_free (CameraStatus *status);
+
+/* An RTSP client wants to play: answer 200, 401, 403 or 404 and, in `until_us`, when the permission ends (0: never).
+ * Called on the main thread; `request` is the link's PLAY_ASK. */
+typedef int (*MediaPlayAsk) (const LinkMessage *request, gint64 *until_us, gpointer data);
+
+/* Events for the wiring, on the main thread. `message` is borrowed. */
+typedef void (*MediaEvent) (const LinkMessage *message, gpointer data);
+
+typedef struct {
+  MediaPlayAsk play_ask;
+  MediaEvent camera_state, viewer_started, viewer_ended, recording_state, clip_done;
+  void (*connected) (gboolean is_connected, gpointer data);
+  gpointer data;
+} MediaHandlers;
+
+MediaLink *media_link_new (const char *runtime_dir, const MediaHandlers *handlers, EventBus *events);
+
+/* The desired state from now on; sent at once, and again whenever the process is met anew. */
+void media_link_set_site (MediaLink *link, Site *site);
+
+/* thread: any. A copy; NULL when the camera has no such stream. */
+CameraStatus *media_link_camera (MediaLink *link, const char *camera, const char *stream);
+gboolean media_link_is_connected (MediaLink *link);
+
+/* thread: any but main; waits. Takes `socket_fd`. `extra`: bytes read beyond the HTTP request. */
+gboolean media_link_view (MediaLink *link, const char *viewer, const char *camera, const char *stream, int socket_fd,
+                          const void *extra, gsize extra_size, GError **error);
+
+/* thread: any but main; waits. {"spans":[[from,to],…],"gaps":[[from,to,"reason"],…]} in wall microseconds, whole. */
+json_t *media_link_recordings (MediaLink *link, const char *camera, gint64 from_us, gint64 to_us, GError **error);
+
+/* thread: any but main; waits. A memfd with one key access unit in Annex B, and its codec (g_free); -1 with an error. */
+int media_link_picture (MediaLink *link, const char *camera, const char *stream, gint64 at_us, char **codec,
+                        gint64 *taken_at_us, GError **error);
+
+/* thread: any. Tells media to end a viewer. */
+void media_link_end_viewer (MediaLink *link, const char *viewer, const char *reason);
+
+/* thread: any but main; waits until it is accepted. Takes `file_fd`. The clip_done handler follows. */
+gboolean media_link_clip (MediaLink *link, const char *clip, const char *camera, const char *stream, gint64 from_us,
+                          gint64 to_us, int file_fd, GError **error);
+
+/* Number of WebSocket and RTSP viewers that media knows of, over all cameras. thread: any. */
+guint media_link_viewers (MediaLink *link);
+
+void media_link_free (MediaLink *link);
