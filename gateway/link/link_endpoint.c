@@ -11,7 +11,7 @@
 #include "gateway/core/log.h"
 
 /* A full socket: what waits beyond this is refused, so that a stopped peer can't grow us. */
-enum { BACKLOG_MAX = 4096, RECONNECT_MS = 1000, REQUEST_TIMEOUT_US = 10 * G_USEC_PER_SEC };
+enum { BACKLOG_MAX = 4096, TURN_MS = 200, REQUEST_TIMEOUT_US = 10 * G_USEC_PER_SEC };
 
 typedef struct {
   LinkReplied replied;
@@ -304,7 +304,7 @@ static LinkEndpoint *endpoint_new (const char *path, LinkReceived received, Link
   endpoint->received = received;
   endpoint->changed = changed;
   endpoint->data = data;
-  endpoint->timer = g_timeout_source_new (RECONNECT_MS);
+  endpoint->timer = g_timeout_source_new (TURN_MS);
   g_source_set_callback (endpoint->timer, on_timer, endpoint, NULL);
   g_source_attach (endpoint->timer, endpoint->context);
   return endpoint;
@@ -406,6 +406,87 @@ void link_endpoint_post (LinkEndpoint *endpoint, LinkMessage *message)
   Posted *posted = g_new (Posted, 1);
   *posted = (Posted){ endpoint, message };
   idle_add (endpoint, send_posted, posted);
+}
+
+static void ignore_reply (LinkMessage *reply, const GError *error, gpointer data)
+{
+  (void) reply, (void) data;
+  if (error != NULL)
+    log_debug ("link: %s", error->message);
+}
+
+static gboolean request_posted (gpointer data)
+{
+  Posted *posted = data;
+  link_endpoint_request (posted->endpoint, g_steal_pointer (&posted->message), 0, ignore_reply, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+void link_endpoint_post_request (LinkEndpoint *endpoint, LinkMessage *message)
+{
+  Posted *posted = g_new (Posted, 1);
+  *posted = (Posted){ endpoint, message };
+  idle_add (endpoint, request_posted, posted);
+}
+
+typedef struct {
+  LinkEndpoint *endpoint;
+  LinkMessage *message, *reply;
+  gint64 timeout_us;
+  GError *error;
+  GMutex mutex;
+  GCond finished;
+  gboolean is_finished;
+} Call;
+
+static void finish_call (LinkMessage *reply, const GError *error, gpointer data)
+{
+  Call *call = data;
+  g_mutex_lock (&call->mutex);
+  if (error != NULL) {
+    call->error = g_error_copy (error);
+  } else { /* the reply is borrowed: move what is in it */
+    call->reply = g_memdup2 (reply, sizeof *reply);
+    call->reply->body = json_incref (reply->body);
+    reply->fd_count = 0;
+  }
+  call->is_finished = TRUE;
+  g_cond_signal (&call->finished);
+  g_mutex_unlock (&call->mutex);
+}
+
+static gboolean start_call (gpointer data)
+{
+  Call *call = *(Call **) data;
+  link_endpoint_request (call->endpoint, g_steal_pointer (&call->message), call->timeout_us, finish_call, call);
+  return G_SOURCE_REMOVE;
+}
+
+LinkMessage *link_endpoint_call (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, GError **error)
+{
+  Call call = { .endpoint = endpoint, .message = message, .timeout_us = timeout_us };
+  Call *pointer = &call;
+  g_mutex_init (&call.mutex);
+  g_cond_init (&call.finished);
+  idle_add (endpoint, start_call, g_memdup2 (&pointer, sizeof pointer));
+  g_mutex_lock (&call.mutex);
+  while (!call.is_finished)
+    g_cond_wait (&call.finished, &call.mutex);
+  g_mutex_unlock (&call.mutex);
+  g_cond_clear (&call.finished);
+  g_mutex_clear (&call.mutex);
+  if (call.error != NULL)
+    g_propagate_error (error, call.error);
+  return call.reply;
+}
+
+int link_endpoint_peer_pid (const LinkEndpoint *endpoint)
+{
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (endpoint->fd < 0 || getsockopt (endpoint->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+    return 0;
+  return peer.pid;
 }
 
 void link_endpoint_free (LinkEndpoint *endpoint)

@@ -4,7 +4,7 @@
  * A listener keeps one peer: a newer one takes the older one's place (gridgate was killed and came back). When a connection
  * ends, every request that waits for a reply gets ERROR_RETRY.
  *
- * thread: the thread of the context that the endpoint was made with; link_endpoint_post from any. */
+ * thread: the thread of the context that the endpoint was made with; link_endpoint_post, _post_request and _call from any. */
 #pragma once
 
 #include "gateway/link/link_message.h"
@@ -25,7 +25,7 @@ typedef void (*LinkReplied) (LinkMessage *reply, const GError *error, gpointer d
 LinkEndpoint *link_endpoint_listen (const char *path, LinkReceived received, LinkChanged changed, gpointer data,
                                     GError **error);
 
-/* Connects now and, whenever it is not connected, again every second. */
+/* Connects now and, whenever it is not connected, again several times a second. */
 LinkEndpoint *link_endpoint_connect (const char *path, LinkReceived received, LinkChanged changed, gpointer data);
 
 gboolean link_endpoint_is_connected (const LinkEndpoint *endpoint);
@@ -39,6 +39,16 @@ void link_endpoint_request (LinkEndpoint *endpoint, LinkMessage *message, gint64
 
 /* Like send, from any thread: queued for the endpoint's context. */
 void link_endpoint_post (LinkEndpoint *endpoint, LinkMessage *message);
+
+/* thread: any but the endpoint's. A request whose reply nobody waits for. */
+void link_endpoint_post_request (LinkEndpoint *endpoint, LinkMessage *message);
+
+/* thread: any but the endpoint's, while its context runs. Takes `message`, waits for the reply, which the caller then
+ * owns; NULL with an error. */
+LinkMessage *link_endpoint_call (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, GError **error);
+
+/* The process at the other end, as the kernel says; 0 when nobody is there. */
+int link_endpoint_peer_pid (const LinkEndpoint *endpoint);
 
 /* Closes; waiting requests get their error first. NULL is taken. Not from inside one of its callbacks. */
 void link_endpoint_free (LinkEndpoint *endpoint);

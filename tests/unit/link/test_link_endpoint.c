@@ -137,6 +137,34 @@ static void events_posted_from_another_thread_arrive (void **state)
     g_main_context_iteration (NULL, TRUE);
 }
 
+static gpointer call_from_a_thread (gpointer data)
+{
+  Pair *pair = data;
+  LinkMessage *message = link_message_new (LINK_PICTURE_TAKE, json_pack ("{s:s, s:s}", "camera", "bridge", "stream", "main"));
+  LinkMessage *reply = link_endpoint_call (pair->gateway, message, 0, NULL);
+  g_atomic_int_inc (&pair->replies);
+  g_main_context_wakeup (NULL);
+  return reply;
+}
+
+static void another_thread_can_wait_for_a_reply_and_own_it (void **state)
+{
+  Pair *pair = *state;
+  GThread *thread = g_thread_new ("caller", call_from_a_thread, pair);
+  while (g_atomic_int_get (&pair->replies) == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_autoptr (LinkMessage) reply = g_thread_join (thread);
+  assert_non_null (reply);
+  assert_string_equal (link_message_string (reply, "codec"), "h264");
+  assert_int_equal (reply->fd_count, 1);
+}
+
+static void the_peer_is_known_by_its_process (void **state)
+{
+  Pair *pair = *state;
+  assert_int_equal (link_endpoint_peer_pid (pair->gateway), getpid ());
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -145,6 +173,8 @@ int main (void)
     cmocka_unit_test_setup_teardown (requests_fail_when_the_other_side_dies_and_it_is_found_again, pair_setup, pair_teardown),
     cmocka_unit_test_setup_teardown (two_workers_cannot_listen_on_one_path, pair_setup, pair_teardown),
     cmocka_unit_test_setup_teardown (events_posted_from_another_thread_arrive, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown (another_thread_can_wait_for_a_reply_and_own_it, pair_setup, pair_teardown),
+    cmocka_unit_test_setup_teardown (the_peer_is_known_by_its_process, pair_setup, pair_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

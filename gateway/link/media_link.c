@@ -1,0 +1,488 @@
+#include "gateway/link/media_link.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/core/clock.h"
+#include "gateway/core/error.h"
+#include "gateway/core/file.h"
+#include "gateway/core/log.h"
+
+struct MediaLink {
+  LinkEndpoint *endpoint;
+  MediaHandlers handlers;
+  EventBus *events;
+  Site *site;            /* main thread */
+  GMutex mutex;          /* over what follows */
+  gboolean is_connected;
+  GHashTable *cameras;   /* "camera/stream" → CameraStatus */
+};
+
+void camera_status_free (CameraStatus *status)
+{
+  if (status == NULL)
+    return;
+  g_free (status->camera);
+  g_free (status->stream);
+  g_free (status->state);
+  g_free (status->reason);
+  g_free (status->detail);
+  g_free (status->codec);
+  g_free (status->audio);
+  g_free (status->mime);
+  g_free (status);
+}
+
+static CameraStatus *status_copy (const CameraStatus *status)
+{
+  CameraStatus *copy = g_memdup2 (status, sizeof *status);
+  copy->camera = g_strdup (status->camera);
+  copy->stream = g_strdup (status->stream);
+  copy->state = g_strdup (status->state);
+  copy->reason = g_strdup (status->reason);
+  copy->detail = g_strdup (status->detail);
+  copy->codec = g_strdup (status->codec);
+  copy->audio = g_strdup (status->audio);
+  copy->mime = g_strdup (status->mime);
+  return copy;
+}
+
+static CameraStatus *status_new (const char *camera, const char *stream)
+{
+  CameraStatus *status = g_new0 (CameraStatus, 1);
+  status->camera = g_strdup (camera);
+  status->stream = g_strdup (stream);
+  status->state = g_strdup ("idle");
+  status->reason = g_strdup ("");
+  status->since_us = clock_wall_us (clock_system ());
+  return status;
+}
+
+static char *status_key (const char *camera, const char *stream)
+{
+  return g_strconcat (camera, "/", stream, NULL);
+}
+
+static void publish_camera (MediaLink *link, const CameraStatus *status)
+{
+  const Camera *camera = link->site != NULL ? site_camera (link->site, status->camera) : NULL;
+  g_autofree char *since = time_to_rfc3339 (status->since_us);
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:i, s:i}", "id", status->camera, "stream",
+                            status->stream, "state", status->state, "since", since, "reason", status->reason, "detail",
+                            status->detail, "codec", status->codec, "width", status->width, "height", status->height);
+  char *text = json_dumps (body, JSON_COMPACT);
+  event_bus_publish (link->events, "camera", text, camera != NULL ? camera->grid : NULL, NULL, status->camera, 0);
+  free (text);
+  json_decref (body);
+}
+
+static void replace_string (char **field, const char *text)
+{
+  if (g_strcmp0 (*field, text) == 0)
+    return;
+  g_free (*field);
+  *field = g_strdup (text);
+}
+
+static void note_camera_state (MediaLink *link, const LinkMessage *message)
+{
+  g_autofree char *key = status_key (link_message_string (message, "camera"), link_message_string (message, "stream"));
+  CameraStatus *copy = NULL;
+
+  g_mutex_lock (&link->mutex);
+  CameraStatus *status = g_hash_table_lookup (link->cameras, key);
+  if (status != NULL) {
+    replace_string (&status->state, link_message_string (message, "state"));
+    replace_string (&status->reason, link_message_string (message, "reason"));
+    replace_string (&status->detail, link_message_string (message, "detail"));
+    status->since_us = link_message_integer (message, "since");
+    if (link_message_string (message, "codec") != NULL) {
+      replace_string (&status->codec, link_message_string (message, "codec"));
+      replace_string (&status->audio, link_message_string (message, "audio"));
+      replace_string (&status->mime, link_message_string (message, "mime"));
+      status->width = (int) link_message_integer (message, "width");
+      status->height = (int) link_message_integer (message, "height");
+    }
+    copy = status_copy (status);
+  }
+  g_mutex_unlock (&link->mutex);
+
+  if (copy != NULL) {
+    publish_camera (link, copy);
+    camera_status_free (copy);
+    link->handlers.camera_state (message, link->handlers.data);
+  }
+}
+
+static void note_statistics (MediaLink *link, const LinkMessage *message)
+{
+  g_autofree char *key = status_key (link_message_string (message, "camera"), link_message_string (message, "stream"));
+  g_mutex_lock (&link->mutex);
+  CameraStatus *status = g_hash_table_lookup (link->cameras, key);
+  if (status != NULL) {
+    status->bitrate = link_message_integer (message, "bitrate");
+    status->received_bytes = link_message_integer (message, "received_bytes");
+    status->received_packets = link_message_integer (message, "received_packets");
+    status->lost_packets = link_message_integer (message, "lost_packets");
+    status->malformed_packets = link_message_integer (message, "malformed_packets");
+    status->repaired_timestamps = link_message_integer (message, "repaired_timestamps");
+    status->connects = link_message_integer (message, "connects");
+    status->key_frame_interval_us = link_message_integer (message, "key_frame_interval");
+    status->first_frame_us = link_message_integer (message, "first_frame");
+    status->clock_skew_us = link_message_integer (message, "clock_skew");
+    status->viewers_rtsp = link_message_integer (message, "viewers_rtsp");
+    status->viewers_websocket = link_message_integer (message, "viewers_websocket");
+    status->viewer_skips = link_message_integer (message, "viewer_skips");
+    status->viewer_drops = link_message_integer (message, "viewer_drops");
+  }
+  g_mutex_unlock (&link->mutex);
+}
+
+static void answer_play_ask (MediaLink *link, const LinkMessage *request)
+{
+  gint64 until_us = 0;
+  int status = link->handlers.play_ask (request, &until_us, link->handlers.data);
+  json_t *body = json_pack ("{s:i, s:I}", "status", status, "until", (json_int_t) until_us);
+  link_endpoint_send (link->endpoint, link_message_reply (request, body));
+}
+
+static void on_message (LinkEndpoint *endpoint, LinkMessage *received, gpointer data)
+{
+  (void) endpoint;
+  g_autoptr (LinkMessage) message = received;
+  MediaLink *link = data;
+  gpointer context = link->handlers.data;
+
+  switch (message->kind) {
+  case LINK_PLAY_ASK:
+    answer_play_ask (link, message);
+    break;
+  case LINK_CAMERA_STATE:
+    note_camera_state (link, message);
+    break;
+  case LINK_CAMERA_STATISTICS:
+    note_statistics (link, message);
+    break;
+  case LINK_VIEWER_STARTED:
+    link->handlers.viewer_started (message, context);
+    break;
+  case LINK_VIEWER_ENDED:
+    link->handlers.viewer_ended (message, context);
+    break;
+  case LINK_RECORDING_STATE:
+    link->handlers.recording_state (message, context);
+    break;
+  case LINK_CLIP_DONE:
+    link->handlers.clip_done (message, context);
+    break;
+  default:
+    log_limited (LOG_LEVEL_WARNING, "media sent a %s, which is not its to send", link_kind_name (message->kind));
+  }
+}
+
+static void note_failure (LinkMessage *reply, const GError *error, gpointer data)
+{
+  (void) reply;
+  if (error != NULL)
+    log_warning ("media did not take %s: %s", (const char *) data, error->message);
+}
+
+static void send_state (MediaLink *link, LinkKind kind, json_t *body)
+{
+  link_endpoint_request (link->endpoint, link_message_new (kind, body), 0, note_failure, (gpointer) link_kind_name (kind));
+}
+
+/* How much of the past a clip of this camera may ask for. */
+static gint64 pre_roll_of (const Site *site, const Camera *camera)
+{
+  gint64 longest_us = 0;
+  for (guint i = 0; i < site->rules->len; i++) {
+    const Rule *rule = site->rules->pdata[i];
+    if (rule->evidence_cameras != NULL && g_strv_contains ((const gchar *const *) rule->evidence_cameras, camera->id))
+      longest_us = MAX (longest_us, rule->evidence_before_us);
+  }
+  return longest_us;
+}
+
+static const char *recording_mode_name (RecordingMode mode)
+{
+  static const char *const names[] = { "continuous", "event", "off" };
+  return names[mode];
+}
+
+typedef struct {
+  const char *name, *url, *username, *password_file;
+} Source;
+
+static Source source_of (const Camera *camera, gboolean is_sub)
+{
+  Source source = { "main", camera->url, camera->username, camera->password_file };
+  if (is_sub) {
+    source.name = "sub";
+    source.url = camera->sub->url;
+    if (camera->sub->username != NULL)
+      source.username = camera->sub->username;
+    if (camera->sub->password_file != NULL)
+      source.password_file = camera->sub->password_file;
+  }
+  return source;
+}
+
+static void put_stream (MediaLink *link, const Camera *camera, gboolean is_sub)
+{
+  Source source = source_of (camera, is_sub);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *password = source.password_file != NULL ? file_read_secret (source.password_file, &error) : NULL;
+  if (error != NULL)
+    log_error ("camera %s: %s", camera->id, error->message);
+
+  json_t *body = json_pack (
+    "{s:s, s:s, s:s, s:s, s:b, s:s, s:I}", "camera", camera->id, "stream", source.name, "url", source.url, "transport",
+    camera->transport == TRANSPORT_UDP ? "udp" : "tcp", "on_demand", is_sub || camera->on_demand, "record",
+    recording_mode_name (is_sub ? RECORDING_OFF : camera->recording_mode), "pre_roll",
+    (json_int_t) (is_sub ? 0 : pre_roll_of (link->site, camera)));
+  if (source.username != NULL)
+    json_object_set_new (body, "username", json_string (source.username));
+  if (password != NULL)
+    json_object_set_new (body, "password", json_string (password));
+  send_state (link, LINK_CAMERA_PUT, body);
+}
+
+static void send_site (MediaLink *link)
+{
+  const Site *site = link->site;
+  if (site == NULL || !link_endpoint_is_connected (link->endpoint))
+    return;
+  send_state (link, LINK_SITE_BEGIN,
+              json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "gateway", site->gateway.id, "rtsp_listen",
+                         site->rtsp.listen, "data_dir", site->gateway.data_dir, "segment",
+                         (json_int_t) site->recording.segment_us, "retain", (json_int_t) site->recording.retain_us,
+                         "keep_at_least", (json_int_t) site->recording.keep_at_least_us, "max_bytes",
+                         (json_int_t) site->recording.max_bytes, "min_free_bytes",
+                         (json_int_t) site->recording.min_free_bytes, "min_free_percent",
+                         (json_int_t) site->recording.min_free_percent));
+  for (guint i = 0; i < site->cameras->len; i++) {
+    const Camera *camera = site->cameras->pdata[i];
+    put_stream (link, camera, FALSE);
+    if (camera->sub != NULL)
+      put_stream (link, camera, TRUE);
+  }
+  send_state (link, LINK_SITE_END, NULL);
+}
+
+/* While media is away nobody knows better than: being reached. */
+static void mark_all_away (MediaLink *link)
+{
+  g_autoptr (GPtrArray) changed = g_ptr_array_new_with_free_func ((GDestroyNotify) camera_status_free);
+  GHashTableIter iterator;
+  gpointer value;
+
+  g_mutex_lock (&link->mutex);
+  g_hash_table_iter_init (&iterator, link->cameras);
+  while (g_hash_table_iter_next (&iterator, NULL, &value)) {
+    CameraStatus *status = value;
+    replace_string (&status->state, "connecting");
+    replace_string (&status->reason, "media_restart");
+    status->since_us = clock_wall_us (clock_system ());
+    status->viewers_rtsp = status->viewers_websocket = 0;
+    g_ptr_array_add (changed, status_copy (status));
+  }
+  g_mutex_unlock (&link->mutex);
+  for (guint i = 0; i < changed->len; i++)
+    publish_camera (link, changed->pdata[i]);
+}
+
+static void note_hello (LinkMessage *reply, const GError *error, gpointer data)
+{
+  MediaLink *link = data;
+  if (error != NULL) {
+    log_warning ("media does not greet: %s", error->message);
+    return;
+  }
+  if (g_strcmp0 (link_message_string (reply, "version"), GRIDGATE_VERSION) != 0)
+    log_warning ("media is version %s, gridgate is " GRIDGATE_VERSION ": restart gridgate-media when it suits",
+                 link_message_string (reply, "version"));
+  send_site (link);
+}
+
+static void on_changed (LinkEndpoint *endpoint, gboolean is_connected, gpointer data)
+{
+  MediaLink *link = data;
+  g_mutex_lock (&link->mutex);
+  link->is_connected = is_connected;
+  g_mutex_unlock (&link->mutex);
+
+  log_info ("media: %s", is_connected ? "connected" : "away");
+  if (is_connected)
+    link_endpoint_request (endpoint, link_message_new (LINK_HELLO, json_pack ("{s:s}", "version", GRIDGATE_VERSION)), 0,
+                           note_hello, link);
+  else
+    mark_all_away (link);
+  link->handlers.connected (is_connected, link->handlers.data);
+}
+
+MediaLink *media_link_new (const char *runtime_dir, const MediaHandlers *handlers, EventBus *events)
+{
+  MediaLink *link = g_new0 (MediaLink, 1);
+  g_autofree char *path = g_build_filename (runtime_dir, "media.sock", NULL);
+  g_mutex_init (&link->mutex);
+  link->handlers = *handlers;
+  link->events = events;
+  link->cameras = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) camera_status_free);
+  link->endpoint = link_endpoint_connect (path, on_message, on_changed, link);
+  return link;
+}
+
+static void keep_stream (GHashTable *kept, GHashTable *before, const char *camera, const char *stream)
+{
+  char *key = status_key (camera, stream);
+  gpointer old_key, status;
+  if (!g_hash_table_steal_extended (before, key, &old_key, &status)) {
+    old_key = NULL;
+    status = status_new (camera, stream);
+  }
+  g_free (old_key);
+  g_hash_table_insert (kept, key, status);
+}
+
+void media_link_set_site (MediaLink *link, Site *site)
+{
+  GHashTable *kept = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) camera_status_free);
+
+  g_mutex_lock (&link->mutex);
+  for (guint i = 0; i < site->cameras->len; i++) {
+    const Camera *camera = site->cameras->pdata[i];
+    keep_stream (kept, link->cameras, camera->id, "main");
+    if (camera->sub != NULL)
+      keep_stream (kept, link->cameras, camera->id, "sub");
+  }
+  g_hash_table_unref (link->cameras);
+  link->cameras = kept;
+  g_mutex_unlock (&link->mutex);
+
+  g_clear_pointer (&link->site, site_unref);
+  link->site = site_ref (site);
+  send_site (link);
+}
+
+CameraStatus *media_link_camera (MediaLink *link, const char *camera, const char *stream)
+{
+  g_autofree char *key = status_key (camera, stream);
+  g_mutex_lock (&link->mutex);
+  const CameraStatus *status = g_hash_table_lookup (link->cameras, key);
+  CameraStatus *copy = status != NULL ? status_copy (status) : NULL;
+  g_mutex_unlock (&link->mutex);
+  return copy;
+}
+
+gboolean media_link_is_connected (MediaLink *link)
+{
+  g_mutex_lock (&link->mutex);
+  gboolean is_connected = link->is_connected;
+  g_mutex_unlock (&link->mutex);
+  return is_connected;
+}
+
+gboolean media_link_view (MediaLink *link, const char *viewer, const char *camera, const char *stream, int socket_fd,
+                          const void *extra, gsize extra_size, GError **error)
+{
+  json_t *body = json_pack ("{s:s, s:s, s:s}", "viewer", viewer, "camera", camera, "stream", stream);
+  if (extra_size > 0) {
+    g_autofree char *base64 = g_base64_encode (extra, extra_size);
+    json_object_set_new (body, "extra", json_string (base64));
+  }
+  LinkMessage *message = link_message_new (LINK_VIEWER_SOCKET, body);
+  link_message_add_fd (message, socket_fd);
+  g_autoptr (LinkMessage) reply = link_endpoint_call (link->endpoint, message, 0, error);
+  return reply != NULL;
+}
+
+static gboolean append_all (json_t *whole, const char *field, const LinkMessage *reply)
+{
+  return json_array_extend (json_object_get (whole, field), link_message_json (reply, field)) == 0;
+}
+
+json_t *media_link_recordings (MediaLink *link, const char *camera, gint64 from_us, gint64 to_us, GError **error)
+{
+  json_t *whole = json_pack ("{s:[], s:[]}", "spans", "gaps");
+  while (from_us < to_us) {
+    json_t *body = json_pack ("{s:s, s:I, s:I}", "camera", camera, "from", (json_int_t) from_us, "to", (json_int_t) to_us);
+    g_autoptr (LinkMessage) reply
+      = link_endpoint_call (link->endpoint, link_message_new (LINK_RECORDINGS_LIST, body), 0, error);
+    if (reply == NULL) {
+      json_decref (whole);
+      return NULL;
+    }
+    append_all (whole, "spans", reply);
+    append_all (whole, "gaps", reply);
+    gint64 next = link_message_integer (reply, "next");
+    if (next <= from_us)
+      break;
+    from_us = next;
+  }
+  return whole;
+}
+
+int media_link_picture (MediaLink *link, const char *camera, const char *stream, gint64 at_us, char **codec,
+                        gint64 *taken_at_us, GError **error)
+{
+  json_t *body = json_pack ("{s:s, s:s, s:I}", "camera", camera, "stream", stream, "at", (json_int_t) at_us);
+  g_autoptr (LinkMessage) reply
+    = link_endpoint_call (link->endpoint, link_message_new (LINK_PICTURE_TAKE, body), 0, error);
+  if (reply == NULL)
+    return -1;
+  int fd = link_message_steal_fd (reply, 0);
+  if (fd < 0) {
+    error_set (error, ERROR_RETRY, "media answered without a picture");
+    return -1;
+  }
+  *codec = g_strdup (link_message_string (reply, "codec"));
+  *taken_at_us = link_message_integer (reply, "taken_at");
+  return fd;
+}
+
+void media_link_end_viewer (MediaLink *link, const char *viewer, const char *reason)
+{
+  link_endpoint_post_request (link->endpoint, link_message_new (LINK_VIEWER_END, json_pack ("{s:s, s:s}", "viewer", viewer,
+                                                                                           "reason", reason)));
+}
+
+gboolean media_link_clip (MediaLink *link, const char *clip, const char *camera, const char *stream, gint64 from_us,
+                          gint64 to_us, int file_fd, GError **error)
+{
+  LinkMessage *message = link_message_new (
+    LINK_CLIP_CUT, json_pack ("{s:s, s:s, s:s, s:I, s:I}", "clip", clip, "camera", camera, "stream", stream, "from",
+                              (json_int_t) from_us, "to", (json_int_t) to_us));
+  link_message_add_fd (message, file_fd);
+  g_autoptr (LinkMessage) reply = link_endpoint_call (link->endpoint, message, 0, error);
+  return reply != NULL;
+}
+
+guint media_link_viewers (MediaLink *link)
+{
+  gint64 viewers = 0;
+  GHashTableIter iterator;
+  gpointer value;
+  g_mutex_lock (&link->mutex);
+  g_hash_table_iter_init (&iterator, link->cameras);
+  while (g_hash_table_iter_next (&iterator, NULL, &value))
+    viewers += ((CameraStatus *) value)->viewers_rtsp + ((CameraStatus *) value)->viewers_websocket;
+  g_mutex_unlock (&link->mutex);
+  return (guint) viewers;
+}
+
+int media_link_pid (MediaLink *link)
+{
+  return link_endpoint_peer_pid (link->endpoint);
+}
+
+void media_link_free (MediaLink *link)
+{
+  if (link == NULL)
+    return;
+  link_endpoint_free (link->endpoint);
+  g_hash_table_unref (link->cameras);
+  g_clear_pointer (&link->site, site_unref);
+  g_mutex_clear (&link->mutex);
+  g_free (link);
+}
