@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -80,6 +82,18 @@ gboolean folder_make (const char *path, GError **error)
   if (g_mkdir_with_parents (path, 0750) < 0)
     return error_set_errno (error, errno, "cannot make the folder %s", path);
   return TRUE;
+}
+
+static int remove_entry (const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+  (void) status, (void) type, (void) walk;
+  (void) remove (path);
+  return 0;
+}
+
+void folder_remove (const char *path)
+{
+  nftw (path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 gboolean folder_sync (const char *path, GError **error)

@@ -15,6 +15,9 @@ gboolean file_replace (const char *path, const void *bytes, gsize size, int mode
 /* Makes `path` and its parents (mode 0750). */
 gboolean folder_make (const char *path, GError **error);
 
+/* Removes `path` and all that is in it; follows no links. What can't be removed stays. */
+void folder_remove (const char *path);
+
 /* Makes names that were added to or removed from the folder durable. */
 gboolean folder_sync (const char *path, GError **error);
 

@@ -1,7 +1,6 @@
-#include <glib/gstdio.h>
-
 #include "gateway/core/error.h"
 #include "gateway/core/file.h"
+#include "tests/support/folder.h"
 #include "tests/support/test.h"
 
 static void a_file_is_replaced_whole (void **state)
@@ -38,24 +37,6 @@ static void a_missing_secret_names_its_file (void **state)
   assert_non_null (g_strstr_len (error->message, -1, "/nowhere/at/all"));
 }
 
-static int folder_create (void **state)
-{
-  *state = g_dir_make_tmp ("gridgate-test-XXXXXX", NULL);
-  return *state == NULL;
-}
-
-static int folder_remove (void **state)
-{
-  const char *const names[] = { "file", "secret" };
-  for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
-    g_autofree char *path = g_build_filename (*state, names[i], NULL);
-    g_unlink (path);
-  }
-  g_rmdir (*state);
-  g_free (*state);
-  return 0;
-}
-
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -63,5 +44,5 @@ int main (void)
     cmocka_unit_test (a_secret_is_the_first_line),
     cmocka_unit_test (a_missing_secret_names_its_file),
   };
-  return cmocka_run_group_tests (tests, folder_create, folder_remove);
+  return cmocka_run_group_tests (tests, folder_setup, folder_teardown);
 }
