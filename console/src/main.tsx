@@ -1,0 +1,4 @@
+import './style.css'
+import { render } from 'preact'
+
+render(<main>gridgate</main>, document.getElementById('console')!)
