@@ -9,6 +9,8 @@
 #include <glib.h>
 #include <sys/epoll.h>
 
+#include "pipelines/rtp/block.h"
+
 typedef struct Loop Loop;
 typedef struct LoopWatch LoopWatch;
 typedef struct LoopTimer LoopTimer;
@@ -30,6 +32,8 @@ void loop_call (Loop *loop, LoopTask task, gpointer data);
 
 gboolean loop_is_current (const Loop *loop);
 gint64 loop_now_us (const Loop *loop); /* monotonic, read once a turn */
+gint64 loop_wall_us (const Loop *loop); /* the same moment's wall time */
+BlockPool *loop_blocks (const Loop *loop);
 
 /* Level-triggered. The descriptor stays the caller's; remove the watch before closing it. NULL with errno set. */
 LoopWatch *loop_watch_add (Loop *loop, int fd, guint32 events, LoopReady ready, gpointer data);

@@ -9,6 +9,7 @@
  * thread: the stream's loop. */
 #pragma once
 
+#include "pipelines/rtp/group.h"
 #include "pipelines/rtp/loop.h"
 #include "pipelines/rtp/track.h"
 #include "pipelines/rtp/unit.h"
@@ -18,12 +19,13 @@ typedef struct StreamTap StreamTap;
 
 /* Embed it; all three are called on the loop. `started` comes first, then units from a random access point on (the kept
  * group first, with their own times), then `ended` when the camera is gone or the tap is removed; after that `started`
- * may come again. */
+ * may come again. A tap that is removed while the camera is not live gets no `ended`. */
 struct StreamTap {
   void (*started) (StreamTap *tap, const TrackList *tracks);
   void (*unit) (StreamTap *tap, const Unit *unit); /* keep it with block_ref */
   void (*ended) (StreamTap *tap, const char *reason); /* a camera_state reason, "removed" for the tap's own removal */
-  GList link;
+  GList link;                     /* the stream's, as is what follows */
+  gboolean waits_for_access_point;
 };
 
 /* A tap holds the stream wanted: an on-demand camera is pulled while there is one. */
@@ -33,3 +35,40 @@ void stream_remove_tap (Stream *stream, StreamTap *tap);
 Loop *stream_loop (const Stream *stream);
 const char *stream_camera (const Stream *stream); /* its camera's id */
 const char *stream_name (const Stream *stream);   /* "main" or "sub" */
+
+/* What it is now: NULL while the camera isn't live. Lives until `ended` is called. */
+const TrackList *stream_tracks (const Stream *stream);
+
+/* The kept group of pictures: whoever adds a tap gets these units first. Empty while there is none. */
+const Group *stream_group (const Stream *stream);
+
+/* ---- for the source ---- */
+
+typedef struct {
+  guint64 received_bytes, received_packets, lost_packets, repaired_timestamps, malformed_packets;
+  gint64 key_frame_interval_us; /* between the last two; 0 while unknown */
+  gint64 clock_skew_us;         /* the camera's wall clock minus ours, by its sender reports */
+  gboolean has_clock_skew;
+  gint64 bitrate;               /* bits a second, of the last whole five seconds */
+} StreamCounters;
+
+/* Called when the first tap comes and when the last one leaves. */
+typedef void (*StreamWanted) (Stream *stream, gboolean is_wanted, gpointer data);
+
+Stream *stream_new (Loop *loop, const char *camera, const char *name);
+void stream_set_wanted (Stream *stream, StreamWanted wanted, gpointer data);
+
+/* The camera plays: takes `tracks`, and starts all taps. */
+void stream_begin (Stream *stream, TrackList *tracks);
+
+/* Hands a unit to the kept group and all taps; the caller keeps its own reference to the block. */
+void stream_publish (Stream *stream, const Unit *unit);
+
+/* The camera is gone: ends all taps, which stay for the next stream_begin. */
+void stream_end (Stream *stream, const char *reason);
+
+StreamCounters *stream_counters (Stream *stream);
+gboolean stream_is_wanted (const Stream *stream);
+
+/* Ends and removes all taps, with the reason "removed". */
+void stream_free (Stream *stream);

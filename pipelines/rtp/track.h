@@ -27,4 +27,15 @@ typedef struct {
   char *sdp; /* what DESCRIBE serves: our control URLs, the camera's parameter sets */
 } TrackList;
 
+/* The first video track; -1: there is none. */
+int track_list_video (const TrackList *tracks);
+
+/* Whether a viewer of `a` can go on with `b`: the same tracks in the same order, of the same codecs, payload types and clock
+ * rates. Parameter sets may differ. */
+gboolean track_list_fits (const TrackList *a, const TrackList *b);
+
+TrackList *track_list_copy (const TrackList *tracks);
+void track_list_free (TrackList *tracks); /* NULL is taken */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TrackList, track_list_free)
+
 const char *codec_name (Codec codec); /* "h264" "h265" "aac" "pcma" "pcmu" … */

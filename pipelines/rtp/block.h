@@ -1,0 +1,40 @@
+/* block.h: the pooled, reference-counted memory that packets are read into and sent from.
+ *
+ * A pool belongs to one loop. Bytes of a block that a published unit covers are immutable; bytes behind them may still be
+ * read into. The pool keeps a few free blocks and gives the rest back to the system.
+ *
+ * thread: the loop's; references are not atomic. */
+#pragma once
+
+#include <glib.h>
+
+enum { BLOCK_BYTES = 128 * 1024, BLOCKS_KEPT_FREE = 64 };
+
+typedef struct BlockPool BlockPool;
+typedef struct Block Block;
+
+struct Block {
+  BlockPool *pool;
+  Block *next_free;
+  guint32 references;
+  guint8 bytes[BLOCK_BYTES];
+};
+
+BlockPool *block_pool_new (void);
+
+/* A block with one reference, which is the caller's. Its bytes are not cleared. */
+Block *block_new (BlockPool *pool);
+
+static inline Block *block_ref (Block *block)
+{
+  block->references++;
+  return block;
+}
+
+void block_unref (Block *block); /* NULL is taken */
+
+/* Blocks that somebody holds; 0 when all came back. */
+guint block_pool_used (const BlockPool *pool);
+
+/* All blocks must have come back. */
+void block_pool_free (BlockPool *pool);
