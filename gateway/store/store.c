@@ -4,9 +4,10 @@
 #include "gateway/core/file.h"
 #include "gateway/core/log.h"
 #include "gateway/core/queue.h"
+#include "gateway/store/reserve.h"
 #include "gateway/store/schema.h"
 
-enum { QUEUE_JOBS = 65536, GROUP_JOBS = 512 };
+enum { QUEUE_JOBS = 65536, GROUP_JOBS = 512, RESERVE_CHECK_US = 60 * G_USEC_PER_SEC };
 
 typedef struct {
   StoreJob job;
@@ -36,6 +37,8 @@ struct Store {
   Clock *clock;
   char *data_dir, *path;
   Database *database;
+  Reserve *reserve;
+  gint64 reserve_checked_us;
   Queue *jobs;
   GThread *thread;
   GArray *after_commit; /* of AfterCommit, of the open transaction */
@@ -86,6 +89,20 @@ static void run_rollbacks (Store *store)
   }
 }
 
+/* A full disk: the jobs of this group fail, those after them find the reserve's space. */
+static void look_after_reserve (Store *store)
+{
+  gint64 now = g_get_monotonic_time ();
+  if (sqlite3_errcode (database_handle (store->database)) == SQLITE_FULL) {
+    if (reserve_release (store->reserve))
+      log_error ("the disk that holds %s is full: alerts go on from the reserve, free some space now", store->data_dir);
+    store->reserve_checked_us = now;
+  } else if (now - store->reserve_checked_us > RESERVE_CHECK_US) {
+    reserve_restore (store->reserve);
+    store->reserve_checked_us = now;
+  }
+}
+
 static void run_job (Store *store, Job *job)
 {
   guint hooks = store->after_commit->len;
@@ -95,6 +112,7 @@ static void run_job (Store *store, Job *job)
     database_script (store->database, "RELEASE job", &job->error);
     return;
   }
+  look_after_reserve (store);
   if (job->error == NULL)
     error_set (&job->error, ERROR_GIVE_UP, "a job failed without saying why");
   drop_after_commit (store, hooks);
@@ -106,6 +124,7 @@ static gboolean commit (Store *store, GError **error)
 {
   gint64 start = g_get_monotonic_time ();
   if (!database_script (store->database, "COMMIT", error)) {
+    look_after_reserve (store);
     database_script (store->database, "ROLLBACK", NULL);
     return FALSE;
   }
@@ -121,6 +140,7 @@ static gboolean commit (Store *store, GError **error)
 static void run_group (Store *store, GPtrArray *group)
 {
   g_autoptr (GError) error = NULL;
+  look_after_reserve (store);
   gboolean committed = database_script (store->database, "BEGIN IMMEDIATE", &error);
   if (committed) {
     for (guint i = 0; i < group->len; i++)
@@ -213,8 +233,10 @@ Store *store_open (const char *data_dir, Clock *clock, GError **error)
   store->rollbacks = g_array_new (FALSE, FALSE, sizeof (Rollback));
   store->timers = g_array_new (FALSE, FALSE, sizeof (Timer));
   store->jobs = queue_new (QUEUE_JOBS, 0, g_free);
-  if (folder_make (data_dir, error))
+  if (folder_make (data_dir, error)) {
+    store->reserve = reserve_new (data_dir);
     store->database = database_open (store->path, DATABASE_WRITER, error);
+  }
   if (store->database == NULL || !schema_migrate (store->database, error)) {
     store_close (store);
     return NULL;
@@ -357,6 +379,7 @@ void store_close (Store *store)
   }
   queue_free (store->jobs);
   database_close (store->database);
+  reserve_free (store->reserve);
   g_array_unref (store->timers);
   g_array_unref (store->rollbacks);
   g_array_unref (store->after_commit);
