@@ -15,7 +15,24 @@ static gboolean (*const steps[]) (Database *database, GError **error) = {
 
 static gboolean add_sensing (Database *database, GError **error)
 {
-  return database_script (database, "", error);
+  /* Times are wall microseconds, holds and silence run on the rule clock (gateway/alert/alert_engine.h). */
+  return database_script (database,
+    "CREATE TABLE sensing (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE accounts_of_messages ("
+    "  broker TEXT NOT NULL, sensor TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL,"
+    "  PRIMARY KEY (broker, sensor, outcome, reason)) WITHOUT ROWID;"
+    "CREATE TABLE last_payloads (sensor TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE sensors_heard (sensor TEXT PRIMARY KEY, heard INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE rule_states ("
+    "  rule TEXT NOT NULL, subject TEXT NOT NULL, definition TEXT NOT NULL, phase INTEGER NOT NULL,"
+    "  hold_ends INTEGER NOT NULL, last_at INTEGER NOT NULL, value REAL, unit TEXT, alert TEXT,"
+    "  PRIMARY KEY (rule, subject)) WITHOUT ROWID;"
+    "CREATE TABLE alerts ("
+    "  id TEXT PRIMARY KEY, rule TEXT NOT NULL, sensor TEXT, camera TEXT, grid TEXT NOT NULL, category TEXT NOT NULL,"
+    "  severity INTEGER NOT NULL, opened_at INTEGER NOT NULL, cleared_at INTEGER NOT NULL, value REAL, unit TEXT,"
+    "  incident TEXT, historical INTEGER NOT NULL, note TEXT);"
+    "CREATE INDEX alerts_open ON alerts (rule, sensor, camera) WHERE cleared_at = 0;"
+    "CREATE INDEX alerts_incident ON alerts (incident);", error);
 }
 
 static gboolean add_incidents (Database *database, GError **error)

@@ -1,0 +1,72 @@
+/* observe.h: from broker messages to stored observations: the sensor path of the gateway.
+ *
+ * A broker's thread hands a message in and, when a durable sensor wants it, stays until the message is on disk. The
+ * store's thread decodes and normalises what waits as one batch, commits the observations to the day's file, lets the
+ * waiting threads go, passes the observations through the rules and counts, in the transaction of the main database.
+ * Observations beyond the number that this transaction carries pass the rules again after a start or a failed commit.
+ *
+ * Made, set and freed on the main thread. */
+#pragma once
+
+#include <jansson.h>
+
+#include "gateway/core/event_bus.h"
+#include "gateway/model/broker_port.h"
+#include "gateway/model/decoder.h"
+#include "gateway/model/observation.h"
+#include "gateway/store/store.h"
+
+typedef struct Observe Observe;
+
+/* Where observations go: the rules. thread: the store's, inside the job that counts them. */
+typedef struct {
+  gpointer self;
+  gboolean (*observed) (gpointer self, Database *database, const Observation *observation, GError **error);
+} ObservationSink;
+
+/* `events` may be NULL. Before the store's first job; the alert engine registers first, so that its memory is loaded
+ * again before observations pass once more. */
+Observe *observe_new (Store *store, EventBus *events, DecoderFind find_decoder, const BrokerPort *brokers,
+                      const ObservationSink *sink, GError **error);
+
+/* Waits for the store. Opens, changes and closes what differs; the first call passes what was left unapplied. */
+gboolean observe_set_site (Observe *observe, Site *site, GError **error);
+
+/* Is told of every change of a broker's state. thread: the adapter's; must not wait. Set before the first site. */
+typedef void (*ObserveBrokerChanged) (gpointer data, const char *broker, const BrokerStatus *status);
+void observe_set_broker_changed (Observe *observe, ObserveBrokerChanged changed, gpointer data);
+
+/* thread: any. {"brokers":[{"id","state","reason","detail","since","received","stored","rejected":{},"dropped":{},
+ * "pending","sensors":[{"id","received",…}]}]}: as of the last commit, so that it never goes back. */
+json_t *observe_accounting_json (Observe *observe);
+
+/* thread: any. A sensor's last values and when it was heard: {"id","heard_at","values":[{"metric","value","unit",
+ * "phenomenon_time","receive_time","quality"}]}; NULL when the site has no such sensor. */
+json_t *observe_sensor_json (Observe *observe, const char *sensor);
+
+/* thread: any. FALSE when the site has no such broker. */
+gboolean observe_broker_status (Observe *observe, const char *broker, BrokerStatus *status);
+
+/* thread: any. Rejected payloads of late, newest first, bounded: {"items":[{"at","broker","topic","sensor","reason",
+ * "detail","payload"|"payload_base64"}]}. */
+json_t *observe_rejected_json (Observe *observe, guint limit, GError **error);
+
+/* thread: any; reads files. {"items":[observation…],"next":CURSOR|null} by phenomenon time. `sensor` and `metric` may be
+ * NULL: all; `from_us` to `to_us` (excluded). */
+typedef struct {
+  const char *sensor, *metric;
+  gint64 from_us, to_us;
+  guint limit;
+  const char *cursor;
+} ObservationQuery;
+json_t *observe_query (const char *data_dir, const char *gateway, const ObservationQuery *query, GError **error);
+
+/* Number of messages that wait, for metrics. thread: any. */
+guint observe_waiting (Observe *observe);
+
+/* Ends the broker connections, before the store is closed. FALSE when a message is held back because it can't be stored:
+ * then the process must end without freeing (see broker_port.h). */
+gboolean observe_stop (Observe *observe);
+
+/* After observe_stop has returned TRUE and the store has been closed. NULL is taken. */
+void observe_free (Observe *observe);
