@@ -37,7 +37,48 @@ static gboolean add_sensing (Database *database, GError **error)
 
 static gboolean add_incidents (Database *database, GError **error)
 {
-  return database_script (database, "", error);
+  /* Times are wall microseconds; 0 stands for "none". The incident's row is derived from its history. */
+  return database_script (database,
+    "CREATE TABLE incidents ("
+    "  id TEXT PRIMARY KEY, gateway TEXT NOT NULL, revision INTEGER NOT NULL, state TEXT NOT NULL, held_from TEXT,"
+    "  title TEXT NOT NULL, category TEXT NOT NULL, severity INTEGER NOT NULL, grid TEXT NOT NULL,"
+    "  has_location INTEGER NOT NULL, lon REAL NOT NULL, lat REAL NOT NULL, rule TEXT, reporter TEXT,"
+    "  agency TEXT, account TEXT, opened_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, closed_at INTEGER NOT NULL,"
+    "  held_at INTEGER NOT NULL, step_at INTEGER NOT NULL, step_due INTEGER NOT NULL, whole_due INTEGER NOT NULL);"
+    "CREATE INDEX incidents_open ON incidents (rule, grid) WHERE closed_at = 0;"
+    "CREATE INDEX incidents_state ON incidents (state, id);"
+    "CREATE TABLE incident_alerts ("
+    "  incident TEXT NOT NULL, alert TEXT NOT NULL, data TEXT NOT NULL, UNIQUE (incident, alert));"
+    "CREATE TABLE incident_history ("
+    "  number INTEGER PRIMARY KEY, incident TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  actor TEXT NOT NULL, role TEXT NOT NULL, unit TEXT, action TEXT NOT NULL, from_state TEXT NOT NULL,"
+    "  to_state TEXT NOT NULL, payload_hash TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);"
+    "CREATE UNIQUE INDEX incident_history_revision ON incident_history (incident, revision);"
+    "CREATE TABLE incident_payloads (number INTEGER PRIMARY KEY, payload TEXT NOT NULL);"
+    "CREATE TABLE incident_requests ("
+    "  actor TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, incident TEXT NOT NULL, at INTEGER NOT NULL,"
+    "  PRIMARY KEY (actor, key)) WITHOUT ROWID;"
+    "CREATE TABLE evidence ("
+    "  id TEXT PRIMARY KEY, incident TEXT NOT NULL, camera TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,"
+    "  from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT, reason TEXT);"
+    "CREATE INDEX evidence_incident ON evidence (incident);"
+    "CREATE INDEX evidence_wanted ON evidence (state) WHERE state = 'wanted';"
+    "CREATE TABLE outbox ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, kind TEXT NOT NULL, severity INTEGER NOT NULL,"
+    "  event TEXT NOT NULL, subject TEXT NOT NULL, payload TEXT NOT NULL, attempts INTEGER NOT NULL,"
+    "  not_before INTEGER NOT NULL, created_at INTEGER NOT NULL, UNIQUE (receiver, event));"
+    "CREATE INDEX outbox_order ON outbox (receiver, kind, severity DESC, number);"
+    "CREATE TABLE receipts ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, kind TEXT NOT NULL, event TEXT NOT NULL,"
+    "  subject TEXT NOT NULL, outcome TEXT NOT NULL, attempts INTEGER NOT NULL, created_at INTEGER NOT NULL,"
+    "  at INTEGER NOT NULL, detail TEXT);"
+    "CREATE INDEX receipts_at ON receipts (at);"
+    "CREATE INDEX receipts_subject ON receipts (subject);"
+    "CREATE TABLE center_commands ("
+    "  center TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, reply TEXT NOT NULL,"
+    "  PRIMARY KEY (center, id)) WITHOUT ROWID;"
+    "CREATE TABLE center_states (topic TEXT PRIMARY KEY) WITHOUT ROWID;",
+    error);
 }
 
 static gboolean add_access (Database *database, GError **error)
