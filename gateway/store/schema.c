@@ -83,7 +83,30 @@ static gboolean add_incidents (Database *database, GError **error)
 
 static gboolean add_access (Database *database, GError **error)
 {
-  return database_script (database, "", error);
+  return database_script (
+    database,
+    "CREATE TABLE accounts (name TEXT PRIMARY KEY, role TEXT NOT NULL, agency TEXT, grid TEXT, unit TEXT,"
+    "  password_hash TEXT NOT NULL, is_locked INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL,"
+    "  password_at INTEGER NOT NULL) WITHOUT ROWID;"
+    /* what the cookie and the tokens say is kept as a hash only: a copy of this file opens nothing */
+    "CREATE TABLE sessions (id_sha256 TEXT PRIMARY KEY, csrf TEXT NOT NULL,"
+    "  account TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE, created_at INTEGER NOT NULL,"
+    "  seen_at INTEGER NOT NULL, address TEXT) WITHOUT ROWID;"
+    "CREATE INDEX sessions_by_account ON sessions (account);"
+    "CREATE TABLE tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, agency TEXT, grid TEXT,"
+    "  secret_sha256 TEXT NOT NULL UNIQUE, ha1_md5 TEXT NOT NULL, ha1_sha256 TEXT NOT NULL,"
+    "  created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER) WITHOUT ROWID;"
+    "CREATE TABLE play_tokens (token_sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, agency TEXT,"
+    "  grid TEXT, unit TEXT, purpose TEXT NOT NULL, cameras TEXT, token_id TEXT, expires_at INTEGER NOT NULL)"
+    "  WITHOUT ROWID;"
+    "CREATE TABLE audit (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, role TEXT NOT NULL,"
+    "  address TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, outcome TEXT NOT NULL,"
+    "  detail TEXT NOT NULL, detail_sha256 TEXT NOT NULL, hash TEXT NOT NULL);"
+    "CREATE TABLE views (id TEXT PRIMARY KEY, actor TEXT NOT NULL, role TEXT NOT NULL, unit TEXT, camera TEXT NOT NULL,"
+    "  stream TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT, address TEXT NOT NULL, reason TEXT,"
+    "  from_at INTEGER NOT NULL, to_at INTEGER, end_reason TEXT) WITHOUT ROWID;"
+    "CREATE INDEX views_open ON views (id) WHERE to_at IS NULL;",
+    error);
 }
 
 int schema_version (void)

@@ -1,0 +1,45 @@
+/* view.h: the viewing register (Order 799 Art. 16): who of which unit looked at what, from when to when, from where, why.
+ *
+ * A row is written before a browser's viewer gets its first byte, and when media reports that an RTSP viewer plays; it is
+ * closed when media reports the end. Looks at evidence and pictures are rows that begin and end at once.
+ *
+ * thread: any but the store's; the functions marked "main" don't wait. */
+#pragma once
+
+#include "gateway/access/access.h"
+#include "gateway/link/link_message.h"
+
+/* Borrowed strings. */
+typedef struct {
+  const char *id; /* the viewer's id on the link; ULID */
+  const Actor *actor;
+  const char *camera, *stream;
+  const char *kind;    /* "live" "picture" "evidence" "recordings" */
+  const char *subject; /* the evidence or incident, or NULL */
+  const char *address;
+  const char *reason; /* the purpose that was given, or NULL */
+} View;
+
+/* Waits until it is on disk. */
+gboolean access_view_open (Access *access, const View *view, GError **error);
+/* The same for a look that is over at once; makes the id. */
+gboolean access_view_note (Access *access, const View *view, GError **error);
+
+/* main. What media reports. A viewer that is unknown is entered as such: the register misses nobody. */
+void access_view_started (Access *access, const LinkMessage *started);
+void access_view_ended (Access *access, const char *viewer, gint64 at_us, const char *reason);
+
+/* main. After media was met (anew): closes the live views that it doesn't serve, at `at_us`. `present`: ids of those that
+ * it does; NULL: it serves none, for it was started after them. */
+void access_views_repair (Access *access, const char *const *present, gint64 at_us);
+
+/* main. May this RTSP client play? Has the form of MediaPlayAsk; `access` is the Access. 200, 401, 403 or 404. */
+int access_play (const LinkMessage *request, gint64 *until_us, gpointer access);
+
+/* Ends the viewers that are open for `name` (an account or token whose right was taken away). */
+void access_end_viewers_of (Access *access, const char *name, const char *reason);
+
+/* {"items":[{id,who,role,unit,camera,stream,kind,subject,live,from,to,reason,address}],"next"}, newest first. `camera`
+ * and `who` NULL: any; `to_us` 0: no end; `cursor` is the last id of the page before. */
+json_t *view_list (Database *database, const char *camera, const char *who, gint64 from_us, gint64 to_us,
+                   const char *cursor, guint limit, GError **error);
