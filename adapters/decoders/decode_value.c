@@ -38,7 +38,8 @@ static void value_format_decode (gpointer prepared, const guint8 *payload, gsize
   for (; size > 0 && g_ascii_isspace (*payload); size--)
     payload++;
   gsize length = MIN (size, TEXT_MAX);
-  memcpy (text, payload, length);
+  if (length > 0)
+    memcpy (text, payload, length);
   text[length] = '\0';
   if (size <= TEXT_MAX && memchr (text, '\0', length) == NULL && number_of (text, &reading.value)) {
     g_array_append_val (decoded->readings, reading);

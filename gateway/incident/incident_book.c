@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "gateway/alert/alert_json.h"
 #include "gateway/core/error.h"
 #include "gateway/core/ids.h"
-#include "gateway/incident/alert_json.h"
 #include "gateway/incident/evidence_rows.h"
 #include "gateway/incident/incident_arguments.h"
 #include "gateway/incident/incident_history.h"
