@@ -1,7 +1,7 @@
 // build.mjs: makes the console's files; run by npm and by meson.
 //
 //   node build.mjs --out DIR [--stamp FILE --depfile FILE]   bundles the page into DIR
-//   node build.mjs --test                                    bundles and runs the unit tests
+//   node build.mjs --test                                    checks the types, bundles and runs the unit tests
 //
 // npm is called only when node_modules doesn't hold what package-lock.json says, so a second build needs no network.
 
@@ -86,6 +86,8 @@ async function buildPage(out) {
 
 async function runTests() {
   const { build } = await import('esbuild')
+  const types = spawnSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '--noEmit', '-p', here], { stdio: 'inherit' })
+  if (types.status !== 0) return 1
   const directory = mkdtempSync(join(tmpdir(), 'gridgate-console-'))
   try {
     const tests = readdirSync(at('test')).filter((name) => name.endsWith('.test.ts'))

@@ -5,8 +5,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-static const char *
-content_type_of (const char *name)
+static const char *content_type_of (const char *name)
 {
   static const char *const types[][2] = {
     {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
@@ -19,8 +18,7 @@ content_type_of (const char *name)
   return NULL;
 }
 
-static gboolean
-append_file (GString *data, GString *table, const char *directory, const char *path, GError **error)
+static gboolean append_file (GString *data, GString *table, const char *directory, const char *path, GError **error)
 {
   g_autofree char *file = g_build_filename (directory, path, NULL);
   g_autofree char *contents = NULL;
@@ -47,8 +45,7 @@ append_file (GString *data, GString *table, const char *directory, const char *p
   return TRUE;
 }
 
-static gboolean
-append_directory (GString *data, GString *table, const char *directory, const char *below, GError **error)
+static gboolean append_directory (GString *data, GString *table, const char *directory, const char *below, GError **error)
 {
   g_autofree char *path = g_build_filename (directory, below, NULL);
   g_autoptr (GDir) dir = g_dir_open (path, 0, error);
@@ -67,8 +64,7 @@ append_directory (GString *data, GString *table, const char *directory, const ch
   return TRUE;
 }
 
-int
-main (int argc, char **argv)
+int main (int argc, char **argv)
 {
   g_autoptr (GString) source = g_string_new ("#include \"gateway/http/console_assets.h\"\n\n");
   g_autoptr (GString) table = g_string_new ("const ConsoleAsset console_asset_table[] = {\n");

@@ -1,4 +1,7 @@
 import './style.css'
 import { render } from 'preact'
+import { App } from './app'
+import { startLanguage } from './strings'
 
-render(<main>gridgate</main>, document.getElementById('console')!)
+startLanguage()
+render(<App />, document.getElementById('console')!)

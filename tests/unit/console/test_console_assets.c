@@ -3,14 +3,12 @@
 #include "gateway/http/console_assets.h"
 #include "tests/support/test.h"
 
-static gboolean
-console_is_built_in (void)
+static gboolean console_is_built_in (void)
 {
   return console_asset_table[0].path != NULL;
 }
 
-static void
-the_page_is_found_at_the_root_and_at_setup (void **state)
+static void the_page_is_found_at_the_root_and_at_setup (void **state)
 {
   const ConsoleAsset *page = console_asset_find ("/");
 
@@ -24,8 +22,7 @@ the_page_is_found_at_the_root_and_at_setup (void **state)
   assert_non_null (g_strstr_len ((const char *) page->data, page->size, "id=\"console\""));
 }
 
-static void
-what_the_page_names_is_embedded_and_may_be_kept_for_ever (void **state)
+static void what_the_page_names_is_embedded_and_may_be_kept_for_ever (void **state)
 {
   const ConsoleAsset *page = console_asset_find ("/");
   const char *rest;
@@ -49,8 +46,7 @@ what_the_page_names_is_embedded_and_may_be_kept_for_ever (void **state)
   assert_int_equal (named, 3);
 }
 
-static void
-nothing_else_is_found (void **state)
+static void nothing_else_is_found (void **state)
 {
   (void) state;
   assert_null (console_asset_find ("/assets"));
@@ -58,8 +54,7 @@ nothing_else_is_found (void **state)
   assert_null (console_asset_find (""));
 }
 
-int
-main (void)
+int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (the_page_is_found_at_the_root_and_at_setup),

@@ -1,0 +1,65 @@
+// How a player stays at the live edge: the decision alone, without a clock or a video element of its own.
+
+export interface EdgeView {
+  position: number // seconds on the stream's timeline, all of them
+  start: number    // of the newest buffered range
+  end: number
+  nowMs: number
+}
+
+export interface EdgeDecision {
+  seekTo: number | null
+  rate: number
+}
+
+// Over a second behind is a seek; between the target and that, playing a little faster is less of a disturbance.
+const seekBehindSeconds = 1
+const catchUpRate = 1.1
+const smallestTarget = 0.25
+const largestTarget = 0.7
+// A seek decodes from the key frame before it; seeking again before that picture is there would never show any.
+const seekPauseMs = 1500
+// So many seconds behind the position stay for the decoder to come back to its key frame.
+const keepSeconds = 15
+const removeWhenOverSeconds = 30
+
+export class LiveEdge {
+  private target = smallestTarget
+  private isCatchingUp = false
+  private lastSeekMs = -Infinity
+  private lastStallMs = -Infinity
+
+  decide({ position, start, end, nowMs }: EdgeView): EdgeDecision {
+    const lag = end - position
+    const maySeek = nowMs - this.lastSeekMs >= seekPauseMs
+    // Outside of what is buffered nothing plays at all: go in at once.
+    if (position < start || lag < -0.1) return this.seek(Math.max(start, end - this.target), nowMs)
+    if (lag > seekBehindSeconds && maySeek) return this.seek(Math.max(start, end - this.target), nowMs)
+    if (lag > this.target + 0.2) this.isCatchingUp = true
+    if (lag <= this.target) this.isCatchingUp = false
+    return { seekTo: null, rate: this.isCatchingUp ? catchUpRate : 1 }
+  }
+
+  // The picture stopped for want of data: a network that does this twice in ten seconds gets a longer cushion.
+  stalled(nowMs: number): void {
+    if (nowMs - this.lastStallMs < 10_000) this.target = Math.min(largestTarget, this.target + 0.15)
+    this.lastStallMs = nowMs
+  }
+
+  private seek(seekTo: number, nowMs: number): EdgeDecision {
+    this.lastSeekMs = nowMs
+    this.isCatchingUp = false
+    return { seekTo, rate: 1 }
+  }
+}
+
+// Up to where the buffer may be removed, or null while it is short enough.
+export function removableUntil(start: number, position: number): number | null {
+  return position - start > removeWhenOverSeconds ? position - keepSeconds : null
+}
+
+// The last of the ranges, which is where the live edge is.
+export function newestRange(ranges: TimeRanges): { start: number; end: number } | null {
+  const last = ranges.length - 1
+  return last < 0 ? null : { start: ranges.start(last), end: ranges.end(last) }
+}

@@ -1,0 +1,257 @@
+// One camera's live picture in one video element: WebSocket in, MediaSource out.
+//
+// Every connection has a MediaSource of its own: after the media process started again, its timeline is another one.
+
+import { Backoff } from '../backoff'
+import { LiveEdge, newestRange, removableUntil } from './edge'
+
+export type PlayerState = 'connecting' | 'playing' | 'waiting' | 'suspended' | 'unsupported'
+
+export interface PlayerStatus {
+  state: PlayerState
+  delaySeconds: number | null // behind the live edge
+  mime: string | null
+}
+
+type QueueItem = { mime: string } | { bytes: ArrayBuffer }
+
+const lookEveryMs = 250
+const silentMs = 12_000         // an open socket without a byte: ask anew
+const hiddenMs = 15_000         // a hidden tab costs a village's uplink nothing after this
+const settledMs = 10_000        // playing for so long counts as a success
+const queueLimitBytes = 16 << 20 // a decoder that hangs must not eat the memory
+
+export function whyUnsupported(mime: string): 'h265' | 'other' {
+  return /\b(hvc1|hev1)\b/.test(mime) ? 'h265' : 'other'
+}
+
+export function liveUrl(camera: string, base: { protocol: string; host: string }): string {
+  const scheme = base.protocol === 'https:' ? 'wss:' : 'ws:'
+  return `${scheme}//${base.host}/api/v1/cameras/${encodeURIComponent(camera)}/live`
+}
+
+export class LivePlayer {
+  private readonly backoff = new Backoff()
+  private edge = new LiveEdge()
+  private socket: WebSocket | null = null
+  private source: MediaSource | null = null
+  private buffer: SourceBuffer | null = null
+  private objectUrl: string | null = null
+  private queue: QueueItem[] = []
+  private queuedBytes = 0
+  private mime: string | null = null
+  private state: PlayerState = 'connecting'
+  private retryTimer: number | undefined
+  private hiddenTimer: number | undefined
+  private lookTimer: number | undefined
+  private lastByteMs = 0
+  private playingSinceMs = 0
+  private isStopped = true
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly url: string,
+    private readonly report: (status: PlayerStatus) => void,
+  ) {}
+
+  start(): void {
+    this.isStopped = false
+    document.addEventListener('visibilitychange', this.onVisibility)
+    this.video.addEventListener('waiting', this.onWaiting)
+    this.video.addEventListener('playing', this.onPlaying)
+    this.lookTimer = window.setInterval(() => this.look(), lookEveryMs)
+    if (document.hidden) this.suspend()
+    else this.connect()
+  }
+
+  stop(): void {
+    this.isStopped = true
+    document.removeEventListener('visibilitychange', this.onVisibility)
+    this.video.removeEventListener('waiting', this.onWaiting)
+    this.video.removeEventListener('playing', this.onPlaying)
+    window.clearInterval(this.lookTimer)
+    window.clearTimeout(this.hiddenTimer)
+    this.disconnect()
+  }
+
+  // The gateway says that the camera is back, or a person asks: don't wait for the next attempt.
+  retryNow(): void {
+    if (this.isStopped || this.socket || this.state === 'suspended') return
+    this.backoff.reset()
+    this.connect()
+  }
+
+  private connect(): void {
+    this.disconnect()
+    this.setState('connecting')
+    const socket = new WebSocket(this.url)
+    socket.binaryType = 'arraybuffer'
+    socket.onmessage = (event) => this.receive(event.data)
+    socket.onclose = () => { if (this.socket === socket) this.reconnect() }
+    this.socket = socket
+    this.lastByteMs = performance.now()
+  }
+
+  private reconnect(): void {
+    this.disconnect()
+    if (this.isStopped) return
+    this.setState('waiting')
+    this.retryTimer = window.setTimeout(() => this.connect(), this.backoff.nextMs())
+  }
+
+  private disconnect(): void {
+    window.clearTimeout(this.retryTimer)
+    const socket = this.socket
+    this.socket = null
+    socket?.close()
+    this.queue = []
+    this.queuedBytes = 0
+    this.buffer = null
+    this.source = null
+    this.playingSinceMs = 0
+    if (!this.objectUrl) return
+    URL.revokeObjectURL(this.objectUrl)
+    this.objectUrl = null
+    this.video.removeAttribute('src')
+    this.video.load()
+  }
+
+  private receive(data: string | ArrayBuffer): void {
+    this.lastByteMs = performance.now()
+    if (typeof data === 'string') return this.announce(data)
+    this.queuedBytes += data.byteLength
+    if (this.queuedBytes > queueLimitBytes) return this.reconnect()
+    this.queue.push({ bytes: data })
+    this.pump()
+  }
+
+  private announce(text: string): void {
+    let mime: unknown
+    try {
+      mime = JSON.parse(text).mime
+    } catch {
+      return this.reconnect()
+    }
+    if (typeof mime !== 'string') return this.reconnect()
+    this.mime = mime
+    if (!('MediaSource' in window) || !MediaSource.isTypeSupported(mime)) {
+      this.disconnect()
+      return this.setState('unsupported')
+    }
+    this.queue.push({ mime })
+    if (this.source) this.pump()
+    else this.openSource()
+  }
+
+  private openSource(): void {
+    const source = new MediaSource()
+    this.source = source
+    this.edge = new LiveEdge()
+    source.addEventListener('sourceopen', () => { if (this.source === source) this.pump() })
+    this.objectUrl = URL.createObjectURL(source)
+    this.video.src = this.objectUrl
+  }
+
+  private pump(): void {
+    const source = this.source
+    if (!source || source.readyState !== 'open' || this.buffer?.updating) return
+    const item = this.queue[0]
+    if (!item) return
+    try {
+      if ('mime' in item) this.setType(source, item.mime)
+      else this.buffer!.appendBuffer(item.bytes)
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'QuotaExceededError' && this.removeOld(5)) return
+      return this.reconnect()
+    }
+    this.queue.shift()
+    if ('mime' in item) this.pump()
+    else this.queuedBytes -= item.bytes.byteLength
+  }
+
+  private setType(source: MediaSource, mime: string): void {
+    if (this.buffer) return this.buffer.changeType(mime)
+    const buffer = source.addSourceBuffer(mime)
+    buffer.addEventListener('updateend', () => { if (this.buffer === buffer) this.afterUpdate() })
+    buffer.addEventListener('error', () => { if (this.buffer === buffer) this.reconnect() })
+    this.buffer = buffer
+  }
+
+  private afterUpdate(): void {
+    const range = this.buffer && newestRange(this.buffer.buffered)
+    if (range && this.playingSinceMs === 0) {
+      this.playingSinceMs = performance.now()
+      this.video.currentTime = range.start
+      this.play()
+    }
+    this.pump()
+  }
+
+  private play(): void {
+    this.video.play().catch(() => {
+      // Refused with sound on and no click yet: without sound it may play.
+      this.video.muted = true
+      this.video.play().catch(() => {})
+    })
+  }
+
+  private look(): void {
+    const nowMs = performance.now()
+    if (this.socket && nowMs - this.lastByteMs > silentMs) return this.reconnect()
+    if (this.playingSinceMs === 0 || !this.buffer) return
+    if (this.video.error) return this.reconnect()
+    const range = newestRange(this.buffer.buffered)
+    if (!range) return
+    if (nowMs - this.playingSinceMs > settledMs) this.backoff.reset()
+    const { seekTo, rate } = this.edge.decide({ position: this.video.currentTime, ...range, nowMs })
+    if (seekTo !== null) this.video.currentTime = seekTo
+    if (this.video.playbackRate !== rate) this.video.playbackRate = rate
+    if (this.video.paused) this.play()
+    if (!this.buffer.updating) this.removeOld(null)
+    this.announceStatus()
+  }
+
+  // Removes what lies far behind; with `keepSeconds`, all but that. Whether anything is being removed.
+  private removeOld(keepSeconds: number | null): boolean {
+    const buffer = this.buffer
+    if (!buffer || buffer.updating || buffer.buffered.length === 0) return false
+    const start = buffer.buffered.start(0)
+    const position = this.video.currentTime
+    const until = keepSeconds === null ? removableUntil(start, position) : position - keepSeconds
+    if (until === null || until <= start) return false
+    buffer.remove(start, until)
+    return true
+  }
+
+  private readonly onWaiting = (): void => {
+    if (this.playingSinceMs > 0 && performance.now() - this.playingSinceMs > 2000) this.edge.stalled(performance.now())
+  }
+
+  private readonly onPlaying = (): void => this.setState('playing')
+
+  private readonly onVisibility = (): void => {
+    window.clearTimeout(this.hiddenTimer)
+    if (document.hidden) {
+      this.hiddenTimer = window.setTimeout(() => this.suspend(), hiddenMs)
+    } else if (this.state === 'suspended') {
+      this.backoff.reset()
+      this.connect()
+    }
+  }
+
+  private suspend(): void {
+    this.disconnect()
+    this.setState('suspended')
+  }
+
+  private setState(state: PlayerState): void {
+    this.state = state
+    this.announceStatus()
+  }
+
+  private announceStatus(): void {
+    const range = this.buffer && newestRange(this.buffer.buffered)
+    const delaySeconds = this.state === 'playing' && range ? Math.max(0, range.end - this.video.currentTime) : null
+    this.report({ state: this.state, delaySeconds, mime: this.mime })
+  }
+}

@@ -1,0 +1,186 @@
+// What the page knows of the township: loaded once, kept current by events, loaded again after a break.
+
+import { currentSession, get, list, Problem } from './api'
+import { watchEvents, type EventType } from './events'
+import { isOpen } from './incident/actions'
+import type { Alert, Camera, Incident, Observation, Sensor, Session, Site } from './types'
+
+const trendLength = 120
+const incidentsKept = 500
+// Sensors may report many times a second; drawing ten times a second is enough for eyes.
+const drawEveryMs = 100
+
+export interface Reading {
+  last: Observation
+  trend: number[]
+}
+
+export class Model {
+  site: Site = {}
+  readonly cameras = new Map<string, Camera>()
+  readonly sensors = new Map<string, Sensor>()
+  readonly readings = new Map<string, Map<string, Reading>>() // sensor → metric
+  readonly incidents = new Map<string, Incident>()
+  readonly arrived: string[] = [] // ids of incidents that came while the page was open and were not looked at
+  isLoaded = false
+  isConnected = false
+  loadProblem: string | null = null
+
+  private readonly watchers = new Set<() => void>()
+  private drawTimer: number | undefined
+  private stopEvents: (() => void) | null = null
+
+  constructor(readonly session: Session) {}
+
+  start(): void {
+    this.stopEvents = watchEvents({
+      receive: (type, data) => this.receive(type, data),
+      changed: (isConnected) => {
+        this.isConnected = isConnected
+        if (isConnected) void this.load()
+        // Events end with the session; only a plain request can tell that apart from a broken line.
+        else void currentSession().then((session) => { if (!session) this.signedOut() }, () => {})
+        this.changed()
+      },
+    })
+  }
+
+  signedOut: () => void = () => {}
+
+  stop(): void {
+    this.stopEvents?.()
+    window.clearTimeout(this.drawTimer)
+  }
+
+  subscribe(watcher: () => void): () => void {
+    this.watchers.add(watcher)
+    return () => this.watchers.delete(watcher)
+  }
+
+  async load(): Promise<void> {
+    const [site, cameras, sensors, incidents] = await Promise.allSettled([
+      get<Site>('/site'), list<Camera>('/cameras?limit=1000'), list<Sensor>('/sensors?limit=1000'),
+      list<Incident>('/incidents?limit=200'),
+    ])
+    if (site.status === 'fulfilled') this.takeSite(site.value)
+    if (cameras.status === 'fulfilled') for (const camera of cameras.value) this.takeCamera(camera)
+    if (sensors.status === 'fulfilled') for (const sensor of sensors.value) this.takeSensor(sensor)
+    if (incidents.status === 'fulfilled') for (const incident of incidents.value) this.takeIncident(incident, false)
+    // A role that may not see one of the lists still sees the others.
+    const failure = [site, cameras, sensors, incidents].find(
+      (result) => result.status === 'rejected' && !(result.reason instanceof Problem && result.reason.status === 403))
+    this.loadProblem = failure?.status === 'rejected' ? String((failure.reason as Error).message) : null
+    this.isLoaded ||= site.status === 'fulfilled'
+    this.changed()
+  }
+
+  receive(type: EventType, data: unknown): void {
+    if (!data || typeof data !== 'object') return
+    if (type === 'camera') this.takeCamera(data as Camera)
+    if (type === 'observation') this.takeObservation(data as Observation)
+    if (type === 'incident') this.takeIncident(data as Incident, this.isLoaded)
+    if (type === 'alert') this.takeAlert(data as Alert)
+    this.changed()
+  }
+
+  // An incident as an action's answer or a request of its own brought it.
+  takeIncident(incident: Incident, isNews: boolean): void {
+    if (typeof incident.id !== 'string') return
+    const known = this.incidents.get(incident.id)
+    if (known && known.revision > incident.revision) return
+    this.incidents.set(incident.id, known ? { ...known, ...incident } : incident)
+    if (isNews && !known && isOpen(incident.state)) this.arrived.push(incident.id)
+    while (this.incidents.size > incidentsKept) this.incidents.delete(this.incidents.keys().next().value!)
+    this.changed()
+  }
+
+  lookedAt(incident: string): void {
+    const index = this.arrived.indexOf(incident)
+    if (index < 0) return
+    this.arrived.splice(index, 1)
+    this.changed()
+  }
+
+  // Newest first: ids are ULIDs, which sort by time.
+  incidentsNewestFirst(): Incident[] {
+    return [...this.incidents.values()].sort((a, b) => (a.id < b.id ? 1 : -1))
+  }
+
+  camerasInOrder(): Camera[] {
+    return [...this.cameras.values()]
+  }
+
+  gridName(id: string | null | undefined): string | null {
+    return nameIn(this.site.grids, id)
+  }
+
+  agencyName(id: string | null | undefined): string | null {
+    return nameIn(this.site.agencies, id)
+  }
+
+  cameraName(id: string | null | undefined): string | null {
+    return id ? (this.cameras.get(id)?.name ?? id) : null
+  }
+
+  sensorName(id: string | null | undefined): string | null {
+    return id ? (this.sensors.get(id)?.name ?? id) : null
+  }
+
+  private takeSite(site: Site): void {
+    this.site = site
+    keepOnly(this.cameras, site.cameras)
+    keepOnly(this.sensors, site.sensors)
+    for (const camera of site.cameras ?? []) this.takeCamera(camera)
+    for (const sensor of site.sensors ?? []) this.takeSensor(sensor)
+  }
+
+  private takeCamera(camera: Camera & { camera?: string }): void {
+    const id = camera.id ?? camera.camera
+    if (typeof id !== 'string') return
+    this.cameras.set(id, { ...this.cameras.get(id), ...camera, id })
+  }
+
+  private takeSensor(sensor: Sensor): void {
+    if (typeof sensor.id !== 'string') return
+    this.sensors.set(sensor.id, { ...this.sensors.get(sensor.id), ...sensor })
+    for (const observation of sensor.values ?? []) this.takeObservation({ ...observation, sensor: sensor.id })
+  }
+
+  private takeObservation(observation: Observation): void {
+    if (typeof observation.sensor !== 'string' || typeof observation.value !== 'number') return
+    const metrics = this.readings.get(observation.sensor) ?? new Map<string, Reading>()
+    this.readings.set(observation.sensor, metrics)
+    const known = metrics.get(observation.metric)
+    if (known && (known.last.phenomenon_time ?? '') > (observation.phenomenon_time ?? '')) return
+    const isSame = known?.last.phenomenon_time === observation.phenomenon_time && known?.last.value === observation.value
+    const trend = isSame ? known!.trend : [...(known?.trend ?? []), observation.value].slice(-trendLength)
+    metrics.set(observation.metric, { last: observation, trend })
+  }
+
+  private takeAlert(alert: Alert): void {
+    const incident = alert.incident ? this.incidents.get(alert.incident) : undefined
+    if (!incident) return
+    const others = (incident.alerts ?? []).filter(({ id }) => id !== alert.id)
+    this.incidents.set(incident.id, { ...incident, alerts: [...others, alert] })
+  }
+
+  private changed(): void {
+    if (this.drawTimer !== undefined) return
+    this.drawTimer = window.setTimeout(() => {
+      this.drawTimer = undefined
+      for (const watcher of this.watchers) watcher()
+    }, drawEveryMs)
+  }
+}
+
+function nameIn(items: { id: string; name?: string }[] | undefined, id: string | null | undefined): string | null {
+  if (!id) return null
+  return items?.find((item) => item.id === id)?.name ?? id
+}
+
+// What a reload of the site took away is gone here too.
+function keepOnly(map: Map<string, unknown>, items: { id: string }[] | undefined): void {
+  if (!items) return
+  const present = new Set(items.map(({ id }) => id))
+  for (const id of map.keys()) if (!present.has(id)) map.delete(id)
+}
