@@ -55,9 +55,11 @@ static gboolean obey (Peer *peer, char *line)
     return TRUE;
   if (strlen (line) > LINE_MAX_BYTES || !g_utf8_validate (line, -1, NULL))
     return answer (peer, "error: a command is one line of UTF-8 under 4096 bytes");
-  if (peer->control->execute (peer->control->data, line, &error))
-    return answer (peer, "ok");
-  g_autofree char *text = g_strconcat ("error: ", error->message, NULL);
+  g_autofree char *reply = NULL, *text = NULL;
+  if (peer->control->execute (peer->control->data, line, &reply, &error))
+    text = g_strconcat ("ok", reply ? " " : NULL, reply, NULL);
+  else
+    text = g_strconcat ("error: ", error->message, NULL);
   return answer (peer, text);
 }
 

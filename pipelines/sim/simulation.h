@@ -11,7 +11,8 @@ typedef struct Simulation Simulation;
  * the simulation. */
 Simulation *simulation_new (SiteScript *script, GMainLoop *loop, GError **error);
 
-/* One command ("camera bridge stall 5s"); see docs/gridgate-sim.md for all of them. */
-gboolean simulation_command (Simulation *simulation, const char *command, GError **error);
+/* One command ("camera bridge stall 5s"); see docs/gridgate-sim.md for all of them. `reply` is what there is to say
+ * beyond "ok", NULL when nothing; free with g_free. */
+gboolean simulation_command (Simulation *simulation, const char *command, char **reply, GError **error);
 
 void simulation_free (Simulation *simulation);
