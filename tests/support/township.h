@@ -1,0 +1,50 @@
+/* township.h: a whole township for a system test: two real brokers, the simulator, the gateway, a login.
+ *
+ * Templates of tests/system/sites/ become the gateway's and the simulator's files; @NAME@ in them stands for a port or a
+ * path: @FOLDER@ @VILLAGE@ @CENTER@ @HTTP@ @RTSP@ @WEBHOOK@ @CAMERA1@ to @CAMERA6@.
+ *
+ * thread: the test's. */
+#pragma once
+
+#include "tests/support/http_client.h"
+#include "tests/support/process.h"
+
+typedef struct {
+  char *folder, *site_path, *script_path, *base_url;
+  int village_port, center_port, http_port, rtsp_port, webhook_port, camera_ports[6];
+  Process *village, *center, *simulator, *gateway, *subscriber;
+  HttpClient *http;
+  char *token_id, *token_secret; /* a program's, with the operator's role */
+} Township;
+
+/* Starts brokers, the subscriber to all of the center's topics, the simulator (`script` NULL: none), the gateway; makes
+ * the account admin / admin-password-1 and logs in. */
+Township *township_new (const char *site, const char *script);
+
+/* The gateway alone, after it was ended or killed; waits until it is ready, and logs in again. */
+void township_start_gateway (Township *township);
+
+void township_start_village (Township *township);
+void township_start_center (Township *township);
+void township_start_simulator (Township *township);
+
+/* Publishes one message at QoS 1 on the village's broker, by mosquitto_pub. */
+void township_publish (Township *township, const char *topic, const char *payload);
+
+/* Replaces `from` by `to` in the gateway's file; the gateway is not told. */
+void township_edit_site (Township *township, const char *from, const char *to);
+
+/* Waits until the camera is in that state. */
+void township_wait_camera (Township *township, const char *camera, const char *state, int seconds);
+
+/* Waits until GET `path` answers with something for which `is_it` is TRUE, and returns that answer. */
+json_t *township_wait_for (Township *township, const char *path, gboolean (*is_it) (const json_t *answer), int seconds);
+
+/* rtsp://ID:SECRET@127.0.0.1:PORT/live/CAMERA; g_free. */
+char *township_rtsp_url (Township *township, const char *camera);
+
+/* The process of a worker ("gridgate-media"), as the kernel knows it: the one below this township's runtime folder. */
+pid_t township_worker_pid (Township *township, const char *name);
+
+/* Ends the gateway in order (which must take no more than ten seconds and exit with 0), then all the others. */
+void township_free (Township *township);
