@@ -2,10 +2,15 @@
 
 #include <string.h>
 
-enum { BY_BROKER, BY_GRID, BY_CAMERA, BY_SENSOR, BY_RULE, BY_AGENCY, BY_CENTER, BY_COUNT };
-G_STATIC_ASSERT (BY_COUNT == G_N_ELEMENTS (((Site *) NULL)->index));
-
 static const char *const severity_names[] = { NULL, "minor", "moderate", "severe", "extreme" };
+static const char *const kind_names[SITE_KINDS] = { "brokers", "grids",    "cameras", "sensors",
+                                                    "rules",   "agencies", "centers" };
+
+static void origin_free (SiteOrigin *origin)
+{
+  g_free (origin->file);
+  g_free (origin);
+}
 
 Site *site_new (void)
 {
@@ -19,24 +24,45 @@ Site *site_new (void)
   site->rules = g_ptr_array_new_with_free_func ((GDestroyNotify) rule_free);
   site->agencies = g_ptr_array_new_with_free_func ((GDestroyNotify) agency_free);
   site->centers = g_ptr_array_new_with_free_func ((GDestroyNotify) center_free);
+  site->origins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) origin_free);
+  site->file_versions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return site;
 }
 
-/* Every indexed type starts with its id. */
+/* Every indexed type starts with its id. The loader also indexes sites that it will refuse, whose items may lack one. */
 static GHashTable *index_by_id (GPtrArray *items)
 {
   GHashTable *index = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < items->len; i++)
-    g_hash_table_insert (index, *(char **) items->pdata[i], items->pdata[i]);
+    if (*(char **) items->pdata[i] != NULL)
+      g_hash_table_insert (index, *(char **) items->pdata[i], items->pdata[i]);
   return index;
+}
+
+const char *site_kind_name (SiteKind kind)
+{
+  return kind_names[kind];
+}
+
+SiteKind site_kind_from_name (const char *name)
+{
+  SiteKind kind = 0;
+  while (kind < SITE_KINDS && g_strcmp0 (name, kind_names[kind]) != 0)
+    kind++;
+  return kind;
+}
+
+GPtrArray *site_list (const Site *site, SiteKind kind)
+{
+  GPtrArray *const lists[SITE_KINDS] = { site->brokers, site->grids,    site->cameras, site->sensors,
+                                         site->rules,   site->agencies, site->centers };
+  return lists[kind];
 }
 
 void site_publish (Site *site)
 {
-  GPtrArray *lists[BY_COUNT] = { site->brokers, site->grids, site->cameras, site->sensors,
-                                 site->rules,   site->agencies, site->centers };
-  for (int i = 0; i < BY_COUNT; i++)
-    site->index[i] = index_by_id (lists[i]);
+  for (SiteKind kind = 0; kind < SITE_KINDS; kind++)
+    site->index[kind] = index_by_id (site_list (site, kind));
 }
 
 Site *site_ref (Site *site)
@@ -49,8 +75,10 @@ void site_unref (Site *site)
 {
   if (site == NULL || !g_atomic_int_dec_and_test (&site->references))
     return;
-  for (int i = 0; i < BY_COUNT; i++)
+  for (int i = 0; i < SITE_KINDS; i++)
     g_clear_pointer (&site->index[i], g_hash_table_unref);
+  g_hash_table_unref (site->file_versions);
+  g_hash_table_unref (site->origins);
   g_ptr_array_unref (site->centers);
   g_ptr_array_unref (site->agencies);
   g_ptr_array_unref (site->rules);
@@ -72,44 +100,50 @@ void site_unref (Site *site)
   g_free (site);
 }
 
-static gconstpointer find (const Site *site, int kind, const char *id)
+gconstpointer site_find (const Site *site, SiteKind kind, const char *id)
 {
   return id != NULL ? g_hash_table_lookup (site->index[kind], id) : NULL;
 }
 
+const SiteOrigin *site_origin (const Site *site, SiteKind kind, const char *id)
+{
+  g_autofree char *key = g_strconcat (site_kind_name (kind), "/", id, NULL);
+  return g_hash_table_lookup (site->origins, key);
+}
+
 const Broker *site_broker (const Site *site, const char *id)
 {
-  return find (site, BY_BROKER, id);
+  return site_find (site, SITE_BROKERS, id);
 }
 
 const Grid *site_grid (const Site *site, const char *id)
 {
-  return find (site, BY_GRID, id);
+  return site_find (site, SITE_GRIDS, id);
 }
 
 const Camera *site_camera (const Site *site, const char *id)
 {
-  return find (site, BY_CAMERA, id);
+  return site_find (site, SITE_CAMERAS, id);
 }
 
 const Sensor *site_sensor (const Site *site, const char *id)
 {
-  return find (site, BY_SENSOR, id);
+  return site_find (site, SITE_SENSORS, id);
 }
 
 const Rule *site_rule (const Site *site, const char *id)
 {
-  return find (site, BY_RULE, id);
+  return site_find (site, SITE_RULES, id);
 }
 
 const Agency *site_agency (const Site *site, const char *id)
 {
-  return find (site, BY_AGENCY, id);
+  return site_find (site, SITE_AGENCIES, id);
 }
 
 const Center *site_center (const Site *site, const char *id)
 {
-  return find (site, BY_CENTER, id);
+  return site_find (site, SITE_CENTERS, id);
 }
 
 gboolean site_grid_is_within (const Site *site, const char *grid, const char *root)

@@ -16,6 +16,18 @@ typedef enum { CLOCK_TRUST_AUTO, CLOCK_TRUST_DEVICE, CLOCK_TRUST_GATEWAY } Clock
 typedef enum { CONDITION_ABOVE, CONDITION_BELOW } Condition;
 typedef enum { ACK_BROKER, ACK_APPLICATION } CenterAck;
 
+/* What has an id, in the order in which a file may name it; site_kind_name gives the key of its list. */
+typedef enum {
+  SITE_BROKERS,
+  SITE_GRIDS,
+  SITE_CAMERAS,
+  SITE_SENSORS,
+  SITE_RULES,
+  SITE_AGENCIES,
+  SITE_CENTERS,
+  SITE_KINDS
+} SiteKind;
+
 typedef struct {
   gboolean is_set;
   double lon, lat; /* WGS-84 degrees */
@@ -129,6 +141,13 @@ typedef struct {
   CenterAck ack;
 } Center;
 
+/* Where an item stands: what an answer to a wish to change it names. */
+typedef struct {
+  char *file;
+  guint line;
+} SiteOrigin;
+
+/* The grids always hold the root (the gateway's division), first; every other grid has a parent. */
 typedef struct Site {
   gint references;
   GatewaySettings gateway;
@@ -136,7 +155,9 @@ typedef struct Site {
   RtspSettings rtsp;
   RecordingSettings recording;
   GPtrArray *brokers, *grids, *duties, *cameras, *sensors, *rules, *agencies, *centers; /* of the types above */
-  GHashTable *index[7]; /* SiteKind → id → item; private to site.c */
+  GHashTable *origins;       /* "KIND/ID" → SiteOrigin */
+  GHashTable *file_versions; /* path of a secret or certificate → text that changes whenever the file does */
+  GHashTable *index[SITE_KINDS]; /* id → item; private to site.c */
 } Site;
 
 /* An empty site with every list allocated; the loader fills it and calls site_publish. */
@@ -149,7 +170,16 @@ Site *site_ref (Site *site);
 void site_unref (Site *site);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Site, site_unref)
 
+/* "brokers" …; SITE_KINDS for an unknown name. */
+const char *site_kind_name (SiteKind kind);
+SiteKind site_kind_from_name (const char *name);
+
+/* The list of a kind; each item starts with its id. */
+GPtrArray *site_list (const Site *site, SiteKind kind);
+
 /* NULL when there is none. */
+gconstpointer site_find (const Site *site, SiteKind kind, const char *id);
+const SiteOrigin *site_origin (const Site *site, SiteKind kind, const char *id);
 const Broker *site_broker (const Site *site, const char *id);
 const Grid *site_grid (const Site *site, const char *id);
 const Camera *site_camera (const Site *site, const char *id);

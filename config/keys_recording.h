@@ -1,0 +1,6 @@
+/* keys_recording.h: what recording and cameras have in common. */
+#pragma once
+
+#include "config/types.h"
+
+extern const Choice recording_modes[];

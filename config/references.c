@@ -1,0 +1,206 @@
+#include "config/references.h"
+
+#include <string.h>
+
+static const YamlNode *node_of (const Reader *reader, gconstpointer item, const char *key)
+{
+  const YamlNode *map = g_hash_table_lookup (reader->nodes, item);
+  const YamlNode *value = yaml_map_get (map, key);
+  return value != NULL ? value : map;
+}
+
+static void default_text (char **place, const char *text)
+{
+  if (*place == NULL)
+    *place = g_strdup (text);
+}
+
+/* The root stands first, whether the files name it or not. */
+static void complete_grids (Site *site)
+{
+  const char *division = site->gateway.division;
+  Grid *root = NULL;
+  for (guint i = 0; i < site->grids->len; i++) {
+    Grid *grid = site->grids->pdata[i];
+    default_text (&grid->name, grid->id);
+    if (g_strcmp0 (grid->id, division) == 0 && root == NULL) {
+      root = g_ptr_array_steal_index (site->grids, i--);
+      continue;
+    }
+    default_text (&grid->parent, division);
+  }
+  if (root == NULL) {
+    root = g_new0 (Grid, 1);
+    root->id = g_strdup (division);
+    root->name = g_strdup (site->gateway.name);
+    root->area = g_array_new (FALSE, FALSE, sizeof (Location));
+  }
+  g_ptr_array_insert (site->grids, 0, root);
+}
+
+static void complete_brokers (Site *site)
+{
+  for (guint i = 0; i < site->brokers->len; i++) {
+    Broker *broker = site->brokers->pdata[i];
+    if (broker->client_id == NULL)
+      broker->client_id = g_strdup_printf ("gridgate-%s-%s", site->gateway.id, broker->id);
+  }
+  for (guint i = 0; i < site->centers->len; i++) {
+    Center *center = site->centers->pdata[i];
+    if (center->client_id == NULL)
+      center->client_id = g_strdup_printf ("gridgate-%s-%s-out", site->gateway.id, center->id);
+  }
+}
+
+static void complete_devices (Site *site)
+{
+  const char *division = site->gateway.division;
+  for (guint i = 0; i < site->cameras->len; i++) {
+    Camera *camera = site->cameras->pdata[i];
+    default_text (&camera->name, camera->id);
+    default_text (&camera->grid, division);
+    if ((int) camera->recording_mode == -1)
+      camera->recording_mode = site->recording.mode;
+  }
+  for (guint i = 0; i < site->sensors->len; i++) {
+    Sensor *sensor = site->sensors->pdata[i];
+    default_text (&sensor->name, sensor->id);
+    default_text (&sensor->grid, division);
+  }
+}
+
+static void complete_policies (Site *site)
+{
+  for (guint i = 0; i < site->rules->len; i++) {
+    Rule *rule = site->rules->pdata[i];
+    default_text (&rule->name, rule->id);
+  }
+  for (guint i = 0; i < site->agencies->len; i++) {
+    Agency *agency = site->agencies->pdata[i];
+    default_text (&agency->name, agency->id);
+    for (guint j = 0; j < agency->grants->len; j++) {
+      Grant *grant = agency->grants->pdata[j];
+      const char *const whole[] = { site->gateway.division, NULL };
+      if (grant->grids == NULL)
+        grant->grids = g_strdupv ((GStrv) whole);
+    }
+  }
+}
+
+void site_complete (Reader *reader)
+{
+  Site *site = reader->site;
+  GatewaySettings *gateway = &site->gateway;
+  default_text (&gateway->name, gateway->id);
+  if (gateway->runtime_dir == NULL)
+    gateway->runtime_dir = g_str_has_prefix (gateway->data_dir, "/var/lib/")
+                               ? g_strdup ("/run/gridgate")
+                               : g_build_filename (gateway->data_dir, "run", NULL);
+  if (site->recording.keep_at_least_us < 0)
+    site->recording.keep_at_least_us = site->recording.retain_us;
+  complete_grids (site);
+  complete_brokers (site);
+  complete_devices (site);
+  complete_policies (site);
+}
+
+/* Also notes where each item stands. */
+static void check_ids (Reader *reader, SiteKind kind)
+{
+  const GPtrArray *items = site_list (reader->site, kind);
+  for (guint i = 0; i < items->len; i++) {
+    const char *id = *(char **) items->pdata[i];
+    const YamlNode *map = g_hash_table_lookup (reader->nodes, items->pdata[i]);
+    if (id == NULL || map == NULL)
+      continue;
+    const SiteOrigin *first = site_origin (reader->site, kind, id);
+    if (first != NULL) {
+      reader_refuse (reader, yaml_map_get (map, "id"), "%s %s stands twice, first at %s:%u", section_of_kind (kind)->name,
+                     id, first->file, first->line);
+      continue;
+    }
+    SiteOrigin *origin = g_new0 (SiteOrigin, 1);
+    origin->file = g_strdup (problems_file (reader->problems, map->file));
+    origin->line = map->line;
+    g_hash_table_insert (reader->site->origins, g_strconcat (site_kind_name (kind), "/", id, NULL), origin);
+  }
+}
+
+static void check_reference (Reader *reader, const Reference *reference)
+{
+  const char *id = reference->node->text, *name = section_of_kind (reference->kind)->name;
+  if (site_find (reader->site, reference->kind, id) != NULL)
+    return;
+  g_autoptr (GPtrArray) known = g_ptr_array_new ();
+  const GPtrArray *items = site_list (reader->site, reference->kind);
+  for (guint i = 0; i < items->len; i++)
+    if (*(char **) items->pdata[i] != NULL)
+      g_ptr_array_add (known, *(char **) items->pdata[i]);
+  const char *nearest = nearest_name (id, known);
+  if (nearest != NULL)
+    reader_refuse (reader, reference->node, "%s: there is no %s %s; did you mean %s?", reference->key, name, id, nearest);
+  else
+    reader_refuse (reader, reference->node, "%s: there is no %s %s, expected one that stands under %s", reference->key,
+                   name, id, site_kind_name (reference->kind));
+}
+
+/* One problem for each grid whose way up returns to itself. */
+static void check_grid_tree (Reader *reader)
+{
+  const Site *site = reader->site;
+  for (guint i = 0; i < site->grids->len; i++) {
+    const Grid *grid = site->grids->pdata[i];
+    const Grid *above = site_grid (site, grid->parent);
+    for (guint steps = 0; above != NULL && above != grid && steps < site->grids->len; steps++)
+      above = site_grid (site, above->parent);
+    const YamlNode *node = node_of (reader, grid, "parent");
+    if (above != grid || node == NULL)
+      continue;
+    if (grid == site->grids->pdata[0])
+      reader_refuse (reader, node, "parent: grid %s is the gateway's division, the root, expected no parent", grid->id);
+    else
+      reader_refuse (reader, node, "parent: grid %s lies within itself, expected a way up to %s", grid->id,
+                     site->gateway.division);
+  }
+}
+
+static gboolean sensor_measures (const Sensor *sensor, const char *metric)
+{
+  for (guint i = 0; i < sensor->metrics->len; i++)
+    if (g_strcmp0 (((const Metric *) sensor->metrics->pdata[i])->name, metric) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static void check_rule (Reader *reader, const Rule *rule)
+{
+  const YamlNode *match = yaml_map_get (g_hash_table_lookup (reader->nodes, rule), "match");
+  const YamlNode *names = yaml_map_get (match, "sensors");
+  for (guint i = 0; names != NULL && names->kind == YAML_LIST && i < names->children->len; i++) {
+    const YamlNode *name = names->children->pdata[i];
+    const Sensor *sensor = site_sensor (reader->site, name->text);
+    if (sensor == NULL || sensor->metrics == NULL)
+      continue;
+    if (rule->match_metric == NULL && sensor->metrics->len > 1)
+      reader_refuse (reader, name, "sensors: sensor %s measures more than one thing, expected metric beside sensors",
+                     sensor->id);
+    if (rule->match_metric != NULL && !sensor_measures (sensor, rule->match_metric))
+      reader_refuse (reader, name, "sensors: sensor %s does not measure %s, expected one that does", sensor->id,
+                     rule->match_metric);
+  }
+}
+
+void site_check (Reader *reader, gboolean has_division)
+{
+  for (SiteKind kind = 0; kind < SITE_KINDS; kind++)
+    check_ids (reader, kind);
+  site_publish (reader->site);
+  for (guint i = 0; i < reader->references->len; i++) {
+    const Reference *reference = &g_array_index (reader->references, Reference, i);
+    if (has_division || reference->kind != SITE_GRIDS)
+      check_reference (reader, reference);
+  }
+  check_grid_tree (reader);
+  for (guint i = 0; i < reader->site->rules->len; i++)
+    check_rule (reader, reader->site->rules->pdata[i]);
+}
