@@ -1,0 +1,51 @@
+/* depacketizer_private.h: what the payload formats share. Only depacketize*.c include it. */
+#pragma once
+
+#include "pipelines/live/depacketizer.h"
+#include "pipelines/live/parameter_sets.h"
+
+typedef void (*DepacketizePayload) (Depacketizer *depacketizer, const guint8 *payload, gsize size, gboolean has_marker);
+
+struct Depacketizer {
+  Codec codec;
+  guint8 payload_type;
+  guint32 clock_rate;
+  DepacketizePayload take;
+  DepacketizerOutput output;
+  gpointer data;
+  DepacketizerCounts counts;
+
+  gboolean has_sequence;
+  guint16 next_sequence;
+  guint32 last_timestamp;
+  gint64 time;            /* of the present packet, unwrapped */
+
+  ParameterSets *sets;    /* video */
+  MediaFormat *format;    /* audio */
+  GByteArray *assembly;   /* video: the access unit; AAC: a frame in pieces */
+  gsize nal_start;        /* where the NAL unit under assembly has its length field; G_MAXSIZE: there is none */
+  gboolean is_broken, is_key;
+  gint64 unit_time, unit_wall_us, wall_us;
+  gsize expected;         /* AAC: whole size of the frame in pieces */
+  guint size_bits, index_bits, delta_bits; /* AAC: RFC 3640 4.1 */
+};
+
+void depacketize_h264 (Depacketizer *depacketizer, const guint8 *payload, gsize size, gboolean has_marker);
+void depacketize_h265 (Depacketizer *depacketizer, const guint8 *payload, gsize size, gboolean has_marker);
+void depacketize_aac (Depacketizer *depacketizer, const guint8 *payload, gsize size, gboolean has_marker);
+void depacketize_g711 (Depacketizer *depacketizer, const guint8 *payload, gsize size, gboolean has_marker);
+
+/* Reads mode, sizes and config from the fmtp line. */
+gboolean depacketize_aac_configure (Depacketizer *depacketizer, const Track *track, GError **error);
+
+/* Video: appends a whole NAL unit, or opens, extends and closes one that comes in pieces. */
+void depacketizer_add_nal (Depacketizer *depacketizer, const guint8 *nal, gsize size);
+void depacketizer_open_nal (Depacketizer *depacketizer, const guint8 *header, gsize header_size);
+void depacketizer_extend_nal (Depacketizer *depacketizer, const guint8 *bytes, gsize size);
+void depacketizer_close_nal (Depacketizer *depacketizer);
+
+/* Ends the access unit under assembly: hands it on or drops it. */
+void depacketizer_end_unit (Depacketizer *depacketizer);
+
+/* The unit under assembly lacks something. */
+void depacketizer_break_unit (Depacketizer *depacketizer);
