@@ -1,0 +1,27 @@
+/* sample_stream.h: real coded media as a camera would send it: made by ffmpeg, cut into RTP packets here.
+ *
+ * Free with sample_stream_free. */
+#pragma once
+
+#include "pipelines/rtp/track.h"
+
+typedef struct {
+  guint track;
+  gboolean is_key; /* the first packet of a key picture's access unit */
+  gboolean has_marker;
+  gint64 wall_us;
+  GBytes *bytes;   /* one RTP packet */
+} SamplePacket;
+
+typedef struct {
+  TrackList *tracks;
+  GPtrArray *packets; /* of SamplePacket, in order of sending */
+  guint video_units, audio_units;
+  GArray *video_pts;  /* gint64, 90 kHz ticks, in decoding order */
+} SampleStream;
+
+typedef enum { SAMPLE_SILENT, SAMPLE_AAC, SAMPLE_PCMA } SampleAudio;
+
+/* `encoder` is an ffmpeg encoder with its options: "libx264 -bf 2 -g 25". 320x240 at 25 pictures a second. */
+SampleStream *sample_stream_make (const char *encoder, SampleAudio audio, guint seconds, gint64 start_wall_us);
+void sample_stream_free (SampleStream *stream);
