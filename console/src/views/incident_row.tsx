@@ -8,7 +8,8 @@ export function IncidentRow({ model, incident, isChosen }: { model: Model; incid
   const now = useNow(5000)
   return (
     <a class={`row severity-${incident.severity}`} href={`#/incidents/${encodeURIComponent(incident.id)}`}
-      aria-current={isChosen ? 'true' : undefined} data-incident={incident.id}>
+      aria-current={isChosen ? 'true' : undefined} data-incident={incident.id}
+      data-category={incident.category ?? ''}>
       <span class="row-title">
         {model.arrived.includes(incident.id) && <span class="dot" />}
         {incident.title}
