@@ -1,16 +1,15 @@
 #include "pipelines/sim/simulation.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "gateway/core/error.h"
-#include "gateway/core/quantity.h"
+#include "pipelines/sim/commands.h"
 #include "pipelines/sim/control.h"
 #include "pipelines/sim/say.h"
 #include "pipelines/sim/sim_camera.h"
+#include "pipelines/sim/sim_center.h"
+#include "pipelines/sim/sim_receiver.h"
 #include "pipelines/sim/sim_sensor.h"
-
-enum { BURST_MAX = 100000 };
 
 typedef struct {
   Simulation *simulation;
@@ -23,145 +22,13 @@ struct Simulation {
   GMainLoop *loop;
   GHashTable *cameras; /* id → SimCamera */
   GHashTable *sensors; /* id → SimSensor */
+  GHashTable *centers; /* id → SimCenter */
+  GHashTable *receivers; /* id → SimReceiver */
   Control *control;
   GArray *steps; /* of StepTimer */
 };
 
-/* commands: what a noun can be told */
-
-typedef struct {
-  const char *verb;
-  const char *rest; /* what stands behind the verb, "" when nothing does */
-  char *reply;      /* what the answer says behind "ok"; NULL: nothing */
-} Order;
-
-typedef struct {
-  const char *verb;
-  const char *words; /* what is said when it happens; NULL: nothing */
-  gboolean (*run) (gpointer thing, Order *order, GError **error);
-} Command;
-
-static gboolean optional_duration (const char *text, gint64 *duration_us, GError **error)
-{
-  *duration_us = 0;
-  if (text[0] == '\0' || duration_parse (text, duration_us))
-    return TRUE;
-  return error_set (error, ERROR_REFUSE, "\"%s\" is no duration: write 5s", text);
-}
-
-static gboolean camera_fault (gpointer thing, Order *order, GError **error)
-{
-  static const char *const names[] = { "stall", "black", "freeze", "refuse" };
-  gint64 duration_us;
-  CameraFault fault = CAMERA_FAULT_STALL;
-  while (strcmp (names[fault], order->verb) != 0)
-    fault++;
-  return optional_duration (order->rest, &duration_us, error) && sim_camera_fail (thing, fault, duration_us, error);
-}
-
-static gboolean camera_drop (gpointer thing, Order *order, GError **error)
-{
-  (void) order, (void) error;
-  sim_camera_drop (thing);
-  return TRUE;
-}
-
-static gboolean camera_jump (gpointer thing, Order *order, GError **error)
-{
-  gint64 by_us;
-  gboolean is_back = order->rest[0] == '-';
-  const char *number = is_back || order->rest[0] == '+' ? order->rest + 1 : order->rest;
-  if (!duration_parse (number, &by_us) || by_us / 1000 > G_MAXINT32)
-    return error_set (error, ERROR_REFUSE, "\"%s\" is no jump: write 10s or -10s", order->rest);
-  sim_camera_jump_time (thing, (int) (is_back ? -by_us / 1000 : by_us / 1000));
-  return TRUE;
-}
-
-static gboolean camera_recover (gpointer thing, Order *order, GError **error)
-{
-  (void) order, (void) error;
-  sim_camera_recover (thing);
-  return TRUE;
-}
-
-static const Command camera_commands[] = {
-  { "stall", "停流 / sends nothing", camera_fault },       { "black", "黑屏 / goes black", camera_fault },
-  { "freeze", "画面冻结 / freezes", camera_fault },         { "refuse", "拒绝连接 / refuses connections", camera_fault },
-  { "drop", "断开连接 / ends connections", camera_drop },   { "jump_time", "时间跳变 / jumps in time", camera_jump },
-  { "normal", "恢复正常 / is well again", camera_recover }, { NULL },
-};
-
-static gboolean sensor_set (gpointer thing, Order *order, GError **error)
-{
-  char *end = NULL;
-  double value = g_ascii_strtod (order->rest, &end);
-  if (end == order->rest || *end != '\0' || !isfinite (value))
-    return error_set (error, ERROR_REFUSE, "\"%s\" is no number", order->rest);
-  sim_sensor_set (thing, value);
-  return TRUE;
-}
-
-static gboolean sensor_curve (gpointer thing, Order *order, GError **error)
-{
-  (void) error;
-  sim_sensor_follow_curve (thing, strcmp (order->verb, "restart") == 0);
-  return TRUE;
-}
-
-static gboolean sensor_pause (gpointer thing, Order *order, GError **error)
-{
-  (void) error;
-  sim_sensor_pause (thing, strcmp (order->verb, "pause") == 0);
-  return TRUE;
-}
-
-static gboolean sensor_interval (gpointer thing, Order *order, GError **error)
-{
-  gint64 interval_us;
-  if (!duration_parse (order->rest, &interval_us) || interval_us < 1000)
-    return error_set (error, ERROR_REFUSE, "\"%s\" is no interval: write 500ms, at least 1ms", order->rest);
-  sim_sensor_set_interval (thing, interval_us);
-  return TRUE;
-}
-
-static gboolean sensor_burst (gpointer thing, Order *order, GError **error)
-{
-  guint64 count;
-  if (!g_ascii_string_to_unsigned (order->rest, 10, 1, BURST_MAX, &count, NULL))
-    return error_set (error, ERROR_REFUSE, "\"%s\" is no count from 1 to %d", order->rest, BURST_MAX);
-  sim_sensor_burst (thing, (guint) count);
-  return TRUE;
-}
-
-static gboolean sensor_send (gpointer thing, Order *order, GError **error)
-{
-  (void) error;
-  sim_sensor_send (thing, order->rest);
-  return TRUE;
-}
-
-static gboolean sensor_counts (gpointer thing, Order *order, GError **error)
-{
-  (void) error;
-  guint64 made, acknowledged, dropped;
-  sim_sensor_counts (thing, &made, &acknowledged, &dropped);
-  order->reply = g_strdup_printf ("made %" G_GUINT64_FORMAT " acknowledged %" G_GUINT64_FORMAT " dropped %" G_GUINT64_FORMAT,
-                                  made, acknowledged, dropped);
-  return TRUE;
-}
-
-static const Command sensor_commands[] = {
-  { "set", "读数固定为 / now reads", sensor_set },
-  { "curve", "按曲线变化 / follows its curve", sensor_curve },
-  { "restart", "曲线重新开始 / begins its curve again", sensor_curve },
-  { "pause", "停止上报 / falls silent", sensor_pause },
-  { "resume", "恢复上报 / reports again", sensor_pause },
-  { "interval", "上报间隔改为 / reports every", sensor_interval },
-  { "burst", "连续上报 / reports at once", sensor_burst },
-  { "send", "发送原文 / sends as it stands", sensor_send },
-  { "counts", NULL, sensor_counts },
-  { NULL },
-};
+/* commands */
 
 static gboolean run_command (const Command *commands, gpointer thing, const char *noun, const char *id, Order *order,
                              GError **error)
@@ -188,6 +55,10 @@ gboolean simulation_command (Simulation *simulation, const char *command, char *
     g_main_loop_quit (simulation->loop);
     return TRUE;
   }
+  if (count >= 2 && strcmp (words[0], "say") == 0) {
+    say ("%s: %s", simulation->script->name ? simulation->script->name : "script", command + strlen ("say "));
+    return TRUE;
+  }
   const struct {
     const char *noun;
     GHashTable *things;
@@ -195,6 +66,8 @@ gboolean simulation_command (Simulation *simulation, const char *command, char *
   } nouns[] = {
     { "camera", simulation->cameras, camera_commands },
     { "sensor", simulation->sensors, sensor_commands },
+    { "center", simulation->centers, center_commands },
+    { "receiver", simulation->receivers, receiver_commands },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (nouns) && count >= 3; i++) {
     if (strcmp (words[0], nouns[i].noun) != 0)
@@ -279,6 +152,33 @@ static gboolean start_sensors (Simulation *simulation, GError **error)
   return TRUE;
 }
 
+static gboolean start_centers (Simulation *simulation, GError **error)
+{
+  const GPtrArray *centers = simulation->script->centers;
+  for (guint i = 0; i < centers->len; i++) {
+    const CenterScript *script = centers->pdata[i];
+    SimCenter *center = sim_center_new (script, site_script_broker (simulation->script, script->broker), error);
+    if (center == NULL)
+      return FALSE;
+    g_hash_table_insert (simulation->centers, script->id, center);
+  }
+  return TRUE;
+}
+
+static gboolean start_receivers (Simulation *simulation, GError **error)
+{
+  const GPtrArray *receivers = simulation->script->receivers;
+  for (guint i = 0; i < receivers->len; i++) {
+    const ReceiverScript *script = receivers->pdata[i];
+    SimReceiver *receiver = sim_receiver_new (script, error);
+    if (receiver == NULL)
+      return FALSE;
+    g_hash_table_insert (simulation->receivers, script->id, receiver);
+    say ("receiver %s http://127.0.0.1:%d/", script->id, sim_receiver_port (receiver));
+  }
+  return TRUE;
+}
+
 Simulation *simulation_new (SiteScript *script, GMainLoop *loop, GError **error)
 {
   Simulation *simulation = g_new0 (Simulation, 1);
@@ -286,9 +186,12 @@ Simulation *simulation_new (SiteScript *script, GMainLoop *loop, GError **error)
   simulation->loop = loop;
   simulation->cameras = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) sim_camera_free);
   simulation->sensors = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) sim_sensor_free);
+  simulation->centers = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) sim_center_free);
+  simulation->receivers = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) sim_receiver_free);
   simulation->steps = g_array_new (FALSE, TRUE, sizeof (StepTimer));
   simulation->control = control_new (script->control, execute, simulation, error);
-  if (simulation->control == NULL || !start_cameras (simulation, error) || !start_sensors (simulation, error)) {
+  if (simulation->control == NULL || !start_cameras (simulation, error) || !start_receivers (simulation, error)
+      || !start_centers (simulation, error) || !start_sensors (simulation, error)) {
     g_clear_pointer (&simulation, simulation_free);
     return NULL;
   }
@@ -304,6 +207,8 @@ void simulation_free (Simulation *simulation)
   stop_script (simulation);
   control_free (simulation->control);
   g_hash_table_unref (simulation->sensors);
+  g_hash_table_unref (simulation->centers);
+  g_hash_table_unref (simulation->receivers);
   g_hash_table_unref (simulation->cameras);
   g_array_unref (simulation->steps);
   g_free (simulation);
