@@ -65,7 +65,7 @@ export class Model {
     if (site.status === 'fulfilled') this.takeSite(site.value)
     if (cameras.status === 'fulfilled') for (const camera of cameras.value) this.takeCamera(camera)
     if (sensors.status === 'fulfilled') for (const sensor of sensors.value) this.takeSensor(sensor)
-    if (incidents.status === 'fulfilled') for (const incident of incidents.value) this.takeIncident(incident, false)
+    if (incidents.status === 'fulfilled') for (const incident of incidents.value) this.keepIncident(incident)
     // A role that may not see one of the lists still sees the others.
     const failure = [site, cameras, sensors, incidents].find(
       (result) => result.status === 'rejected' && !(result.reason instanceof Problem && result.reason.status === 403))
@@ -78,20 +78,16 @@ export class Model {
     if (!data || typeof data !== 'object') return
     if (type === 'camera') this.takeCamera(data as Camera)
     if (type === 'observation') this.takeObservation(data as Observation)
-    if (type === 'incident') this.takeIncident(data as Incident, this.isLoaded)
+    if (type === 'incident' && this.keepIncident(data as Incident)) this.arrived.push((data as Incident).id)
     if (type === 'alert') this.takeAlert(data as Alert)
     this.changed()
   }
 
-  // An incident as an action's answer or a request of its own brought it.
-  takeIncident(incident: Incident, isNews: boolean): void {
-    if (typeof incident.id !== 'string') return
-    const known = this.incidents.get(incident.id)
-    if (known && known.revision > incident.revision) return
-    this.incidents.set(incident.id, known ? { ...known, ...incident } : incident)
-    if (isNews && !known && isOpen(incident.state)) this.arrived.push(incident.id)
-    while (this.incidents.size > incidentsKept) this.incidents.delete(this.incidents.keys().next().value!)
-    this.changed()
+  // An incident as an action's answer or a request of its own brought it: shown at once, so that a person's next press
+  // carries the new revision.
+  takeIncident(incident: Incident): void {
+    this.keepIncident(incident)
+    this.draw()
   }
 
   lookedAt(incident: string): void {
@@ -157,6 +153,16 @@ export class Model {
     metrics.set(observation.metric, { last: observation, trend })
   }
 
+  // Whether it is one that wasn't known yet and that somebody should look at.
+  private keepIncident(incident: Incident): boolean {
+    if (typeof incident.id !== 'string') return false
+    const known = this.incidents.get(incident.id)
+    if (known && known.revision > incident.revision) return false
+    this.incidents.set(incident.id, known ? { ...known, ...incident } : incident)
+    if (this.incidents.size > incidentsKept) this.incidents.delete([...this.incidents.keys()].sort()[0]!)
+    return this.isLoaded && !known && isOpen(incident.state)
+  }
+
   private takeAlert(alert: Alert): void {
     const incident = alert.incident ? this.incidents.get(alert.incident) : undefined
     if (!incident) return
@@ -166,10 +172,13 @@ export class Model {
 
   private changed(): void {
     if (this.drawTimer !== undefined) return
-    this.drawTimer = window.setTimeout(() => {
-      this.drawTimer = undefined
-      for (const watcher of this.watchers) watcher()
-    }, drawEveryMs)
+    this.drawTimer = window.setTimeout(() => this.draw(), drawEveryMs)
+  }
+
+  private draw(): void {
+    window.clearTimeout(this.drawTimer)
+    this.drawTimer = undefined
+    for (const watcher of this.watchers) watcher()
   }
 }
 

@@ -147,7 +147,7 @@ export async function startMock({ port = 0, cameras = 4, floodAfterMs = 15_000, 
 
   function actOn(response, session, incident, body) {
     if (body.revision !== incident.revision)
-      return problem(response, 409, 'stale-revision', `the incident is at revision ${incident.revision}`, { incident })
+      return problem(response, 409, 'stale-revision', `the incident is now at revision ${incident.revision}`, { incident })
     const [from, to] = transitions[body.action] ?? [[], null]
     if (from && !from.includes(incident.state)) return problem(response, 409, 'not-allowed', `${incident.state} does not allow ${body.action}`, { incident })
     const before = incident.state

@@ -20,10 +20,21 @@ const page = await openPage(browser)
 
 const detailState = (state) => page.waitForSelector(`article.detail[data-state="${state}"]`, { timeout: 15_000 })
 
-async function act(action, state) {
-  await page.click(`button[data-action="${action}"]`)
-  await detailState(state)
+// Evidence or an alert may change the incident just before the button is pressed; the page says so and loads it again,
+// and a person presses once more.
+async function press(selector, state) {
+  for (let attempt = 0; ; attempt++) {
+    await page.click(selector)
+    const outcome = await Promise.race([
+      detailState(state).then(() => 'done'),
+      page.waitForSelector('.action-panel .problem', { timeout: 15_000 }).then((problem) => problem.textContent()),
+    ])
+    if (outcome === 'done') return
+    if (attempt === 3) throw new Error(outcome)
+  }
 }
+
+const act = (action, state) => press(`button[data-action="${action}"]:enabled`, state)
 
 try {
   await step('an operator signs in', () => signIn(page, url, name, password))
@@ -88,8 +99,7 @@ try {
     await page.click('button[data-action="dispatch"]')
     await page.waitForSelector('form.assignee')
     await screenshot(page, 'dispatch')
-    await page.click('button[data-do="assign"]')
-    await detailState('dispatched')
+    await press('button[data-do="assign"]:enabled', 'dispatched')
     await act('start', 'in_progress')
     await page.fill('.action-panel textarea', '已到场处置，水位回落。')
     await act('resolve', 'resolved')

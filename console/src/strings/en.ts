@@ -157,7 +157,7 @@ export const en: Record<Key, string> = {
   action_open: 'Opened',
   action_report: 'Reported',
   action_alert: 'Alert joined',
-  action_clear: 'Alert cleared',
+  action_alert_cleared: 'Alert cleared',
   action_evidence: 'Evidence filed',
   action_merge: 'Merge',
   action_extend: 'Extend',

@@ -155,7 +155,7 @@ export const zh = {
   action_open: '发现',
   action_report: '上报',
   action_alert: '告警并入',
-  action_clear: '告警解除',
+  action_alert_cleared: '告警解除',
   action_evidence: '证据入档',
   action_merge: '合并',
   action_extend: '延期',

@@ -34,7 +34,7 @@ export function ActionPanel({ model, incident, onReload }: PanelProps) {
       const changed = await request<Incident>('POST', `/incidents/${encodeURIComponent(incident.id)}/actions`, {
         action, revision: incident.revision, ...(note.trim() ? { note: note.trim() } : {}), ...(assignee ? { assignee } : {}),
       })
-      if (changed?.id) model.takeIncident(changed, false)
+      if (changed?.id) model.takeIncident(changed)
       else onReload()
       setNote('')
       setAssigning(null)
@@ -88,7 +88,7 @@ function explain(error: unknown, model: Model, onReload: () => void): string {
   if (!(error instanceof Problem)) return t('error_network')
   if (error.status !== 409) return t('action_failed', { detail: error.message })
   const current = currentOf(error)
-  if (current) model.takeIncident(current, false)
+  if (current) model.takeIncident(current)
   onReload()
   return error.type === 'stale-revision' ? t('action_stale') : t('action_refused', { detail: error.message })
 }

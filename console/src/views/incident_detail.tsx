@@ -83,11 +83,13 @@ function Facts({ model, incident }: { model: Model; incident: Incident }) {
 }
 
 function EvidenceList({ model, evidence }: { model: Model; evidence: Evidence[] }) {
+  // What moves says most.
+  const inOrder = [...evidence].sort((a, b) => Number(b.kind === 'clip') - Number(a.kind === 'clip'))
   return (
     <section class="card" aria-label={t('evidence')}>
       <h3>{t('evidence')}</h3>
       {evidence.length === 0 && <p class="muted">{t('evidence_none')}</p>}
-      <div class="evidence">{evidence.map((item) => <EvidenceItem key={item.id} model={model} item={item} />)}</div>
+      <div class="evidence">{inOrder.map((item) => <EvidenceItem key={item.id} model={model} item={item} />)}</div>
     </section>
   )
 }

@@ -60,7 +60,7 @@ function Chosen({ model, id }: { model: Model; id: string }) {
 
   const load = (): void => {
     get<Incident>(`/incidents/${encodeURIComponent(id)}`).then(
-      (loaded) => { setProblem(null); model.takeIncident(loaded, false) },
+      (loaded) => { setProblem(null); model.takeIncident(loaded) },
       (error: Error) => setProblem(error instanceof Problem && error.status === 404 ? t('incident_gone') : error.message))
   }
   useEffect(load, [id, incident?.revision])

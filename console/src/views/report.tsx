@@ -32,7 +32,7 @@ export function ReportForm({ model, onClose }: { model: Model; onClose: () => vo
         title: text('title'), category: text('category'), severity: text('severity'), grid: text('grid'),
         ...(text('note') ? { note: text('note') } : {}), ...(location ? { location } : {}),
       }, { 'Idempotency-Key': key })
-      model.takeIncident(incident, false)
+      model.takeIncident(incident)
       window.location.hash = `#/incidents/${encodeURIComponent(incident.id)}`
       return onClose()
     } catch (error) {

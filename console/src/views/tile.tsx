@@ -22,16 +22,16 @@ export function Tile({ camera, gridName, isEnlarged, isHidden, onEnlarge }: Tile
   const [isMuted, setMuted] = useState(true)
   const name = camera.name ?? camera.id
 
-  // Another codec is another chance for a browser that could not play the last one.
   useEffect(() => {
     const started = new LivePlayer(video.current!, liveUrl(camera.id, location), setStatus)
     player.current = started
     started.start()
     return () => started.stop()
-  }, [camera.id, camera.codec])
+  }, [camera.id])
+  // A camera that is back, or another codec where the browser could not play the last one: worth an attempt now.
   useEffect(() => {
     if (camera.state === 'live') player.current?.retryNow()
-  }, [camera.state])
+  }, [camera.state, camera.codec])
   // One camera is heard at a time: the enlarged one.
   useEffect(() => {
     if (!isEnlarged) setMuted(true)
