@@ -1,9 +1,11 @@
 #include "pipelines/sim/camera_media.h"
 
+#include <gst/app/gstappsrc.h>
 #include <gst/rtp/gstrtpbuffer.h>
 #include <gst/video/video.h>
 
 #include "gateway/core/log.h"
+#include "pipelines/sim/file_source.h"
 #include "pipelines/sim/picture.h"
 
 enum { PACE_US = 20000, AAC_HZ = 16000, PCMA_HZ = 8000, MTU_BYTES = 1400 };
@@ -18,6 +20,7 @@ struct _CameraFactory {
   const CameraScript *camera;
   const StreamScript *stream;
   char *font;
+  FileUnits *file; /* NULL: drawn */
   CameraFaults *faults;
 };
 
@@ -119,7 +122,8 @@ static GstPadProbeReturn paint_buffer (GstPad *pad, GstPadProbeInfo *info, gpoin
 
 typedef struct {
   CameraFaults *faults;
-  gint64 pace_us; /* over which the packets of a frame are spread; 0: in a burst */
+  gint64 pace_us;         /* over which the packets of a frame are spread; 0: in a burst */
+  gboolean is_ahead;      /* of its time, as a file's packets are, which the sink holds back until it comes */
   gboolean is_pushing;
 } Sender;
 
@@ -157,11 +161,18 @@ static gboolean shift_time (GstBuffer **buffer, guint index, gpointer ticks)
 static void send_spread (GstPad *pad, GstBufferList *list, Sender *sender)
 {
   guint count = gst_buffer_list_length (list);
+  gint64 gap_us = sender->pace_us / count;
   sender->is_pushing = TRUE;
   for (guint i = 0; i < count; i++) {
-    if (gst_pad_push (pad, gst_buffer_ref (gst_buffer_list_get (list, i))) != GST_FLOW_OK)
+    GstBuffer *packet = gst_buffer_ref (gst_buffer_list_get (list, i));
+    if (sender->is_ahead) {
+      packet = gst_buffer_make_writable (packet);
+      GST_BUFFER_PTS (packet) += i * (GstClockTime) gap_us * 1000;
+    }
+    if (gst_pad_push (pad, packet) != GST_FLOW_OK)
       break;
-    g_usleep ((gulong) (sender->pace_us / count));
+    if (!sender->is_ahead)
+      g_usleep ((gulong) gap_us);
   }
   sender->is_pushing = FALSE;
   gst_buffer_list_unref (list);
@@ -198,6 +209,7 @@ static void watch_sending (CameraFactory *factory, GstElement *payloader, gint64
   Sender *sender = g_new0 (Sender, 1);
   sender->faults = camera_faults_ref (factory->faults);
   sender->pace_us = pace_us;
+  sender->is_ahead = factory->file != NULL;
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST, send_packets, sender, sender_free);
   gst_object_unref (pad);
 }
@@ -263,6 +275,31 @@ static gboolean add_live_video (CameraFactory *factory, GstBin *bin, gint64 pace
   return made;
 }
 
+static void file_wanted (GstAppSrc *source, guint length, gpointer player)
+{
+  (void) length;
+  gst_app_src_push_buffer (source, file_player_next (player));
+}
+
+static gboolean add_file_video (CameraFactory *factory, GstBin *bin, gint64 pace_us)
+{
+  const StreamScript *stream = factory->stream;
+  GstElement *source = element (bin, "appsrc", "format", "time", NULL);
+  GstElement *pay = payloader (bin, stream);
+  if (!source || !pay)
+    return FALSE;
+  const char *media = stream->codec == CODEC_H264 ? "video/x-h264" : "video/x-h265";
+  GstCaps *caps = gst_caps_new_simple (media, "stream-format", G_TYPE_STRING, "byte-stream", "alignment", G_TYPE_STRING, "au",
+                                       NULL);
+  GstAppSrcCallbacks callbacks = { .need_data = file_wanted };
+  g_object_set (source, "caps", caps, NULL);
+  gst_caps_unref (caps);
+  gst_app_src_set_callbacks (GST_APP_SRC (source), &callbacks, file_player_new (factory->file),
+                             (GDestroyNotify) file_player_free);
+  watch_sending (factory, pay, pace_us);
+  return gst_element_link (source, pay);
+}
+
 static gboolean add_audio (CameraFactory *factory, GstBin *bin)
 {
   gboolean is_aac = factory->camera->audio == AUDIO_AAC;
@@ -292,7 +329,8 @@ static GstElement *create_element (GstRTSPMediaFactory *base, const GstRTSPUrl *
   const StreamScript *stream = factory->stream;
   GstElement *bin = gst_bin_new (NULL);
   gint64 pace_us = factory->camera->pacing == PACING_PACED ? MIN (PACE_US, G_USEC_PER_SEC / stream->fps / 2) : 0;
-  gboolean made = stream->file ? FALSE : add_live_video (factory, GST_BIN (bin), pace_us);
+  gboolean made = factory->file ? add_file_video (factory, GST_BIN (bin), pace_us)
+                                : add_live_video (factory, GST_BIN (bin), pace_us);
   if (made && factory->camera->audio != AUDIO_NONE && stream == &factory->camera->main)
     made = add_audio (factory, GST_BIN (bin));
   if (!made) {
@@ -307,6 +345,7 @@ static void camera_factory_finalize (GObject *object)
 {
   CameraFactory *factory = CAMERA_FACTORY (object);
   g_free (factory->font);
+  g_clear_pointer (&factory->file, file_units_unref);
   camera_faults_unref (factory->faults);
   G_OBJECT_CLASS (camera_factory_parent_class)->finalize (object);
 }
@@ -323,9 +362,13 @@ static void camera_factory_init (CameraFactory *factory)
 }
 
 GstRTSPMediaFactory *camera_media_factory_new (const CameraScript *camera, const StreamScript *stream, const char *font,
-                                               CameraFaults *faults)
+                                               CameraFaults *faults, GError **error)
 {
+  FileUnits *file = stream->file ? file_units_read (stream->file, stream->codec, error) : NULL;
+  if (stream->file && !file)
+    return NULL;
   CameraFactory *factory = g_object_new (CAMERA_TYPE_FACTORY, NULL);
+  factory->file = file;
   factory->camera = camera;
   factory->stream = stream;
   factory->font = g_strdup (font);

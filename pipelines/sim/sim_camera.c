@@ -35,17 +35,23 @@ static void require_login (SimCamera *camera)
   g_object_unref (auth);
 }
 
-static void mount (SimCamera *camera, const char *font)
+static gboolean mount (SimCamera *camera, const char *path, const StreamScript *stream, const char *font, GError **error)
+{
+  GstRTSPMediaFactory *factory = camera_media_factory_new (camera->script, stream, font, camera->faults, error);
+  if (factory == NULL)
+    return FALSE;
+  GstRTSPMountPoints *points = gst_rtsp_server_get_mount_points (camera->server);
+  gst_rtsp_mount_points_add_factory (points, path, factory);
+  g_object_unref (points);
+  return TRUE;
+}
+
+static gboolean mount_streams (SimCamera *camera, const char *font, GError **error)
 {
   const CameraScript *script = camera->script;
-  GstRTSPMountPoints *points = gst_rtsp_server_get_mount_points (camera->server);
-  gst_rtsp_mount_points_add_factory (points, script->path,
-                                     camera_media_factory_new (script, &script->main, font, camera->faults));
-  if (script->sub) {
-    g_autofree char *path = g_strconcat (script->path, "/sub", NULL);
-    gst_rtsp_mount_points_add_factory (points, path, camera_media_factory_new (script, script->sub, font, camera->faults));
-  }
-  g_object_unref (points);
+  g_autofree char *sub_path = g_strconcat (script->path, "/sub", NULL);
+  return mount (camera, script->path, &script->main, font, error)
+         && (script->sub == NULL || mount (camera, sub_path, script->sub, font, error));
 }
 
 static gboolean listen_now (SimCamera *camera, GError **error)
@@ -103,10 +109,9 @@ SimCamera *sim_camera_new (const CameraScript *script, const char *font, GError 
   gst_rtsp_server_set_address (camera->server, "127.0.0.1");
   if (script->username)
     require_login (camera);
-  mount (camera, font);
   g_signal_connect (camera->server, "client-connected", G_CALLBACK (client_came), camera);
   camera->sweep = g_timeout_add_seconds (SESSION_SWEEP_SECONDS, sweep_sessions, camera);
-  if (!listen_now (camera, error))
+  if (!mount_streams (camera, font, error) || !listen_now (camera, error))
     g_clear_pointer (&camera, sim_camera_free);
   return camera;
 }
