@@ -107,7 +107,14 @@ export class Model {
   }
 
   gridName(id: string | null | undefined): string | null {
-    return nameIn(this.site.grids, id)
+    return id && id === this.site.gateway?.division ? this.site.gateway.name ?? id : nameIn(this.site.grids, id)
+  }
+
+  // The township itself, which is the root of the tree, and all below it.
+  grids(): { id: string; name: string }[] {
+    const root = this.site.gateway?.division
+    const ids = [...new Set([...(root ? [root] : []), ...(this.site.grids ?? []).map(({ id }) => id)])]
+    return ids.map((id) => ({ id, name: this.gridName(id) ?? id }))
   }
 
   agencyName(id: string | null | undefined): string | null {
@@ -132,7 +139,8 @@ export class Model {
 
   private takeCamera(camera: Camera & { camera?: string }): void {
     const id = camera.id ?? camera.camera
-    if (typeof id !== 'string') return
+    // The page shows the main stream's state; a sub stream comes and goes with its viewers.
+    if (typeof id !== 'string' || camera.stream === 'sub') return
     this.cameras.set(id, { ...this.cameras.get(id), ...camera, id })
   }
 

@@ -25,6 +25,8 @@ export interface Camera {
   bitrate?: number | null
   viewers?: number | null
   reason?: string | null
+  streams?: string[]
+  stream?: string // of an event: whose state it tells
 }
 
 export interface Observation {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { actionsFor, forwardAction, isOpen, knownActions, mayReport, needsAssignee, stepOf, way } from '../src/incident/actions'
 import { zh } from '../src/strings/zh'
-import type { IncidentState, Role } from '../src/types'
+import type { Incident, IncidentState, Role } from '../src/types'
 
-const at = (state: IncidentState, role: Role = 'operator') => actionsFor({ state }, role)
+const mine = { account: 'li', agency: 'water' }
+const at = (state: IncidentState, role: Role = 'operator', assignee: Incident['assignee'] = mine) =>
+  actionsFor({ state, assignee }, { role, name: 'li', agency: role === 'agency' ? 'water' : null })
 
 test('an operator carries an incident along the whole way', () => {
   for (const [state, action] of [
@@ -34,10 +36,13 @@ test('roles that only look are offered nothing', () => {
 test('those in the field start, resolve, return and comment, no more', () => {
   assert.deepEqual(at('dispatched', 'worker'), ['start', 'resolve', 'return', 'comment'])
   assert.deepEqual(at('reported', 'agency'), ['comment'])
+  assert.deepEqual(at('dispatched', 'worker', { account: 'wang' }), [])
+  assert.deepEqual(at('dispatched', 'agency', { agency: 'fire' }), [])
+  assert.deepEqual(at('dispatched', 'agency', null), [])
 })
 
 test('what the gateway says about an incident goes before the table', () => {
-  assert.deepEqual(actionsFor({ state: 'reported', actions: ['close', 'unheard_of', 'accept'] }, 'viewer'), ['accept', 'close'])
+  assert.deepEqual(actionsFor({ state: 'reported', actions: ['close', 'unheard_of', 'accept'] }, { role: 'viewer' }), ['accept', 'close'])
 })
 
 test('every action and every state has its words', () => {

@@ -24,8 +24,8 @@ test('an H.265 stream is told from other unplayable ones', () => {
 })
 
 test('the live address follows the page’s own scheme and escapes the camera', () => {
-  assert.equal(liveUrl('bridge', { protocol: 'http:', host: 'gw:8080' }), 'ws://gw:8080/api/v1/cameras/bridge/live')
-  assert.equal(liveUrl('a/b', { protocol: 'https:', host: 'gw' }), 'wss://gw/api/v1/cameras/a%2Fb/live')
+  assert.equal(liveUrl('bridge', 'main', { protocol: 'http:', host: 'gw:8080' }), 'ws://gw:8080/api/v1/cameras/bridge/live?stream=main')
+  assert.equal(liveUrl('a/b', 'sub', { protocol: 'https:', host: 'gw' }), 'wss://gw/api/v1/cameras/a%2Fb/live?stream=sub')
 })
 
 test('the wall shows what was chosen and still exists, at most nine', () => {

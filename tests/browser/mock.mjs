@@ -36,7 +36,8 @@ function siteOf(count) {
   const cameras = names.slice(0, count).map((name, index) => ({ id: `c${index + 1}`, name, grid: 'g1', state: 'live',
     since: now(), codec: 'h264', width: 640, height: 360, bitrate: 800000, viewers: 1 }))
   cameras.push({ id: 'h265', name: 'H.265 球机', grid: 'g2', state: 'live', since: now(), codec: 'h265', width: 1920, height: 1080 })
-  cameras.push({ id: 'down', name: hostileName, grid: 'g2', state: 'backing_off', since: now() })
+  cameras.push({ id: 'down', name: hostileName, grid: 'g2', state: 'backing_off', reason: 'unauthorized', since: now() })
+  cameras.push({ id: 'dual', name: '双码流', grid: 'g2', state: 'live', since: now(), codec: 'h265', streams: ['main', 'sub'] })
   return {
     gateway: { id: 'yigang-1', name: '义岗镇', division: '621121104', time_zone: 'Asia/Shanghai' },
     grids: [{ id: '621121104', name: '义岗镇' }, { id: 'g1', name: '石庙村第一网格', parent: '621121104' },
@@ -232,10 +233,12 @@ export async function startMock({ port = 0, cameras = 4, floodAfterMs = 15_000, 
   const { WebSocketServer } = require('ws')
   const sockets = new WebSocketServer({ noServer: true })
   server.on('upgrade', (request, socket, head) => {
-    const id = /^\/api\/v1\/cameras\/([^/]+)\/live$/.exec(new URL(request.url, 'http://mock').pathname)?.[1]
-    if (!sessionOf(request) || (!sources.has(id) && id !== 'h265')) return socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n')
+    const { pathname, searchParams } = new URL(request.url, 'http://mock')
+    const id = /^\/api\/v1\/cameras\/([^/]+)\/live$/.exec(pathname)?.[1]
+    if (!sessionOf(request) || (!sources.has(id) && id !== 'h265' && id !== 'dual')) return socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n')
     sockets.handleUpgrade(request, socket, head, (viewer) => {
-      if (id === 'h265') viewer.send(JSON.stringify({ mime: 'video/mp4; codecs="hvc1.1.6.L93.B0"' }))
+      if (id === 'dual' && searchParams.get('stream') === 'sub') sources.get('c1').join(viewer)
+      else if (!sources.has(id)) viewer.send(JSON.stringify({ mime: 'video/mp4; codecs="hvc1.1.6.L93.B0"' }))
       else sources.get(id).join(viewer)
     })
   })

@@ -56,6 +56,13 @@ try {
     assert.equal(await page.getAttribute('html', 'lang'), 'en')
   })
 
+  await step('an H.265 camera with an H.264 sub stream plays that', () => playing(page, 'dual'))
+
+  await step('a camera that is away says why', async () => {
+    mock.publish('camera', { id: 'down', stream: 'sub', state: 'live', reason: null })
+    await page.waitForSelector('[data-camera=down] .notice:has-text("refuses name or password")')
+  })
+
   await step('a picture comes back after its connection broke', async () => {
     await playing(page, 'c1')
     mock.sources.get('c1').breakAll()

@@ -1,7 +1,7 @@
 // Which actions an incident's state and a role allow. The gateway decides anyway; this only keeps the page from
 // offering what it would refuse. Mirrors the table in gateway/incident/lifecycle.c.
 
-import type { Incident, IncidentState, Role } from '../types'
+import type { Incident, IncidentState, Role, Session } from '../types'
 
 export const knownActions = [
   'accept', 'reject', 'dispatch', 'start', 'resolve', 'verify', 'close', 'return', 'reopen', 'hold', 'resume',
@@ -45,7 +45,17 @@ export function isOpen(state: IncidentState): boolean {
   return open.includes(state)
 }
 
-export function actionsFor(incident: Pick<Incident, 'state' | 'actions'>, role: Role): Action[] {
+type Actor = Pick<Session, 'role'> & Partial<Session>
+
+// Those in the field work on what is theirs.
+function isTheirs({ assignee }: Pick<Incident, 'assignee'>, { role, name, agency }: Actor): boolean {
+  if (role === 'agency') return Boolean(agency) && assignee?.agency === agency
+  return role !== 'worker' || (Boolean(name) && assignee?.account === name) || (Boolean(agency) && assignee?.agency === agency)
+}
+
+export function actionsFor(incident: Pick<Incident, 'state' | 'actions' | 'assignee'>, actor: Actor): Action[] {
+  const { role } = actor
+  if (!isTheirs(incident, actor)) return []
   const offered = steps
     .filter(({ from, roles }) => (from === 'any' || from.includes(incident.state)) && roles.includes(role))
     .map(({ action }) => action)

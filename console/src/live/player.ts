@@ -25,9 +25,9 @@ export function whyUnsupported(mime: string): 'h265' | 'other' {
   return /\b(hvc1|hev1)\b/.test(mime) ? 'h265' : 'other'
 }
 
-export function liveUrl(camera: string, base: { protocol: string; host: string }): string {
+export function liveUrl(camera: string, stream: 'main' | 'sub', base: { protocol: string; host: string }): string {
   const scheme = base.protocol === 'https:' ? 'wss:' : 'ws:'
-  return `${scheme}//${base.host}/api/v1/cameras/${encodeURIComponent(camera)}/live`
+  return `${scheme}//${base.host}/api/v1/cameras/${encodeURIComponent(camera)}/live?stream=${stream}`
 }
 
 export class LivePlayer {

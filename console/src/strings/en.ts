@@ -64,6 +64,15 @@ export const en: Record<Key, string> = {
   camera_failed: 'failed',
   camera_unknown: 'unknown',
 
+  reason_unreachable: 'the camera cannot be reached',
+  reason_unauthorized: 'the camera refuses name or password',
+  reason_no_sdp: 'the camera does not describe its stream',
+  reason_unsupported_codec: 'the camera’s codec is not supported',
+  reason_stalled: 'the camera sends no more pictures',
+  reason_protocol: 'the camera answers wrongly',
+  reason_closed: 'the camera closed the connection',
+  reason_media_away: 'the video service is starting',
+
   player_connecting: 'Getting the picture…',
   player_waiting: 'Picture lost, connecting again…',
   player_suspended: 'The tab is hidden: paused',

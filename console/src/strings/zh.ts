@@ -62,6 +62,15 @@ export const zh = {
   camera_failed: '故障',
   camera_unknown: '未知',
 
+  reason_unreachable: '连不上摄像机',
+  reason_unauthorized: '摄像机的用户名或密码不对',
+  reason_no_sdp: '摄像机没有给出码流说明',
+  reason_unsupported_codec: '不支持摄像机的编码',
+  reason_stalled: '摄像机不再送出画面',
+  reason_protocol: '摄像机的应答有误',
+  reason_closed: '摄像机断开了连接',
+  reason_media_away: '视频服务正在启动',
+
   player_connecting: '正在取画面…',
   player_waiting: '画面中断，正在重连…',
   player_suspended: '页面在后台，已暂停取流',

@@ -22,7 +22,7 @@ export function ActionPanel({ model, incident, onReload }: PanelProps) {
   const [message, setMessage] = useState<Message | null>(null)
   const [isBusy, setBusy] = useState(false)
   const noteField = useRef<HTMLTextAreaElement>(null)
-  const actions = actionsFor(incident, model.session.role)
+  const actions = actionsFor(incident, model.session)
   const forward = forwardAction(incident.state)
 
   useEffect(() => setAssigning(null), [incident.revision])

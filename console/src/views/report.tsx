@@ -17,7 +17,7 @@ export function ReportForm({ model, onClose }: { model: Model; onClose: () => vo
   const [isBusy, setBusy] = useState(false)
   // One key for this form: pressing the button twice, or again after a lost answer, reports once.
   const [key] = useState(idempotencyKey)
-  const grids = model.site.grids ?? []
+  const grids = model.grids()
 
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault()
@@ -64,7 +64,7 @@ export function ReportForm({ model, onClose }: { model: Model; onClose: () => vo
       <label>
         <span>{t('field_grid')}</span>
         <select name="grid" required>
-          {grids.map(({ id, name }) => <option key={id} value={id}>{name ?? id}</option>)}
+          {grids.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
         </select>
       </label>
       <label><span>{t('field_note')}</span><textarea name="note" rows={4} maxLength={2000} /></label>

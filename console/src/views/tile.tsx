@@ -19,15 +19,20 @@ export function Tile({ camera, gridName, isEnlarged, isHidden, onEnlarge }: Tile
   const video = useRef<HTMLVideoElement>(null)
   const player = useRef<LivePlayer | null>(null)
   const [status, setStatus] = useState(starting)
+  const [stream, setStream] = useState<'main' | 'sub'>('main')
   const [isMuted, setMuted] = useState(true)
   const name = camera.name ?? camera.id
 
   useEffect(() => {
-    const started = new LivePlayer(video.current!, liveUrl(camera.id, location), setStatus)
+    const started = new LivePlayer(video.current!, liveUrl(camera.id, stream, location), setStatus)
     player.current = started
     started.start()
     return () => started.stop()
-  }, [camera.id])
+  }, [camera.id, stream])
+  // An H.265 camera often has an H.264 sub stream, which this browser can play.
+  useEffect(() => {
+    if (status.state === 'unsupported' && camera.streams?.includes('sub')) setStream('sub')
+  }, [status.state, camera.streams])
   // A camera that is back, or another codec where the browser could not play the last one: worth an attempt now.
   useEffect(() => {
     if (camera.state === 'live') player.current?.retryNow()
@@ -88,5 +93,6 @@ function noticeText({ state, mime }: PlayerStatus, camera: Camera): string | nul
     return whyUnsupported(mime ?? '') === 'h265' ? t('player_h265') : t('player_unsupported', { codec: mime ?? '' })
   if (state === 'suspended') return t('player_suspended')
   const isAway = camera.state && camera.state !== 'live' && camera.state !== 'idle'
+  if (isAway && camera.reason) return `${named('camera', camera.state)} · ${named('reason', camera.reason)}`
   return isAway ? named('camera', camera.state) : t(state === 'waiting' ? 'player_waiting' : 'player_connecting')
 }
