@@ -230,9 +230,10 @@ static void tell_ready (CenterConnection *connection, gboolean is_ready)
 
 static void complete (const Outgoing *outgoing, DeliveryOutcome outcome, const char *detail)
 {
+  if (outgoing->kind != SENT_EVENT)
+    return;
   const DeliverySink *sink = &outgoing->port->sink;
-  if (outgoing->kind == SENT_EVENT && sink->completed != NULL)
-    sink->completed (sink->data, outgoing->event, outcome, 0, detail);
+  sink->completed (sink->data, outgoing->event, outcome, 0, detail);
 }
 
 /* Events go back to the outbox; states are sent anew after the next connect; replies wait here. */
