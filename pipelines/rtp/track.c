@@ -29,6 +29,7 @@ gboolean track_list_fits (const TrackList *a, const TrackList *b)
 TrackList *track_list_copy (const TrackList *tracks)
 {
   TrackList *copy = g_memdup2 (tracks, sizeof *tracks);
+  copy->control = g_strdup (tracks->control);
   copy->sdp = g_strdup (tracks->sdp);
   for (guint i = 0; i < copy->count; i++) {
     Track *track = &copy->tracks[i];
@@ -48,6 +49,7 @@ void track_list_free (TrackList *tracks)
     g_free (tracks->tracks[i].format);
     g_free (tracks->tracks[i].control);
   }
+  g_free (tracks->control);
   g_free (tracks->sdp);
   g_free (tracks);
 }

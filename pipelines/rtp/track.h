@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
   guint count;
   Track tracks[TRACKS_MAX];
+  char *control; /* the camera's aggregate control URL */
   char *sdp; /* what DESCRIBE serves: our control URLs, the camera's parameter sets */
 } TrackList;
 

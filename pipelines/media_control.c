@@ -1,0 +1,550 @@
+#include "pipelines/media_control.h"
+
+#include <unistd.h>
+
+#include "gateway/core/error.h"
+#include "gateway/core/log.h"
+
+enum { LOOPS_MAX = 4, STATISTICS_S = 5, VERDICT_UNAVAILABLE = 503 };
+
+/* ---- to gridgate ---- */
+
+void media_send_event (Media *media, LinkKind kind, json_t *body)
+{
+  link_endpoint_post (media->link, link_message_new (kind, body));
+}
+
+void media_reply (Media *media, LinkMessage *request, json_t *body)
+{
+  link_endpoint_send (media->link, link_message_reply (request, body));
+  link_message_free (request);
+}
+
+void media_reply_error (Media *media, LinkMessage *request, const GError *error)
+{
+  link_endpoint_send (media->link, link_message_error (request, error));
+  link_message_free (request);
+}
+
+static void set_optional (json_t *body, const char *name, json_t *value)
+{
+  if (value != NULL)
+    json_object_set_new (body, name, value);
+}
+
+static const Track *audio_of (const TrackList *tracks)
+{
+  for (guint i = 0; i < tracks->count; i++)
+    if (tracks->tracks[i].medium == MEDIUM_AUDIO)
+      return &tracks->tracks[i];
+  return NULL;
+}
+
+static void add_tracks (json_t *body, const TrackList *tracks)
+{
+  int video = track_list_video (tracks);
+  const Track *audio = audio_of (tracks);
+  if (video >= 0)
+    set_optional (body, "codec", json_string (codec_name (tracks->tracks[video].codec)));
+  if (audio != NULL)
+    set_optional (body, "audio", json_string (codec_name (audio->codec)));
+}
+
+static json_t *state_body (const MediaStream *stream)
+{
+  const CameraStatusNow *status = camera_source_status (stream->source);
+  const TrackList *tracks = stream_tracks (stream->stream);
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:I, s:s}", "camera", stream->camera, "stream", stream->name, "state",
+                            camera_state_name (status->state), "since", (json_int_t) status->since_us, "reason",
+                            status->reason);
+  if (status->detail != NULL) {
+    g_autofree char *detail = g_utf8_make_valid (status->detail, -1);
+    set_optional (body, "detail", json_string (detail));
+  }
+  if (tracks != NULL)
+    add_tracks (body, tracks);
+  if (status->width > 0) {
+    set_optional (body, "width", json_integer (status->width));
+    set_optional (body, "height", json_integer (status->height));
+  }
+  if (stream->mime != NULL)
+    set_optional (body, "mime", json_string (stream->mime));
+  return body;
+}
+
+void media_send_state (MediaStream *stream)
+{
+  media_send_event (stream->media, LINK_CAMERA_STATE, state_body (stream));
+}
+
+static void log_state (const MediaStream *stream)
+{
+  const CameraStatusNow *status = camera_source_status (stream->source);
+  const TrackList *tracks = stream_tracks (stream->stream);
+  int video = tracks != NULL ? track_list_video (tracks) : -1;
+  const char *sub = g_str_equal (stream->name, "main") ? "" : " (sub)";
+  const char *name = camera_state_name (status->state);
+  if (status->state == CAMERA_LIVE)
+    log_notice ("camera %s%s: live, %dx%d %s", stream->camera, sub, status->width, status->height,
+                video >= 0 ? codec_name (tracks->tracks[video].codec) : "no video");
+  else if (status->detail != NULL)
+    log_warning ("camera %s%s: %s, %s: %s", stream->camera, sub, name, status->reason, status->detail);
+  else
+    log_info ("camera %s%s: %s", stream->camera, sub, name);
+}
+
+/* thread: the stream's loop. */
+static void on_camera_changed (CameraSource *source, gpointer data)
+{
+  MediaStream *stream = data;
+  if (stream->source == NULL)
+    stream->source = source; /* it is being made */
+  log_state (stream);
+  media_send_state (stream);
+}
+
+static gint64 bitrate_of (MediaStream *stream, guint64 received_bytes)
+{
+  gint64 now = loop_now_us (stream->loop);
+  gint64 passed = now - stream->last_statistics_us;
+  guint64 bytes = received_bytes - stream->last_received_bytes;
+  gboolean is_first = stream->last_statistics_us == 0;
+  stream->last_statistics_us = now;
+  stream->last_received_bytes = received_bytes;
+  return is_first || passed <= 0 ? 0 : (gint64) bytes * 8 * G_USEC_PER_SEC / passed;
+}
+
+/* thread: the stream's loop. */
+static void send_statistics (gpointer data)
+{
+  MediaStream *stream = data;
+  const CameraStatusNow *status = camera_source_status (stream->source);
+  StreamCounters *counters = stream_counters (stream->stream);
+  counters->bitrate = bitrate_of (stream, counters->received_bytes);
+  if (status->state == CAMERA_IDLE)
+    return;
+  RtspServerCounts viewers = rtsp_server_counts (stream->media->server, stream->stream);
+  json_t *body = json_pack (
+    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "camera", stream->camera, "stream",
+    stream->name, "received_bytes", (json_int_t) counters->received_bytes, "received_packets",
+    (json_int_t) counters->received_packets, "lost_packets", (json_int_t) counters->lost_packets, "repaired_timestamps",
+    (json_int_t) counters->repaired_timestamps, "malformed_packets", (json_int_t) counters->malformed_packets, "connects",
+    (json_int_t) status->connects, "bitrate", (json_int_t) counters->bitrate, "key_frame_interval",
+    (json_int_t) counters->key_frame_interval_us, "first_frame", (json_int_t) status->first_frame_us, "viewers_rtsp",
+    (json_int_t) viewers.viewers, "viewers_websocket", (json_int_t) stream->viewers_websocket, "viewer_skips",
+    (json_int_t) (viewers.skips + stream->websocket_skips), "viewer_drops",
+    (json_int_t) (viewers.drops + stream->websocket_drops));
+  if (counters->has_clock_skew)
+    set_optional (body, "clock_skew", json_integer (counters->clock_skew_us));
+  media_send_event (stream->media, LINK_CAMERA_STATISTICS, body);
+}
+
+static gboolean on_statistics (gpointer data)
+{
+  Media *media = data;
+  GHashTableIter iterator;
+  gpointer value;
+  g_hash_table_iter_init (&iterator, media->streams);
+  while (g_hash_table_iter_next (&iterator, NULL, &value))
+    loop_post (((MediaStream *) value)->loop, send_statistics, value);
+  return G_SOURCE_CONTINUE;
+}
+
+/* ---- RTSP viewers ---- */
+
+typedef struct {
+  Media *media;
+  LinkMessage *message;
+  Loop *loop;
+  RtspVerdict verdict;
+  gpointer verdict_data;
+  int status;
+  gint64 until_us;
+} Question;
+
+/* thread: the loop. */
+static void deliver_verdict (gpointer data)
+{
+  Question *question = data;
+  question->verdict (question->status, question->until_us, question->verdict_data);
+  g_free (question);
+}
+
+static void on_verdict (LinkMessage *reply, const GError *error, gpointer data)
+{
+  Question *question = data;
+  question->status = error != NULL ? VERDICT_UNAVAILABLE : (int) link_message_integer (reply, "status");
+  question->until_us = error != NULL ? 0 : link_message_integer (reply, "until");
+  if (question->status < 200 || question->status > 599)
+    question->status = VERDICT_UNAVAILABLE;
+  loop_post (question->loop, deliver_verdict, question);
+}
+
+static gboolean put_question (gpointer data)
+{
+  Question *question = data;
+  link_endpoint_request (question->media->link, g_steal_pointer (&question->message), 0, on_verdict, question);
+  return G_SOURCE_REMOVE;
+}
+
+static void add_text (json_t *body, const char *name, const char *text)
+{
+  if (text == NULL)
+    return;
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  json_object_set_new (body, name, json_string (valid));
+}
+
+/* thread: any loop. */
+static void ask (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer verdict_data, gpointer data)
+{
+  json_t *body = json_object ();
+  add_text (body, "viewer", ask->viewer);
+  add_text (body, "camera", ask->camera);
+  add_text (body, "stream", ask->stream);
+  add_text (body, "address", ask->address);
+  add_text (body, "user_agent", ask->user_agent);
+  add_text (body, "method", ask->method);
+  add_text (body, "token", ask->token);
+  if (ask->answer != NULL) {
+    add_text (body, "username", ask->answer->username);
+    add_text (body, "realm", ask->answer->realm);
+    add_text (body, "nonce", ask->answer->nonce);
+    add_text (body, "uri", ask->answer->uri);
+    add_text (body, "response", ask->answer->response);
+    add_text (body, "algorithm", ask->answer->algorithm);
+    add_text (body, "qop", ask->answer->qop);
+    add_text (body, "nc", ask->answer->nc);
+    add_text (body, "cnonce", ask->answer->cnonce);
+  }
+  Question *question = g_new0 (Question, 1);
+  *question = (Question){ data, link_message_new (LINK_PLAY_ASK, body), loop, verdict, verdict_data, 0, 0 };
+  g_main_context_invoke (NULL, put_question, question);
+}
+
+/* thread: any loop. */
+static void on_viewer_started (const char *viewer, Stream *stream, gpointer data)
+{
+  media_send_event (data, LINK_VIEWER_STARTED,
+                    json_pack ("{s:s, s:s, s:s, s:s, s:I}", "viewer", viewer, "camera", stream_camera (stream), "stream",
+                               stream_name (stream), "kind", "rtsp", "at", (json_int_t) g_get_real_time ()));
+}
+
+/* thread: any loop. */
+static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
+{
+  media_send_event (data, LINK_VIEWER_ENDED,
+                    json_pack ("{s:s, s:I, s:I, s:s}", "viewer", viewer, "at", (json_int_t) g_get_real_time (),
+                               "sent_bytes", (json_int_t) sent_bytes, "reason", reason));
+}
+
+/* ---- the desired state ---- */
+
+#define FOR_EACH_PART(media, function, ...)                                                                            \
+  for (guint part_ = 0; part_ < (media)->parts->len; part_++) {                                                        \
+    const MediaPart *one_ = &g_array_index ((media)->parts, MediaPart, part_);                                         \
+    if (one_->function != NULL)                                                                                        \
+      one_->function (__VA_ARGS__, one_->data);                                                                        \
+  }
+
+void media_add_part (Media *media, const MediaPart *part)
+{
+  g_array_append_val (media->parts, *part);
+}
+
+MediaStream *media_find_stream (Media *media, const char *camera, const char *name)
+{
+  g_autofree char *key = g_strconcat (camera, "/", name, NULL);
+  return g_hash_table_lookup (media->streams, key);
+}
+
+/* thread: the stream's loop. */
+static void open_stream (gpointer data)
+{
+  MediaStream *stream = data;
+  stream->stream = stream_new (stream->loop, stream->camera, stream->name);
+}
+
+static void start_source (gpointer data)
+{
+  MediaStream *stream = data;
+  stream->source = camera_source_new (stream->stream, &stream->settings, stream->media->resolver, on_camera_changed, stream);
+  DirectoryEntry entry = { stream->loop, stream->stream, stream->source };
+  directory_put (stream->media->directory, &entry);
+}
+
+static void stop_source (gpointer data)
+{
+  MediaStream *stream = data;
+  directory_remove (stream->media->directory, stream->stream);
+  g_clear_pointer (&stream->source, camera_source_free);
+}
+
+static void close_stream (gpointer data)
+{
+  MediaStream *stream = data;
+  rtsp_server_end_stream (stream->media->server, stream->stream, "camera removed");
+  stop_source (stream);
+  g_clear_pointer (&stream->stream, stream_free);
+}
+
+static Loop *emptiest_loop (Media *media)
+{
+  guint counts[LOOPS_MAX] = { 0 }, best = 0;
+  GHashTableIter iterator;
+  gpointer value;
+  g_hash_table_iter_init (&iterator, media->streams);
+  while (g_hash_table_iter_next (&iterator, NULL, &value))
+    for (guint i = 0; i < media->loop_count; i++)
+      counts[i] += ((MediaStream *) value)->loop == media->loops[i];
+  for (guint i = 1; i < media->loop_count; i++)
+    if (counts[i] < counts[best])
+      best = i;
+  return media->loops[best];
+}
+
+static void media_stream_free (gpointer data)
+{
+  MediaStream *stream = data;
+  FOR_EACH_PART (stream->media, stream_closing, stream);
+  loop_call (stream->loop, close_stream, stream);
+  camera_settings_clear (&stream->settings);
+  g_free (stream->camera);
+  g_free (stream->name);
+  g_free (stream->record);
+  g_free (stream->mime);
+  g_free (stream);
+}
+
+static MediaStream *media_stream_open (Media *media, const char *camera, const char *name)
+{
+  MediaStream *stream = g_new0 (MediaStream, 1);
+  stream->media = media;
+  stream->camera = g_strdup (camera);
+  stream->name = g_strdup (name);
+  stream->loop = emptiest_loop (media);
+  loop_call (stream->loop, open_stream, stream);
+  g_hash_table_insert (media->streams, g_strconcat (camera, "/", name, NULL), stream);
+  return stream;
+}
+
+static gboolean set_recording (MediaStream *stream, const LinkMessage *request)
+{
+  const char *record = link_message_string (request, "record");
+  gint64 pre_roll_us = link_message_integer (request, "pre_roll");
+  if (g_strcmp0 (stream->record, record) == 0 && stream->pre_roll_us == pre_roll_us)
+    return FALSE;
+  g_free (stream->record);
+  stream->record = g_strdup (record);
+  stream->pre_roll_us = pre_roll_us;
+  return TRUE;
+}
+
+static void handle_camera_put (Media *media, LinkMessage *request)
+{
+  const char *camera = link_message_string (request, "camera"), *name = link_message_string (request, "stream");
+  CameraSettings settings = { g_strdup (link_message_string (request, "url")),
+                              g_strdup (link_message_string (request, "username")),
+                              g_strdup (link_message_string (request, "password")),
+                              link_message_boolean (request, "on_demand") };
+  MediaStream *stream = media_find_stream (media, camera, name);
+  gboolean is_new = stream == NULL;
+  if (is_new)
+    stream = media_stream_open (media, camera, name);
+  stream->is_put = TRUE;
+  gboolean is_recording_new = set_recording (stream, request);
+  if (is_new)
+    FOR_EACH_PART (media, stream_opened, stream)
+  else if (is_recording_new)
+    FOR_EACH_PART (media, stream_changed, stream)
+
+  if (is_new || !camera_settings_equal (&stream->settings, &settings)) {
+    if (!is_new)
+      loop_call (stream->loop, stop_source, stream);
+    camera_settings_clear (&stream->settings);
+    stream->settings = settings;
+    loop_call (stream->loop, start_source, stream);
+  } else {
+    camera_settings_clear (&settings);
+  }
+  media_reply (media, request, NULL);
+}
+
+static void media_site_clear (MediaSite *site)
+{
+  g_free (site->gateway);
+  g_free (site->rtsp_listen);
+  g_free (site->data_dir);
+  *site = (MediaSite){ 0 };
+}
+
+static void handle_site_begin (Media *media, LinkMessage *request)
+{
+  g_autoptr (GError) error = NULL;
+  const char *listen = link_message_string (request, "rtsp_listen");
+  gboolean listens = g_strcmp0 (listen, media->site.rtsp_listen) == 0
+                     || rtsp_server_listen (media->server, listen, &error);
+  media_site_clear (&media->site);
+  media->site = (MediaSite){
+    .gateway = g_strdup (link_message_string (request, "gateway")),
+    .rtsp_listen = listens ? g_strdup (listen) : NULL,
+    .data_dir = g_strdup (link_message_string (request, "data_dir")),
+    .segment_us = link_message_integer (request, "segment"),
+    .retain_us = link_message_integer (request, "retain"),
+    .keep_at_least_us = link_message_integer (request, "keep_at_least"),
+    .max_bytes = link_message_integer (request, "max_bytes"),
+    .min_free_bytes = link_message_integer (request, "min_free_bytes"),
+    .min_free_percent = (guint) link_message_integer (request, "min_free_percent"),
+  };
+  GHashTableIter iterator;
+  gpointer value;
+  g_hash_table_iter_init (&iterator, media->streams);
+  while (g_hash_table_iter_next (&iterator, NULL, &value))
+    ((MediaStream *) value)->is_put = FALSE;
+  FOR_EACH_PART (media, site_changed, media, &media->site);
+  if (listens) {
+    media_reply (media, request, NULL);
+  } else {
+    log_error ("rtsp server: %s", error->message);
+    media_reply_error (media, request, error);
+  }
+}
+
+static void tell_state (gpointer data)
+{
+  media_send_state (data);
+}
+
+static void handle_site_end (Media *media, LinkMessage *request)
+{
+  GHashTableIter iterator;
+  gpointer value;
+  g_hash_table_iter_init (&iterator, media->streams);
+  while (g_hash_table_iter_next (&iterator, NULL, &value))
+    if (!((MediaStream *) value)->is_put)
+      g_hash_table_iter_remove (&iterator);
+  media_reply (media, request, NULL);
+
+  g_hash_table_iter_init (&iterator, media->streams);
+  while (g_hash_table_iter_next (&iterator, NULL, &value))
+    loop_post (((MediaStream *) value)->loop, tell_state, value);
+}
+
+static void handle_hello (Media *media, LinkMessage *request)
+{
+  json_t *body = json_pack ("{s:s, s:s, s:I, s:I}", "version", GRIDGATE_VERSION, "process", "media", "pid",
+                            (json_int_t) getpid (), "started_at", (json_int_t) media->started_at);
+  FOR_EACH_PART (media, hello, media, body);
+  media_reply (media, request, body);
+}
+
+static void handle_viewer_end (Media *media, LinkMessage *request)
+{
+  const char *viewer = link_message_string (request, "viewer"), *reason = link_message_string (request, "reason");
+  rtsp_server_end_viewer (media->server, viewer, reason);
+  FOR_EACH_PART (media, end_viewer, media, viewer, reason);
+  media_reply (media, request, NULL);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+  LinkKind kind;
+  void (*handle) (Media *media, LinkMessage *request); /* takes `request` */
+} handlers[] = {
+  { LINK_HELLO, handle_hello },
+  { LINK_SITE_BEGIN, handle_site_begin },
+  { LINK_CAMERA_PUT, handle_camera_put },
+  { LINK_SITE_END, handle_site_end },
+  { LINK_VIEWER_END, handle_viewer_end },
+};
+
+static void on_received (LinkEndpoint *endpoint, LinkMessage *message, gpointer data)
+{
+  (void) endpoint;
+  Media *media = data;
+  for (guint i = 0; i < G_N_ELEMENTS (handlers); i++)
+    if (handlers[i].kind == message->kind) {
+      handlers[i].handle (media, message);
+      return;
+    }
+  if (message->serial == 0) {
+    link_message_free (message);
+    return;
+  }
+  g_autoptr (GError) error = NULL;
+  error_set (&error, ERROR_GIVE_UP, "%s: not in this version", link_kind_name (message->kind));
+  media_reply_error (media, message, error);
+}
+
+static void on_link_changed (LinkEndpoint *endpoint, gboolean is_connected, gpointer data)
+{
+  (void) endpoint, (void) data;
+  log_notice (is_connected ? "gridgate is here" : "gridgate is away: cameras and present viewers go on");
+}
+
+/* ---- its life ---- */
+
+static gboolean start_loops (Media *media, GError **error)
+{
+  guint count = MIN (g_get_num_processors (), LOOPS_MAX);
+  media->loops = g_new0 (Loop *, count);
+  for (; media->loop_count < count; media->loop_count++)
+    if ((media->loops[media->loop_count] = loop_new (error)) == NULL)
+      return FALSE;
+  return TRUE;
+}
+
+Media *media_new (const char *runtime_dir, GError **error)
+{
+  static const RtspServerHandlers server_handlers = { ask, on_viewer_started, on_viewer_ended };
+  Media *media = g_new0 (Media, 1);
+  g_autofree char *path = g_build_filename (runtime_dir, "media.sock", NULL);
+  media->runtime_dir = g_strdup (runtime_dir);
+  media->started_at = g_get_real_time ();
+  media->parts = g_array_new (FALSE, FALSE, sizeof (MediaPart));
+  media->streams = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, media_stream_free);
+  media->resolver = resolver_new ();
+  media->directory = directory_new ();
+  if (!start_loops (media, error)) {
+    media_free (media);
+    return NULL;
+  }
+  media->server = rtsp_server_new (media->loops, media->loop_count, media->directory, &server_handlers, media);
+  media->link = link_endpoint_listen (path, on_received, on_link_changed, media, error);
+  if (media->link == NULL) {
+    media_free (media);
+    return NULL;
+  }
+  media->statistics_timer = g_timeout_add_seconds (STATISTICS_S, on_statistics, media);
+  return media;
+}
+
+/* Events that loops have posted are sent, questions that wait are answered, before what they point to goes. */
+static void drain (void)
+{
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+}
+
+void media_free (Media *media)
+{
+  if (media == NULL)
+    return;
+  g_clear_handle_id (&media->statistics_timer, g_source_remove);
+  if (media->server != NULL)
+    rtsp_server_stop (media->server);
+  g_hash_table_unref (media->streams);
+  drain ();
+  link_endpoint_free (media->link);
+  resolver_free (media->resolver);
+  for (guint i = 0; i < media->loop_count; i++)
+    loop_free (media->loops[i]);
+  rtsp_server_free (media->server);
+  directory_free (media->directory);
+  media_site_clear (&media->site);
+  g_array_unref (media->parts);
+  g_free (media->loops);
+  g_free (media->runtime_dir);
+  g_free (media);
+}

@@ -1,0 +1,394 @@
+#include "pipelines/rtp/receiver.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "gateway/core/error.h"
+#include "pipelines/rtp/access_point.h"
+#include "pipelines/rtp/interleaved.h"
+#include "pipelines/rtp/timeline.h"
+
+enum {
+  UNIT_MAX = 48 * 1024,
+  READ_MIN = 16 * 1024,    /* with less room than this the next block is taken */
+  CARRY_MAX = 16 * 1024,   /* a pending unit up to this moves along, so that it stays one send */
+  GARBAGE_MAX = 64 * 1024, /* skipped in a row before we give the connection up */
+  PENDING_MAX_US = 100 * 1000,
+  RTP_HEADER = 12,
+  NO_CHANNEL = 0xff,
+};
+
+struct Receiver {
+  Stream *stream;
+  ReceiverEvents events;
+  gpointer data;
+
+  Block *block;
+  guint32 unit_start, parsed, filled; /* pending unit, then what isn't parsed yet, then room */
+  Unit pending;
+  gboolean pending_has_video, pending_has_picture;
+
+  const TrackList *tracks;
+  int video; /* track; -1: none */
+  guint8 channels[256];
+  Timeline timelines[TRACKS_MAX];
+  ParameterSets parameter_sets;
+  gsize garbage;
+
+  gboolean in_picture;                              /* of the current access unit something was seen */
+  gboolean parameter_set_seen, recovery_point_seen; /* since the last picture */
+  gboolean last_was_access_point;
+  guint32 last_picture_timestamp;
+  gint64 last_key_us, last_video_us;
+  gboolean had_packet, had_key_frame;
+};
+
+Receiver *receiver_new (Stream *stream, const ReceiverEvents *events, gpointer data)
+{
+  Receiver *receiver = g_new0 (Receiver, 1);
+  receiver->stream = stream;
+  receiver->events = *events;
+  receiver->data = data;
+  receiver_reset (receiver);
+  return receiver;
+}
+
+void receiver_reset (Receiver *receiver)
+{
+  g_clear_pointer (&receiver->block, block_unref);
+  receiver->unit_start = receiver->parsed = receiver->filled = 0;
+  receiver->pending = (Unit){ 0 };
+  receiver->pending_has_video = receiver->pending_has_picture = FALSE;
+  receiver->in_picture = receiver->parameter_set_seen = receiver->recovery_point_seen = FALSE;
+  receiver->last_was_access_point = receiver->had_packet = receiver->had_key_frame = FALSE;
+  receiver->garbage = 0;
+  receiver->last_key_us = receiver->last_video_us = 0;
+  receiver->tracks = NULL;
+  receiver->video = -1;
+  memset (receiver->channels, NO_CHANNEL, sizeof receiver->channels);
+  for (guint i = 0; i < TRACKS_MAX; i++)
+    timeline_reconnect (&receiver->timelines[i]);
+}
+
+void receiver_set_tracks (Receiver *receiver, const TrackList *tracks)
+{
+  receiver->tracks = tracks;
+  receiver->video = track_list_video (tracks);
+  for (guint i = 0; i < tracks->count; i++)
+    if (receiver->timelines[i].clock_rate != tracks->tracks[i].clock_rate)
+      timeline_init (&receiver->timelines[i], tracks->tracks[i].clock_rate);
+  if (receiver->video >= 0)
+    parameter_sets_init (&receiver->parameter_sets, &tracks->tracks[receiver->video]);
+}
+
+void receiver_map (Receiver *receiver, guint8 camera_channel, guint8 channel)
+{
+  receiver->channels[camera_channel] = channel;
+}
+
+gint64 receiver_last_video_us (const Receiver *receiver)
+{
+  return receiver->last_video_us;
+}
+
+const ParameterSets *receiver_parameter_sets (const Receiver *receiver)
+{
+  return &receiver->parameter_sets;
+}
+
+static void publish (Receiver *receiver, gboolean ends_access_unit)
+{
+  Unit *unit = &receiver->pending;
+  unit->block = receiver->block;
+  unit->offset = receiver->unit_start;
+  unit->size = receiver->parsed - receiver->unit_start;
+  unit->ends_access_unit = ends_access_unit;
+  receiver->unit_start = receiver->parsed;
+  if (unit->packets > 0)
+    stream_publish (receiver->stream, unit);
+  *unit = (Unit){ 0 };
+  receiver->pending_has_video = receiver->pending_has_picture = FALSE;
+}
+
+void receiver_flush (Receiver *receiver)
+{
+  if (receiver->pending.packets > 0)
+    publish (receiver, FALSE);
+}
+
+/* What stands at `parsed` goes no further: units are whole ranges, so the pending one ends before it. */
+static void cut (Receiver *receiver, gsize size)
+{
+  receiver_flush (receiver);
+  receiver->parsed += (guint32) size;
+  receiver->unit_start = receiver->parsed;
+}
+
+static void cut_malformed (Receiver *receiver, gsize size)
+{
+  stream_counters (receiver->stream)->malformed_packets++;
+  cut (receiver, size);
+}
+
+static void include (Receiver *receiver, gsize frame_size)
+{
+  if (receiver->pending.packets == 0)
+    receiver->pending.arrival_us = loop_now_us (stream_loop (receiver->stream));
+  receiver->pending.packets++;
+  receiver->parsed += (guint32) frame_size;
+}
+
+/* The payload's range in an RTP packet (RFC 3550 5.1). FALSE when its lengths lie. */
+static gboolean find_payload (const guint8 *packet, gsize size, gsize *offset, gsize *payload_size)
+{
+  gsize begin = RTP_HEADER + 4u * (packet[0] & 0x0f);
+  if (packet[0] & 0x10) {
+    if (begin + 4 > size)
+      return FALSE;
+    begin += 4 + 4 * ((gsize) packet[begin + 2] << 8 | packet[begin + 3]);
+  }
+  if (begin > size)
+    return FALSE;
+  gsize padding = packet[0] & 0x20 ? packet[size - 1] : 0;
+  if ((packet[0] & 0x20 && padding == 0) || padding > size - begin)
+    return FALSE;
+  *offset = begin;
+  *payload_size = size - begin - padding;
+  return TRUE;
+}
+
+static void see_parameter_set (const guint8 *nal, gsize size, gpointer data)
+{
+  Receiver *receiver = data;
+  if (parameter_sets_see (&receiver->parameter_sets, nal, size) && receiver->events.parameter_sets != NULL)
+    receiver->events.parameter_sets (receiver->data);
+}
+
+static void note_key_frame (Receiver *receiver)
+{
+  gint64 now = loop_now_us (stream_loop (receiver->stream));
+  if (receiver->last_key_us > 0)
+    stream_counters (receiver->stream)->key_frame_interval_us = now - receiver->last_key_us;
+  receiver->last_key_us = now;
+  receiver->pending.is_random_access = TRUE;
+  if (receiver->had_key_frame)
+    return;
+  receiver->had_key_frame = TRUE;
+  if (receiver->events.first_key_frame != NULL)
+    receiver->events.first_key_frame (receiver->data);
+}
+
+/* Whether this packet's picture starts a random access point. A camera may set the marker on every slice, so the next
+ * slices of the same picture don't start another one. */
+static gboolean starts_access_point (Receiver *receiver, guint flags, guint32 timestamp)
+{
+  if (!(flags & PEEK_PICTURE) || receiver->in_picture)
+    return FALSE;
+  if (receiver->last_was_access_point && timestamp == receiver->last_picture_timestamp)
+    return FALSE;
+  return flags & PEEK_RANDOM_ACCESS || (receiver->recovery_point_seen && receiver->parameter_set_seen);
+}
+
+static void see_video (Receiver *receiver, guint flags, guint32 timestamp)
+{
+  receiver->pending_has_video = TRUE;
+  receiver->parameter_set_seen |= (flags & PEEK_PARAMETER_SET) != 0;
+  receiver->recovery_point_seen |= (flags & PEEK_RECOVERY_POINT) != 0;
+  if (!(flags & PEEK_PICTURE))
+    return;
+  if (!receiver->in_picture) {
+    gboolean is_continued = receiver->last_was_access_point && timestamp == receiver->last_picture_timestamp;
+    gboolean is_access_point = starts_access_point (receiver, flags, timestamp);
+    if (is_access_point)
+      note_key_frame (receiver);
+    receiver->last_was_access_point = is_access_point || is_continued;
+  }
+  receiver->pending_has_picture = receiver->in_picture = TRUE;
+  receiver->last_picture_timestamp = timestamp;
+  receiver->parameter_set_seen = receiver->recovery_point_seen = FALSE;
+}
+
+static void handle_video (Receiver *receiver, const guint8 *packet, const TimelineStep *step, gsize frame_size,
+                          const guint8 *payload, gsize payload_size)
+{
+  Loop *loop = stream_loop (receiver->stream);
+  Codec codec = receiver->tracks->tracks[receiver->video].codec;
+  guint32 timestamp = GUINT32_FROM_BE (*(const guint32 *) (const void *) (packet + 4));
+
+  receiver->last_video_us = loop_now_us (loop);
+  if (step->is_new_timestamp) {
+    receiver->in_picture = FALSE;
+    if (receiver->pending_has_picture)
+      publish (receiver, TRUE);
+  }
+  see_video (receiver, access_point_peek (codec, payload, payload_size, see_parameter_set, receiver), timestamp);
+  if (receiver->pending.wall_us == 0)
+    receiver->pending.wall_us = timeline_wall_us (&receiver->timelines[receiver->video], loop_wall_us (loop));
+  include (receiver, frame_size);
+  if (packet[1] & 0x80 && receiver->pending_has_picture) {
+    receiver->in_picture = FALSE;
+    publish (receiver, TRUE);
+  }
+}
+
+static void handle_other (Receiver *receiver, guint track, gsize frame_size)
+{
+  Loop *loop = stream_loop (receiver->stream);
+  if (receiver->video < 0) {
+    receiver->last_video_us = loop_now_us (loop);
+    receiver->pending.is_random_access = TRUE;
+  }
+  if (receiver->pending.wall_us == 0)
+    receiver->pending.wall_us = timeline_wall_us (&receiver->timelines[track], loop_wall_us (loop));
+  include (receiver, frame_size);
+}
+
+static void announce_first_packet (Receiver *receiver)
+{
+  if (receiver->had_packet)
+    return;
+  receiver->had_packet = TRUE;
+  receiver->events.first_packet (receiver->data);
+}
+
+static void handle_rtp (Receiver *receiver, guint track, guint8 *frame, gsize frame_size)
+{
+  StreamCounters *counters = stream_counters (receiver->stream);
+  guint8 *packet = frame + INTERLEAVED_HEADER;
+  gsize size = frame_size - INTERLEAVED_HEADER, offset, payload_size;
+
+  if (size < RTP_HEADER || packet[0] >> 6 != 2 || !find_payload (packet, size, &offset, &payload_size)
+      || (packet[1] & 0x7f) != receiver->tracks->tracks[track].payload_type) {
+    cut_malformed (receiver, frame_size);
+    return;
+  }
+  announce_first_packet (receiver);
+  TimelineStep step = timeline_packet (&receiver->timelines[track], packet, loop_now_us (stream_loop (receiver->stream)));
+  counters->received_packets++;
+  counters->lost_packets += step.lost;
+  counters->repaired_timestamps += step.was_repaired;
+  if ((int) track == receiver->video)
+    handle_video (receiver, packet, &step, frame_size, packet + offset, payload_size);
+  else
+    handle_other (receiver, track, frame_size);
+}
+
+static void handle_rtcp (Receiver *receiver, guint track, guint8 *frame, gsize frame_size)
+{
+  gint64 ntp_us;
+  if (!receiver->had_packet
+      || !timeline_rtcp (&receiver->timelines[track], frame + INTERLEAVED_HEADER, frame_size - INTERLEAVED_HEADER, &ntp_us)) {
+    cut (receiver, frame_size);
+    return;
+  }
+  if (ntp_us > 0) {
+    stream_counters (receiver->stream)->clock_skew_us = ntp_us - loop_wall_us (stream_loop (receiver->stream));
+    stream_counters (receiver->stream)->has_clock_skew = TRUE;
+  }
+  if (receiver->pending.wall_us == 0)
+    receiver->pending.wall_us = loop_wall_us (stream_loop (receiver->stream));
+  include (receiver, frame_size);
+}
+
+static void handle_frame (Receiver *receiver, guint8 *frame, gsize size)
+{
+  guint8 channel = receiver->channels[frame[1]];
+  receiver->garbage = 0;
+  if (channel == NO_CHANNEL || receiver->tracks == NULL) {
+    cut_malformed (receiver, size);
+    return;
+  }
+  frame[1] = channel;
+  if (channel & 1)
+    handle_rtcp (receiver, channel / 2, frame, size);
+  else
+    handle_rtp (receiver, channel / 2, frame, size);
+  if (receiver->parsed - receiver->unit_start >= UNIT_MAX)
+    publish (receiver, FALSE);
+}
+
+/* Video whose picture isn't whole waits for the rest; all else goes at the end of the read. */
+static void end_read (Receiver *receiver)
+{
+  if (receiver->pending.packets == 0)
+    return;
+  gboolean waits = receiver->pending_has_video
+                   && (!receiver->pending_has_picture
+                       || loop_now_us (stream_loop (receiver->stream)) - receiver->pending.arrival_us < PENDING_MAX_US);
+  if (!waits)
+    publish (receiver, FALSE);
+}
+
+static gboolean parse (Receiver *receiver, GError **error)
+{
+  for (;;) {
+    guint8 *bytes = receiver->block->bytes + receiver->parsed;
+    gsize available = receiver->filled - receiver->parsed, size;
+    gssize used;
+
+    switch (interleaved_next (bytes, available, &size)) {
+    case INTERLEAVED_MORE:
+      return TRUE;
+    case INTERLEAVED_FRAME:
+      handle_frame (receiver, bytes, size);
+      break;
+    case INTERLEAVED_GARBAGE:
+      receiver->garbage += size;
+      cut_malformed (receiver, size);
+      if (receiver->garbage > GARBAGE_MAX)
+        return error_set (error, ERROR_RETRY, "sends neither RTSP nor interleaved packets");
+      break;
+    case INTERLEAVED_MESSAGE:
+      receiver_flush (receiver);
+      used = receiver->events.message (bytes, available, receiver->data);
+      if (used == RECEIVER_STOP)
+        return FALSE;
+      if (used == 0)
+        return TRUE;
+      cut (receiver, (gsize) used);
+    }
+  }
+}
+
+/* Makes room: what is pending (if it is small) and what isn't whole yet goes to the start of a new block. */
+static void take_block (Receiver *receiver)
+{
+  Block *old = receiver->block;
+  if (old != NULL && receiver->parsed - receiver->unit_start > CARRY_MAX)
+    publish (receiver, FALSE);
+  receiver->block = block_new (loop_blocks (stream_loop (receiver->stream)));
+  if (old == NULL)
+    return;
+  guint32 begin = receiver->unit_start, carried = receiver->filled - begin;
+  memcpy (receiver->block->bytes, old->bytes + begin, carried);
+  receiver->parsed -= begin;
+  receiver->unit_start = 0;
+  receiver->filled = carried;
+  block_unref (old);
+}
+
+gboolean receiver_read (Receiver *receiver, int fd, GError **error)
+{
+  if (receiver->block == NULL || BLOCK_BYTES - receiver->filled < READ_MIN)
+    take_block (receiver);
+  gssize size = recv (fd, receiver->block->bytes + receiver->filled, BLOCK_BYTES - receiver->filled, MSG_DONTWAIT);
+  if (size < 0)
+    return errno == EAGAIN || errno == EINTR ? TRUE : error_set_errno (error, errno, "the connection broke");
+  if (size == 0)
+    return error_set (error, ERROR_RETRY, "the other side closed the connection");
+  receiver->filled += (guint32) size;
+  stream_counters (receiver->stream)->received_bytes += (guint64) size;
+  if (!parse (receiver, error))
+    return FALSE;
+  end_read (receiver);
+  return TRUE;
+}
+
+void receiver_free (Receiver *receiver)
+{
+  if (receiver == NULL)
+    return;
+  block_unref (receiver->block);
+  g_free (receiver);
+}

@@ -1,0 +1,139 @@
+#include "pipelines/rtsp/player.h"
+
+#include <string.h>
+
+#include "pipelines/rtp/interleaved.h"
+
+static void on_started (StreamTap *tap, const TrackList *tracks)
+{
+  Player *player = (Player *) tap;
+  player->away_since_us = 0;
+  if (!track_list_fits (player->tracks, tracks))
+    player->ended ("the camera's tracks have changed", player->data);
+}
+
+static gsize frame_size (const guint8 *frame)
+{
+  return INTERLEAVED_HEADER + ((gsize) frame[2] << 8 | frame[3]);
+}
+
+/* The viewer's own tracks on its own channels, in a new block. FALSE when nothing of the unit is for it. */
+static gboolean filter (const Player *player, const Unit *unit, Unit *filtered)
+{
+  *filtered = *unit;
+  filtered->block = block_new (loop_blocks (stream_loop (player->stream)));
+  filtered->offset = filtered->size = 0;
+  filtered->packets = 0;
+  const guint8 *frame = unit->block->bytes + unit->offset, *end = frame + unit->size;
+  for (; frame < end; frame += frame_size (frame)) {
+    guint8 channel = player->channels[frame[1]];
+    if (channel == PLAYER_NO_CHANNEL)
+      continue;
+    guint8 *copy = filtered->block->bytes + filtered->size;
+    memcpy (copy, frame, frame_size (frame));
+    copy[1] = channel;
+    filtered->size += (guint32) frame_size (frame);
+    filtered->packets++;
+  }
+  if (filtered->packets > 0)
+    return TRUE;
+  block_unref (filtered->block);
+  return FALSE;
+}
+
+static void on_unit (StreamTap *tap, const Unit *unit)
+{
+  Player *player = (Player *) tap;
+  gint64 now = loop_now_us (stream_loop (player->stream));
+  gboolean is_open;
+  Unit filtered;
+  if (player->passes_untouched) {
+    is_open = outlet_send (player->outlet, unit, now);
+  } else {
+    if (!filter (player, unit, &filtered))
+      return;
+    is_open = outlet_send (player->outlet, &filtered, now);
+    block_unref (filtered.block);
+  }
+  if (!is_open)
+    player->ended ("closed", player->data);
+}
+
+static void on_ended (StreamTap *tap, const char *reason)
+{
+  (void) reason;
+  Player *player = (Player *) tap;
+  player->away_since_us = loop_now_us (stream_loop (player->stream));
+}
+
+void player_init (Player *player, Stream *stream, const TrackList *tracks, Outlet *outlet, PlayerEnded ended, gpointer data)
+{
+  *player = (Player){ .tap = { on_started, on_unit, on_ended }, .stream = stream, .outlet = outlet, .ended = ended,
+                      .data = data, .tracks = track_list_copy (tracks) };
+  memset (player->channels, PLAYER_NO_CHANNEL, sizeof player->channels);
+}
+
+gboolean player_set_up (Player *player, guint track, guint8 rtp_channel, guint8 rtcp_channel)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (player->channels); i++)
+    if (i / 2 != track && (player->channels[i] == rtp_channel || player->channels[i] == rtcp_channel))
+      return FALSE;
+  player->channels[2 * track] = rtp_channel;
+  player->channels[2 * track + 1] = rtcp_channel;
+  return TRUE;
+}
+
+static gboolean has_all_on_our_channels (const Player *player)
+{
+  for (guint i = 0; i < 2 * player->tracks->count; i++)
+    if (player->channels[i] != i)
+      return FALSE;
+  return TRUE;
+}
+
+/* The first RTP packet of our `channel` in the kept group; NULL: none. */
+static const guint8 *first_packet (const Group *group, guint8 channel)
+{
+  for (guint i = 0; i < group_count (group); i++) {
+    const Unit *unit = group_unit (group, i);
+    const guint8 *frame = unit->block->bytes + unit->offset, *end = frame + unit->size;
+    for (; frame < end; frame += frame_size (frame))
+      if (frame[1] == channel)
+        return frame + INTERLEAVED_HEADER;
+  }
+  return NULL;
+}
+
+char *player_rtp_info (const Player *player, const char *base_url)
+{
+  GString *info = g_string_new (NULL);
+  for (guint i = 0; i < player->tracks->count; i++) {
+    const guint8 *packet = player->channels[2 * i] != PLAYER_NO_CHANNEL
+                               ? first_packet (stream_group (player->stream), (guint8) (2 * i))
+                               : NULL;
+    if (packet == NULL)
+      continue;
+    guint32 timestamp = (guint32) packet[4] << 24 | (guint32) packet[5] << 16 | (guint32) packet[6] << 8 | packet[7];
+    g_string_append_printf (info, "%surl=%s/trackID=%u;seq=%u;rtptime=%u", info->len > 0 ? "," : "", base_url, i,
+                            packet[2] << 8 | packet[3], timestamp);
+  }
+  return g_string_free (info, info->len == 0);
+}
+
+void player_start (Player *player)
+{
+  player->is_playing = TRUE;
+  player->passes_untouched = has_all_on_our_channels (player);
+  player->away_since_us = stream_tracks (player->stream) != NULL ? 0 : loop_now_us (stream_loop (player->stream));
+  outlet_allow (player->outlet, stream_group (player->stream)->bytes);
+  stream_add_tap (player->stream, &player->tap);
+}
+
+void player_finish (Player *player)
+{
+  if (player->tracks == NULL)
+    return;
+  stream_remove_tap (player->stream, &player->tap);
+  g_clear_pointer (&player->tracks, track_list_free);
+  player->is_playing = FALSE;
+}

@@ -1,0 +1,42 @@
+/* rtsp_connection.h: one client of rtsp_server, and what connections of one loop share. Only rtsp_server includes it.
+ *
+ * thread: the loop that the connection is on. */
+#pragma once
+
+#include "pipelines/rtsp/player.h"
+#include "pipelines/rtsp/rtsp_server.h"
+
+typedef struct RtspConnection RtspConnection;
+
+/* What the server keeps for each loop. */
+typedef struct {
+  RtspServer *server;
+  Loop *loop;
+  GQueue connections; /* by their embedded links */
+  GHashTable *counts; /* Stream → RtspServerCounts */
+  LoopTimer *tick;
+} RtspServerLoop;
+
+typedef struct {
+  Directory *directory;
+  RtspServerHandlers handlers;
+  gpointer data;
+  gint connections; /* atomic */
+  gint asks;        /* atomic, that wait */
+  gint viewers;     /* atomic, that have a session */
+} RtspServerShared;
+
+RtspServerShared *rtsp_server_shared (RtspServer *server);
+RtspServerLoop *rtsp_server_loop (RtspServer *server, Loop *loop);
+
+/* Takes `fd`. */
+void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address);
+
+/* Each second. */
+void rtsp_connection_tick (RtspConnection *connection);
+
+/* Ends it; freed at the end of the turn. */
+void rtsp_connection_close (RtspConnection *connection, const char *reason);
+
+gboolean rtsp_connection_is_viewer (const RtspConnection *connection, const char *viewer);
+gboolean rtsp_connection_watches (const RtspConnection *connection, const Stream *stream);

@@ -1,0 +1,86 @@
+#include "pipelines/rtsp/rtsp_path.h"
+
+#include <string.h>
+
+#include "gateway/core/ids.h"
+
+enum { TOKEN_MAX = 1024 };
+
+static const char track_mark[] = "trackID=";
+
+/* The path within `uri`, which may be absolute or a path alone. */
+static char *path_start (char *uri)
+{
+  if (g_ascii_strncasecmp (uri, "rtsp://", 7) != 0)
+    return uri;
+  char *slash = strchr (uri + 7, '/');
+  return slash != NULL ? slash : uri + strlen (uri);
+}
+
+/* Cuts "/trackID=N" off. Clients append it to the path, or, when they ignore Content-Base, to the query. */
+static gboolean take_track (char *text, int *track)
+{
+  char *mark = strstr (text, "/trackID=");
+  guint64 number;
+  if (mark == NULL)
+    return TRUE;
+  if (!g_ascii_string_to_unsigned (mark + strlen ("/") + strlen (track_mark), 10, 0, 255, &number, NULL))
+    return FALSE;
+  *track = (int) number;
+  *mark = '\0';
+  return TRUE;
+}
+
+static char *take_token (const char *query)
+{
+  g_auto (GStrv) parameters = g_strsplit (query, "&", 16);
+  for (char **parameter = parameters; *parameter != NULL; parameter++)
+    if (g_str_has_prefix (*parameter, "token=") && strlen (*parameter) < TOKEN_MAX)
+      return g_uri_unescape_string (*parameter + strlen ("token="), NULL);
+  return NULL;
+}
+
+static gboolean read_segments (const char *text, RtspPath *path)
+{
+  g_auto (GStrv) segments = g_strsplit (text, "/", 6); /* "", "live", CAMERA, "sub"? */
+  guint count = g_strv_length (segments);
+  while (count > 3 && *segments[count - 1] == '\0')
+    count--;
+  if (count < 3 || count > 4 || *segments[0] != '\0' || strcmp (segments[1], "live") != 0 || !site_id_is_valid (segments[2]))
+    return FALSE;
+  if (count == 4 && strcmp (segments[3], "sub") != 0)
+    return FALSE;
+  path->camera = g_strdup (segments[2]);
+  path->stream = count == 4 ? "sub" : "main";
+  return TRUE;
+}
+
+gboolean rtsp_path_parse (const char *uri, RtspPath *path)
+{
+  *path = (RtspPath){ .track = -1 };
+  g_autofree char *copy = g_strdup (uri);
+  char *query = strchr (copy, '?');
+  if (query != NULL)
+    *query++ = '\0';
+  char *text = path_start (copy);
+  if (!take_track (text, &path->track) || (query != NULL && !take_track (query, &path->track))
+      || !read_segments (text, path)) {
+    rtsp_path_clear (path);
+    return FALSE;
+  }
+  if (query != NULL)
+    path->token = take_token (query);
+  gsize length = strlen (copy);
+  while (length > 0 && copy[length - 1] == '/')
+    length--;
+  path->base = g_strndup (copy, length);
+  return TRUE;
+}
+
+void rtsp_path_clear (RtspPath *path)
+{
+  g_free (path->camera);
+  g_free (path->token);
+  g_free (path->base);
+  *path = (RtspPath){ .track = -1 };
+}

@@ -1,0 +1,60 @@
+/* rtsp_server.h: serves /live/CAMERA and /live/CAMERA/sub over RTSP, TCP interleaved, to whom gridgate admits.
+ *
+ * A connection starts on the first loop and moves to its camera's with the first request that names one. Each DESCRIBE and
+ * each first SETUP is put to `ask`; without an answer the client gets 503. Connections, heads, waiting bytes and times are
+ * bounded.
+ *
+ * thread: made, listening and stopped on the main thread, while the loops run. */
+#pragma once
+
+#include "pipelines/rtp/outlet.h"
+#include "pipelines/rtsp/digest.h"
+#include "pipelines/rtsp/directory.h"
+
+typedef struct RtspServer RtspServer;
+
+/* May this client play? Strings live until `ask` returns. */
+typedef struct {
+  const char *viewer, *camera, *stream, *address, *user_agent; /* user_agent may be NULL */
+  const char *method;
+  const char *token;          /* or NULL */
+  const DigestAnswer *answer; /* or NULL */
+} RtspAsk;
+
+/* Call on the loop that asked, once. `status` is 200, 401, 403, 404 or 503; `until_us` wall time, 0: without end. */
+typedef void (*RtspVerdict) (int status, gint64 until_us, gpointer data);
+
+/* All are called on loops. */
+typedef struct {
+  void (*ask) (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer verdict_data, gpointer data);
+  void (*viewer_started) (const char *viewer, Stream *stream, gpointer data);
+  void (*viewer_ended) (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data);
+} RtspServerHandlers;
+
+RtspServer *rtsp_server_new (Loop *const *loops, guint loop_count, Directory *directory, const RtspServerHandlers *handlers,
+                             gpointer data);
+
+/* Listens on "host:port" instead of where it did; present connections stay. An error leaves it as it was. */
+gboolean rtsp_server_listen (RtspServer *server, const char *address, GError **error);
+
+/* The port that it listens on; 0: none. */
+guint16 rtsp_server_port (const RtspServer *server);
+
+/* thread: any. */
+void rtsp_server_end_viewer (RtspServer *server, const char *viewer, const char *reason);
+
+/* thread: the stream's loop. Ends all its viewers; the stream may then be freed. */
+void rtsp_server_end_stream (RtspServer *server, Stream *stream, const char *reason);
+
+/* thread: the stream's loop. */
+typedef struct {
+  guint viewers;
+  guint64 skips, drops; /* since the process started */
+} RtspServerCounts;
+RtspServerCounts rtsp_server_counts (RtspServer *server, Stream *stream);
+
+/* Closes the listeners and all connections. Questions that are still put may be answered until rtsp_server_free. */
+void rtsp_server_stop (RtspServer *server);
+
+/* After rtsp_server_stop, when no question waits for its verdict any more. NULL is taken. */
+void rtsp_server_free (RtspServer *server);
