@@ -227,7 +227,7 @@ static void on_viewer_started (const char *viewer, Stream *stream, gpointer data
 {
   media_send_event (data, LINK_VIEWER_STARTED,
                     json_pack ("{s:s, s:s, s:s, s:s, s:I}", "viewer", viewer, "camera", stream_camera (stream), "stream",
-                               stream_name (stream), "kind", "rtsp", "at", (json_int_t) g_get_real_time ()));
+                               stream_name (stream), "protocol", "rtsp", "at", (json_int_t) g_get_real_time ()));
 }
 
 /* thread: any loop. */

@@ -94,7 +94,7 @@ static const Kind kinds[LINK_KIND_COUNT] = {
       { "viewer_skips", INTEGER, 0 }, { "viewer_drops", INTEGER, 0 } },
     { { NULL, 0, 0 } } },
   [LINK_VIEWER_STARTED] = { "viewer_started", FALSE,
-    { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "kind", STRING, 0 }, /* rtsp websocket */
+    { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "protocol", STRING, 0 }, /* rtsp websocket */
       { "at", INTEGER, 0 } },
     { { NULL, 0, 0 } } },
   [LINK_VIEWER_ENDED] = { "viewer_ended", FALSE,

@@ -33,7 +33,7 @@ struct Receiver {
   int video; /* track; -1: none */
   guint8 channels[256];
   Timeline timelines[TRACKS_MAX];
-  ParameterSets parameter_sets;
+  Sprop sprop;
   gsize garbage;
 
   gboolean in_picture;                              /* of the current access unit something was seen */
@@ -79,7 +79,7 @@ void receiver_set_tracks (Receiver *receiver, const TrackList *tracks)
     if (receiver->timelines[i].clock_rate != tracks->tracks[i].clock_rate)
       timeline_init (&receiver->timelines[i], tracks->tracks[i].clock_rate);
   if (receiver->video >= 0)
-    parameter_sets_init (&receiver->parameter_sets, &tracks->tracks[receiver->video]);
+    sprop_init (&receiver->sprop, &tracks->tracks[receiver->video]);
 }
 
 void receiver_map (Receiver *receiver, guint8 camera_channel, guint8 channel)
@@ -92,9 +92,9 @@ gint64 receiver_last_video_us (const Receiver *receiver)
   return receiver->last_video_us;
 }
 
-const ParameterSets *receiver_parameter_sets (const Receiver *receiver)
+const Sprop *receiver_sprop (const Receiver *receiver)
 {
-  return &receiver->parameter_sets;
+  return &receiver->sprop;
 }
 
 static void publish (Receiver *receiver, gboolean ends_access_unit)
@@ -161,7 +161,7 @@ static gboolean find_payload (const guint8 *packet, gsize size, gsize *offset, g
 static void see_parameter_set (const guint8 *nal, gsize size, gpointer data)
 {
   Receiver *receiver = data;
-  if (parameter_sets_see (&receiver->parameter_sets, nal, size) && receiver->events.parameter_sets != NULL)
+  if (sprop_see (&receiver->sprop, nal, size) && receiver->events.parameter_sets != NULL)
     receiver->events.parameter_sets (receiver->data);
 }
 
@@ -214,7 +214,7 @@ static void handle_video (Receiver *receiver, const guint8 *packet, const Timeli
 {
   Loop *loop = stream_loop (receiver->stream);
   Codec codec = receiver->tracks->tracks[receiver->video].codec;
-  guint32 timestamp = GUINT32_FROM_BE (*(const guint32 *) (const void *) (packet + 4));
+  guint32 timestamp = (guint32) packet[4] << 24 | (guint32) packet[5] << 16 | (guint32) packet[6] << 8 | packet[7];
 
   receiver->last_video_us = loop_now_us (loop);
   if (step->is_new_timestamp) {

@@ -7,7 +7,7 @@
  * thread: its stream's loop. */
 #pragma once
 
-#include "pipelines/rtp/parameter_sets.h"
+#include "pipelines/rtp/sprop.h"
 #include "pipelines/rtp/stream.h"
 
 typedef struct Receiver Receiver;
@@ -47,6 +47,6 @@ gboolean receiver_read (Receiver *receiver, int fd, GError **error);
 void receiver_flush (Receiver *receiver);
 
 gint64 receiver_last_video_us (const Receiver *receiver); /* monotonic, of the last packet that counts as a sign of life */
-const ParameterSets *receiver_parameter_sets (const Receiver *receiver);
+const Sprop *receiver_sprop (const Receiver *receiver);
 
 void receiver_free (Receiver *receiver); /* NULL is taken */

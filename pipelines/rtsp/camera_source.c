@@ -141,7 +141,7 @@ static gssize on_message (const guint8 *bytes, gsize size, gpointer data)
 static void note_picture_size (CameraSource *source)
 {
   int width = 0, height = 0;
-  if (parameter_sets_picture_size (receiver_parameter_sets (source->receiver), &width, &height)) {
+  if (sprop_picture_size (receiver_sprop (source->receiver), &width, &height)) {
     source->status.width = width;
     source->status.height = height;
   }
@@ -295,7 +295,7 @@ char *camera_source_sdp (const CameraSource *source)
     return NULL;
   if (video < 0)
     return g_strdup (tracks->sdp);
-  g_autofree char *format = parameter_sets_format (receiver_parameter_sets (source->receiver), tracks->tracks[video].format);
+  g_autofree char *format = sprop_format (receiver_sprop (source->receiver), tracks->tracks[video].format);
   return sdp_write (tracks, format);
 }
 
@@ -303,7 +303,7 @@ gboolean camera_source_is_described (const CameraSource *source)
 {
   const TrackList *tracks = stream_tracks (source->stream);
   return tracks != NULL
-         && (track_list_video (tracks) < 0 || parameter_sets_are_whole (receiver_parameter_sets (source->receiver)));
+         && (track_list_video (tracks) < 0 || sprop_is_whole (receiver_sprop (source->receiver)));
 }
 
 void camera_source_free (CameraSource *source)

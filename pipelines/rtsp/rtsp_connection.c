@@ -180,7 +180,7 @@ static void answer_describe (RtspConnection *connection, const DirectoryEntry *e
 {
   g_autoptr (GstRTSPMessage) request = g_steal_pointer (&connection->request);
   g_autofree char *sdp = camera_source_sdp (entry->source);
-  g_auto (RtspPath) path;
+  g_auto (RtspPath) path = { 0 };
   if (sdp == NULL || !rtsp_path_parse (request->type_data.request.uri, &path)) {
     respond (connection, request, GST_RTSP_STS_SERVICE_UNAVAILABLE);
     return;
@@ -201,7 +201,7 @@ static gboolean find_entry (RtspConnection *connection, const RtspPath *path, Di
 static void try_describe (RtspConnection *connection, gboolean is_late)
 {
   DirectoryEntry entry;
-  g_auto (RtspPath) path;
+  g_auto (RtspPath) path = { 0 };
   gboolean is_there = rtsp_path_parse (connection->request->type_data.request.uri, &path)
                       && find_entry (connection, &path, &entry);
   if (is_there && !is_late && !camera_source_is_described (entry.source)
@@ -334,7 +334,7 @@ static void set_up (RtspConnection *connection, const GstRTSPMessage *request, c
 static void handle_play (RtspConnection *connection, GstRTSPMessage *request)
 {
   Player *player = &connection->player;
-  g_auto (RtspPath) path;
+  g_auto (RtspPath) path = { 0 };
   if (connection->session == NULL || !rtsp_path_parse (request->type_data.request.uri, &path)) {
     respond (connection, request, GST_RTSP_STS_SESSION_NOT_FOUND);
     return;
@@ -367,7 +367,7 @@ static void on_verdict (int status, gint64 until_us, gpointer data)
   connection->ask = NULL;
 
   g_autoptr (GstRTSPMessage) request = g_steal_pointer (&connection->request);
-  g_auto (RtspPath) path;
+  g_auto (RtspPath) path = { 0 };
   DirectoryEntry entry;
   rtsp_path_parse (request->type_data.request.uri, &path);
   if (status == GST_RTSP_STS_OK && !find_entry (connection, &path, &entry))
@@ -395,7 +395,7 @@ static void on_verdict (int status, gint64 until_us, gpointer data)
 /* The answer must be to our nonce, and about this resource. */
 static gboolean is_fresh (const RtspConnection *connection, const DigestAnswer *answer, const RtspPath *path)
 {
-  g_auto (RtspPath) answered;
+  g_auto (RtspPath) answered = { 0 };
   return strcmp (answer->nonce, connection->nonce) == 0 && strcmp (answer->realm, DIGEST_REALM) == 0
          && rtsp_path_parse (answer->uri, &answered) && strcmp (answered.camera, path->camera) == 0
          && answered.stream == path->stream;
@@ -426,7 +426,7 @@ static void put_question (RtspConnection *connection, GstRTSPMessage *request, c
 /* DESCRIBE, and SETUP of a session's first track. */
 static void handle_asked (RtspConnection *connection, GstRTSPMessage *request)
 {
-  g_auto (RtspPath) path;
+  g_auto (RtspPath) path = { 0 };
   DigestAnswer answer;
   if (!rtsp_path_parse (request->type_data.request.uri, &path)) {
     respond (connection, request, GST_RTSP_STS_NOT_FOUND);
@@ -444,7 +444,7 @@ static void handle_asked (RtspConnection *connection, GstRTSPMessage *request)
 
 static void handle_setup (RtspConnection *connection, GstRTSPMessage *request)
 {
-  g_auto (RtspPath) path;
+  g_auto (RtspPath) path = { 0 };
   Player *player = &connection->player;
   if (connection->session == NULL) {
     handle_asked (connection, request);
@@ -558,7 +558,7 @@ static void adopt (gpointer data)
 /* To the loop of the camera that the request names. FALSE when it is there already. */
 static gboolean move (RtspConnection *connection, const GstRTSPMessage *request)
 {
-  g_auto (RtspPath) path;
+  g_auto (RtspPath) path = { 0 };
   GstRTSPMethod method = request->type == GST_RTSP_MESSAGE_REQUEST ? request->type_data.request.method : 0;
   if (connection->session != NULL || !(method & (GST_RTSP_DESCRIBE | GST_RTSP_SETUP))
       || !rtsp_path_parse (request->type_data.request.uri, &path))

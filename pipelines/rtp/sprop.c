@@ -1,27 +1,27 @@
 #define GST_USE_UNSTABLE_API /* gstreamer-codecparsers has been so for ten years */
-#include "pipelines/rtp/parameter_sets.h"
+#include "pipelines/rtp/sprop.h"
 
 #include <gst/codecparsers/gsth264parser.h>
 #include <gst/codecparsers/gsth265parser.h>
 #include <string.h>
 
 /* Of RFC 6184 8.1 and RFC 7798 7.1. */
-static const char *const h265_names[SET_COUNT] = { "sprop-vps", "sprop-sps", "sprop-pps" };
+static const char *const h265_names[SPROP_COUNT] = { "sprop-vps", "sprop-sps", "sprop-pps" };
 static const char h264_name[] = "sprop-parameter-sets";
 
 static int kind_of (Codec codec, const guint8 *nal)
 {
   if (codec == CODEC_H264) {
     guint type = nal[0] & 0x1f;
-    return type == GST_H264_NAL_SPS ? SET_SPS : type == GST_H264_NAL_PPS ? SET_PPS : -1;
+    return type == GST_H264_NAL_SPS ? SPROP_SPS : type == GST_H264_NAL_PPS ? SPROP_PPS : -1;
   }
   guint type = nal[0] >> 1 & 0x3f;
   return type >= GST_H265_NAL_VPS && type <= GST_H265_NAL_PPS ? (int) type - GST_H265_NAL_VPS : -1;
 }
 
-gboolean parameter_sets_see (ParameterSets *sets, const guint8 *nal, gsize size)
+gboolean sprop_see (Sprop *sets, const guint8 *nal, gsize size)
 {
-  int kind = size >= 3 && size <= PARAMETER_SET_MAX ? kind_of (sets->codec, nal) : -1;
+  int kind = size >= 3 && size <= SPROP_SET_MAX ? kind_of (sets->codec, nal) : -1;
   if (kind < 0 || (sets->sizes[kind] == size && memcmp (sets->sets[kind], nal, size) == 0))
     return FALSE;
   memcpy (sets->sets[kind], nal, size);
@@ -30,14 +30,14 @@ gboolean parameter_sets_see (ParameterSets *sets, const guint8 *nal, gsize size)
 }
 
 /* "base64[,base64…]" */
-static void see_encoded (ParameterSets *sets, const char *list)
+static void see_encoded (Sprop *sets, const char *list)
 {
   g_auto (GStrv) parts = g_strsplit (list, ",", 8);
   for (char **part = parts; *part != NULL; part++) {
     gsize size = 0;
     g_autofree guint8 *nal = **part != '\0' ? g_base64_decode (*part, &size) : NULL;
     if (size > 0)
-      parameter_sets_see (sets, nal, size);
+      sprop_see (sets, nal, size);
   }
 }
 
@@ -50,12 +50,12 @@ static gboolean is_named (const char *parameter, const char *name, gsize length)
 static gboolean carries_sets (const char *parameter, gsize name_length)
 {
   gboolean carries = is_named (parameter, h264_name, name_length);
-  for (guint i = 0; i < SET_COUNT; i++)
+  for (guint i = 0; i < SPROP_COUNT; i++)
     carries |= is_named (parameter, h265_names[i], name_length);
   return carries;
 }
 
-void parameter_sets_init (ParameterSets *sets, const Track *track)
+void sprop_init (Sprop *sets, const Track *track)
 {
   memset (sets->sizes, 0, sizeof sets->sizes);
   sets->codec = track->codec;
@@ -70,10 +70,10 @@ void parameter_sets_init (ParameterSets *sets, const Track *track)
   }
 }
 
-gboolean parameter_sets_are_whole (const ParameterSets *sets)
+gboolean sprop_is_whole (const Sprop *sets)
 {
-  return sets->sizes[SET_SPS] > 0 && sets->sizes[SET_PPS] > 0
-         && (sets->codec != CODEC_H265 || sets->sizes[SET_VPS] > 0);
+  return sets->sizes[SPROP_SPS] > 0 && sets->sizes[SPROP_PPS] > 0
+         && (sets->codec != CODEC_H265 || sets->sizes[SPROP_VPS] > 0);
 }
 
 static gboolean h264_size (const guint8 *nal, gsize size, int *width, int *height)
@@ -104,10 +104,10 @@ static gboolean h265_size (const guint8 *nal, gsize size, int *width, int *heigh
   return TRUE;
 }
 
-gboolean parameter_sets_picture_size (const ParameterSets *sets, int *width, int *height)
+gboolean sprop_picture_size (const Sprop *sets, int *width, int *height)
 {
-  const guint8 *sps = sets->sets[SET_SPS];
-  gsize size = sets->sizes[SET_SPS];
+  const guint8 *sps = sets->sets[SPROP_SPS];
+  gsize size = sets->sizes[SPROP_SPS];
   if (size == 0)
     return FALSE;
   gboolean is_read = sets->codec == CODEC_H264 ? h264_size (sps, size, width, height)
@@ -115,31 +115,31 @@ gboolean parameter_sets_picture_size (const ParameterSets *sets, int *width, int
   return is_read && *width > 0 && *height > 0;
 }
 
-static void append_set (GString *format, const ParameterSets *sets, ParameterSetKind kind, const char *before)
+static void append_set (GString *format, const Sprop *sets, SpropKind kind, const char *before)
 {
   g_autofree char *text = g_base64_encode (sets->sets[kind], sets->sizes[kind]);
   g_string_append_printf (format, "%s%s", before, text);
 }
 
-static void append_sets (GString *format, const ParameterSets *sets)
+static void append_sets (GString *format, const Sprop *sets)
 {
   const char *separator = format->len > 0 ? ";" : "";
   if (sets->codec == CODEC_H264) {
     g_string_append_printf (format, "%s%s=", separator, h264_name);
-    append_set (format, sets, SET_SPS, "");
-    append_set (format, sets, SET_PPS, ",");
+    append_set (format, sets, SPROP_SPS, "");
+    append_set (format, sets, SPROP_PPS, ",");
     return;
   }
-  for (guint kind = 0; kind < SET_COUNT; kind++) {
+  for (guint kind = 0; kind < SPROP_COUNT; kind++) {
     g_string_append_printf (format, "%s%s=", separator, h265_names[kind]);
     append_set (format, sets, kind, "");
     separator = ";";
   }
 }
 
-char *parameter_sets_format (const ParameterSets *sets, const char *format)
+char *sprop_format (const Sprop *sets, const char *format)
 {
-  if (!parameter_sets_are_whole (sets))
+  if (!sprop_is_whole (sets))
     return g_strdup (format);
   GString *whole = g_string_new (NULL);
   g_auto (GStrv) parameters = g_strsplit (format, ";", 32);

@@ -1,0 +1,143 @@
+/* fake-gridgate: the deciding side of the link for tests and benchmarks of gridgate-media.
+ *
+ * usage: fake-gridgate RUNTIME_DIR RTSP_LISTEN [-u USER:PASSWORD] [-t TOKEN] [-l LOGIN:PASSWORD] [-d] CAMERA=URL…
+ * -u: the cameras' login; -t, -l: who may play (without them everybody may); -d: cameras on demand.
+ * Sends the site whenever media comes, answers PLAY_ASK, prints each event as one line of JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <glib-unix.h>
+
+#include "gateway/core/log.h"
+#include "gateway/link/link_endpoint.h"
+#include "pipelines/rtsp/digest.h"
+
+typedef struct {
+  GMainLoop *main_loop;
+  LinkEndpoint *link;
+  const char *rtsp_listen, *token;
+  char **camera_login, **client_login; /* {user, password} or NULL */
+  gboolean is_on_demand;
+  char **cameras;
+} Fake;
+
+static void on_reply (LinkMessage *reply, const GError *error, gpointer data)
+{
+  (void) reply, (void) data;
+  if (error != NULL)
+    log_error ("media: %s", error->message);
+}
+
+static void ask (Fake *fake, LinkKind kind, json_t *body)
+{
+  link_endpoint_request (fake->link, link_message_new (kind, body), 0, on_reply, fake);
+}
+
+static void put_camera (Fake *fake, const char *camera)
+{
+  g_auto (GStrv) parts = g_strsplit (camera, "=", 2);
+  g_auto (GStrv) names = g_strsplit (parts[0], "/", 2);
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:s, s:b, s:s, s:i}", "camera", names[0], "stream",
+                            names[1] != NULL ? names[1] : "main", "url", parts[1], "transport", "tcp", "on_demand",
+                            fake->is_on_demand, "record", "off", "pre_roll", 0);
+  if (fake->camera_login != NULL) {
+    json_object_set_new (body, "username", json_string (fake->camera_login[0]));
+    json_object_set_new (body, "password", json_string (fake->camera_login[1]));
+  }
+  ask (fake, LINK_CAMERA_PUT, body);
+}
+
+static void on_changed (LinkEndpoint *endpoint, gboolean is_connected, gpointer data)
+{
+  Fake *fake = data;
+  if (!is_connected)
+    return;
+  fake->link = endpoint;
+  ask (fake, LINK_HELLO, json_pack ("{s:s}", "version", GRIDGATE_VERSION));
+  ask (fake, LINK_SITE_BEGIN,
+       json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "gateway", "fake-1", "rtsp_listen", fake->rtsp_listen,
+                  "data_dir", "/nonexistent", "segment", (json_int_t) 60000000, "retain", (json_int_t) 0, "keep_at_least",
+                  (json_int_t) 0, "max_bytes", (json_int_t) 0, "min_free_bytes", (json_int_t) 0, "min_free_percent", 5));
+  for (char **camera = fake->cameras; *camera != NULL; camera++)
+    put_camera (fake, *camera);
+  ask (fake, LINK_SITE_END, NULL);
+}
+
+static gboolean digest_fits (const Fake *fake, const LinkMessage *request)
+{
+  DigestInput input = {
+    .algorithm = g_strcmp0 (link_message_string (request, "algorithm"), "SHA-256") == 0 ? DIGEST_SHA256 : DIGEST_MD5,
+    .username = link_message_string (request, "username"), .realm = link_message_string (request, "realm"),
+    .password = fake->client_login[1], .nonce = link_message_string (request, "nonce"),
+    .uri = link_message_string (request, "uri"), .method = link_message_string (request, "method"),
+    .qop = link_message_string (request, "qop"), .nc = link_message_string (request, "nc"),
+    .cnonce = link_message_string (request, "cnonce"),
+  };
+  if (g_strcmp0 (input.username, fake->client_login[0]) != 0)
+    return FALSE;
+  g_autofree char *response = digest_response (&input);
+  return g_strcmp0 (response, link_message_string (request, "response")) == 0;
+}
+
+static int decide (const Fake *fake, const LinkMessage *request)
+{
+  if (fake->token == NULL && fake->client_login == NULL)
+    return 200;
+  if (fake->token != NULL && g_strcmp0 (link_message_string (request, "token"), fake->token) == 0)
+    return 200;
+  return fake->client_login != NULL && digest_fits (fake, request) ? 200 : 401;
+}
+
+static void on_received (LinkEndpoint *endpoint, LinkMessage *message, gpointer data)
+{
+  g_autoptr (LinkMessage) taken = message;
+  if (message->kind == LINK_PLAY_ASK)
+    link_endpoint_send (endpoint, link_message_reply (message, json_pack ("{s:i}", "status", decide (data, message))));
+  json_object_set_new (message->body, "kind", json_string (link_kind_name (message->kind)));
+  char *text = json_dumps (message->body, JSON_COMPACT);
+  puts (text);
+  fflush (stdout);
+  free (text);
+}
+
+static gboolean on_signal (gpointer data)
+{
+  g_main_loop_quit (((Fake *) data)->main_loop);
+  return G_SOURCE_REMOVE;
+}
+
+int main (int argument_count, char **arguments)
+{
+  Fake fake = { 0 };
+  g_autofree char *camera_login = NULL, *client_login = NULL, *token = NULL;
+  const GOptionEntry entries[] = {
+    { "camera-login", 'u', 0, G_OPTION_ARG_STRING, &camera_login, NULL, NULL },
+    { "client-login", 'l', 0, G_OPTION_ARG_STRING, &client_login, NULL, NULL },
+    { "token", 't', 0, G_OPTION_ARG_STRING, &token, NULL, NULL },
+    { "on-demand", 'd', 0, G_OPTION_ARG_NONE, &fake.is_on_demand, NULL, NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("RUNTIME_DIR RTSP_LISTEN CAMERA=URL…");
+  g_option_context_add_main_entries (context, entries, NULL);
+  log_open ("fake-gridgate");
+  if (!g_option_context_parse (context, &argument_count, &arguments, NULL) || argument_count < 3)
+    return EXIT_FAILURE;
+
+  g_autofree char *path = g_build_filename (arguments[1], "media.sock", NULL);
+  g_auto (GStrv) camera_pair = camera_login != NULL ? g_strsplit (camera_login, ":", 2) : NULL;
+  g_auto (GStrv) client_pair = client_login != NULL ? g_strsplit (client_login, ":", 2) : NULL;
+  fake.rtsp_listen = arguments[2];
+  fake.cameras = arguments + 3;
+  fake.token = token;
+  fake.camera_login = camera_pair;
+  fake.client_login = client_pair;
+  fake.main_loop = g_main_loop_new (NULL, FALSE);
+  g_unix_signal_add (SIGTERM, on_signal, &fake);
+  g_unix_signal_add (SIGINT, on_signal, &fake);
+  fake.link = link_endpoint_connect (path, on_received, on_changed, &fake);
+  g_main_loop_run (fake.main_loop);
+  link_endpoint_free (fake.link);
+  g_main_loop_unref (fake.main_loop);
+  return EXIT_SUCCESS;
+}
