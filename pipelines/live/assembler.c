@@ -14,7 +14,7 @@ enum {
 struct Assembler {
   Stream *stream;
   StreamTap tap;
-  gboolean is_tapping;
+  gboolean is_tapping, is_in_unit;
   GQueue sinks;      /* by their embedded links */
   GList *next_sink;
   AssemblerSink *replaying;
@@ -180,25 +180,21 @@ static void take_g711 (AccessUnit *unit, gpointer data)
   access_unit_unref (unit);
 }
 
-static void add_counts (DepacketizerCounts *sum, const DepacketizerCounts *counts)
+static void add_counts (DepacketizerCounts *sum, const Depacketizer *depacketizer)
 {
-  sum->units += counts->units;
-  sum->broken += counts->broken;
-  sum->malformed += counts->malformed;
-  sum->waiting += counts->waiting;
+  DepacketizerCounts counts = depacketizer_counts (depacketizer);
+  sum->units += counts.units;
+  sum->broken += counts.broken;
+  sum->malformed += counts.malformed;
+  sum->waiting += counts.waiting;
 }
 
 static void drop_tracks (Assembler *assembler)
 {
   if (assembler->video != NULL)
-    add_counts (&assembler->counts.video, &(DepacketizerCounts){ depacketizer_counts (assembler->video).units,
-                                            depacketizer_counts (assembler->video).broken,
-                                            depacketizer_counts (assembler->video).malformed,
-                                            depacketizer_counts (assembler->video).waiting });
-  if (assembler->audio != NULL) {
-    DepacketizerCounts counts = depacketizer_counts (assembler->audio);
-    add_counts (&assembler->counts.audio, &counts);
-  }
+    add_counts (&assembler->counts.video, assembler->video);
+  if (assembler->audio != NULL)
+    add_counts (&assembler->counts.audio, assembler->audio);
   g_clear_pointer (&assembler->video, depacketizer_free);
   g_clear_pointer (&assembler->audio, depacketizer_free);
   g_clear_pointer (&assembler->encoder, audio_encoder_free);
@@ -253,9 +249,8 @@ static gint64 wall_of (const Assembler *assembler, const Unit *unit)
   return ABS (unit->wall_us - arrival_us) < WALL_TRUST_US ? unit->wall_us : arrival_us;
 }
 
-static void tap_unit (StreamTap *tap, const Unit *unit)
+static void push_packets (Assembler *assembler, const Unit *unit)
 {
-  Assembler *assembler = (Assembler *) ((char *) tap - G_STRUCT_OFFSET (Assembler, tap));
   gint64 wall_us = wall_of (assembler, unit);
   const guint8 *bytes = unit->block->bytes + unit->offset;
 
@@ -274,14 +269,36 @@ static void tap_unit (StreamTap *tap, const Unit *unit)
     depacketizer_flush (assembler->video);
 }
 
+/* The tap leaves, and its depacketizers are freed, only once no unit is under way. */
+static void leave_stream_if_idle (Assembler *assembler)
+{
+  if (assembler->sinks.length > 0 || !assembler->is_tapping || assembler->is_in_unit)
+    return;
+  assembler->is_tapping = FALSE;
+  stream_remove_tap (assembler->stream, &assembler->tap);
+  drop_tracks (assembler); /* there is no `ended` while the camera is not live */
+}
+
+static void tap_unit (StreamTap *tap, const Unit *unit)
+{
+  Assembler *assembler = (Assembler *) ((char *) tap - G_STRUCT_OFFSET (Assembler, tap));
+  assembler->is_in_unit = TRUE;
+  push_packets (assembler, unit);
+  assembler->is_in_unit = FALSE;
+  leave_stream_if_idle (assembler);
+}
+
 static void tap_ended (StreamTap *tap, const char *reason)
 {
   Assembler *assembler = (Assembler *) ((char *) tap - G_STRUCT_OFFSET (Assembler, tap));
+  assembler->is_in_unit = TRUE;
   if (assembler->video != NULL)
     depacketizer_flush (assembler->video);
   drop_tracks (assembler);
   forget_time (assembler);
   tell_end (assembler, reason);
+  assembler->is_in_unit = FALSE;
+  leave_stream_if_idle (assembler);
 }
 
 static void replay (Assembler *assembler, AssemblerSink *sink)
@@ -316,10 +333,7 @@ void assembler_remove_sink (Assembler *assembler, AssemblerSink *sink)
     assembler->replaying = NULL;
   g_queue_unlink (&assembler->sinks, &sink->link);
   sink->link.data = NULL;
-  if (assembler->sinks.length > 0 || !assembler->is_tapping)
-    return;
-  assembler->is_tapping = FALSE;
-  stream_remove_tap (assembler->stream, &assembler->tap);
+  leave_stream_if_idle (assembler);
 }
 
 gboolean assembler_expects_audio (const Assembler *assembler)
@@ -345,14 +359,10 @@ AccessUnit *assembler_key_unit (const Assembler *assembler)
 AssemblerCounts assembler_counts (const Assembler *assembler)
 {
   AssemblerCounts counts = assembler->counts;
-  if (assembler->video != NULL) {
-    DepacketizerCounts video = depacketizer_counts (assembler->video);
-    add_counts (&counts.video, &video);
-  }
-  if (assembler->audio != NULL) {
-    DepacketizerCounts audio = depacketizer_counts (assembler->audio);
-    add_counts (&counts.audio, &audio);
-  }
+  if (assembler->video != NULL)
+    add_counts (&counts.video, assembler->video);
+  if (assembler->audio != NULL)
+    add_counts (&counts.audio, assembler->audio);
   return counts;
 }
 

@@ -110,7 +110,7 @@ static void hand_on_packets (AudioEncoder *encoder)
       unit->is_key = TRUE;
       unit->pts = unit->dts = time.pts - encoder->context->initial_padding;
       unit->duration = FRAME_SAMPLES;
-      unit->wall_us = time.wall_us;
+      unit->wall_us = time.wall_us - encoder->context->initial_padding * G_USEC_PER_SEC / encoder->context->sample_rate;
       encoder->output (unit, encoder->data);
     }
     av_packet_unref (encoder->packet);

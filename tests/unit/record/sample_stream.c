@@ -210,3 +210,96 @@ void sample_stream_free (SampleStream *stream)
   track_list_free (stream->tracks);
   g_free (stream);
 }
+
+static void publish (const SampleStream *sample, Stream *stream, guint from, guint to)
+{
+  Loop *loop = stream_loop (stream);
+  Block *block = block_new (loop_blocks (loop));
+  const SamplePacket *first = sample->packets->pdata[from], *last = sample->packets->pdata[to - 1];
+  Unit unit = { .block = block, .packets = (guint16) (to - from), .is_random_access = first->is_key,
+                .ends_access_unit = last->has_marker && last->track == 0, .arrival_us = loop_now_us (loop),
+                .wall_us = first->wall_us };
+  for (guint i = from; i < to; i++) {
+    const SamplePacket *packet = sample->packets->pdata[i];
+    gsize size;
+    const guint8 *bytes = g_bytes_get_data (packet->bytes, &size);
+    memcpy (block->bytes + unit.size,
+            (guint8[]){ '$', (guint8) (2 * packet->track), (guint8) (size >> 8), (guint8) size }, 4);
+    memcpy (block->bytes + unit.size + 4, bytes, size);
+    unit.size += 4 + (guint32) size;
+  }
+  stream_publish (stream, &unit);
+  block_unref (block);
+}
+
+void sample_stream_feed (const SampleStream *sample, Stream *stream, guint from, guint to)
+{
+  guint picture = 0, start = 0;
+  gsize bytes = 0;
+  for (guint i = 0; i < sample->packets->len && picture < to; i++) {
+    const SamplePacket *packet = sample->packets->pdata[i];
+    gboolean is_video_end = packet->track == 0 && packet->has_marker;
+    bytes += g_bytes_get_size (packet->bytes) + 4;
+    if (!packet->has_marker && bytes < 48 * 1024)
+      continue;
+    if (picture >= from)
+      publish (sample, stream, start, i + 1);
+    picture += is_video_end;
+    start = i + 1;
+    bytes = 0;
+  }
+}
+
+void assert_plays (const char *path)
+{
+  const char *command[] = { "ffmpeg", "-nostdin", "-v", "warning", "-xerror", "-i", path, "-f", "null", "-", NULL };
+  g_autofree char *said = NULL;
+  int status = -1;
+  g_spawn_sync (NULL, (char **) command, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, &said, &status, NULL);
+  if (status != 0 || (said != NULL && *said != '\0'))
+    fail_msg ("ffmpeg does not play %s: %s", path, said);
+}
+
+static int compare_times (gconstpointer a, gconstpointer b)
+{
+  gint64 one = *(const gint64 *) a, other = *(const gint64 *) b;
+  return one < other ? -1 : one > other;
+}
+
+FileFacts file_facts (const char *path)
+{
+  FileFacts facts = { .video_pts_us = g_array_new (FALSE, FALSE, sizeof (gint64)) };
+  AVFormatContext *file = NULL;
+  AVPacket *packet = av_packet_alloc ();
+  gint64 last_dts[2] = { G_MININT64, G_MININT64 };
+
+  assert_true (avformat_open_input (&file, path, NULL, NULL) >= 0);
+  assert_true (avformat_find_stream_info (file, NULL) >= 0);
+  facts.duration_us = MAX (file->duration, 0);
+  while (av_read_frame (file, packet) >= 0) {
+    AVStream *stream = file->streams[packet->stream_index];
+    gboolean is_video = stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+    assert_true (packet->dts > last_dts[is_video]);
+    last_dts[is_video] = packet->dts;
+    gint64 pts_us = av_rescale_q (packet->pts, stream->time_base, (AVRational){ 1, 1000000 });
+    if (is_video)
+      g_array_append_val (facts.video_pts_us, pts_us);
+    facts.video += is_video;
+    facts.audio += !is_video;
+    facts.keys += is_video && packet->flags & AV_PKT_FLAG_KEY;
+    av_packet_unref (packet);
+  }
+  av_packet_free (&packet);
+  avformat_close_input (&file);
+  g_array_sort (facts.video_pts_us, compare_times);
+  if (facts.video > 0) {
+    facts.first_us = g_array_index (facts.video_pts_us, gint64, 0);
+    facts.last_us = g_array_index (facts.video_pts_us, gint64, facts.video - 1);
+  }
+  return facts;
+}
+
+void file_facts_clear (FileFacts *facts)
+{
+  g_array_unref (facts->video_pts_us);
+}

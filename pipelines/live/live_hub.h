@@ -1,0 +1,42 @@
+/* live_hub.h: one camera's stream for browsers: fragments made once, shared by all who watch.
+ *
+ * While there are viewers it is a sink of the stream's assembler. Each viewer gets a text message with the type, the init
+ * segment, and fragments of at most 100 ms from the newest key frame on, at once.
+ *
+ * thread: the stream's loop. */
+#pragma once
+
+#include "pipelines/live/assembler.h"
+
+enum { LIVE_FRAGMENT_US = 100 * 1000, LIVE_VIEWERS_MAX = 256 };
+
+typedef struct LiveHub LiveHub;
+
+/* `reason`: "closed" "error" "protocol" "slow" "tracks_changed" "removed", or what live_hub_end_viewer was given. */
+typedef struct {
+  void (*started) (LiveHub *hub, const char *viewer, gpointer data);
+  void (*ended) (LiveHub *hub, const char *viewer, guint64 sent_bytes, const char *reason, gpointer data);
+  gpointer data;
+} LiveEvents;
+
+typedef struct {
+  guint viewers;
+  guint64 skips, drops; /* of all viewers ever: to the next key frame; of those too slow for that */
+} LiveCounts;
+
+LiveHub *live_hub_new (Assembler *assembler, const LiveEvents *events);
+
+/* Takes `socket_fd`, also on failure. ERROR_RETRY when there are too many. */
+gboolean live_hub_add_viewer (LiveHub *hub, const char *id, int socket_fd, const guint8 *extra, gsize extra_size,
+                              GError **error);
+
+/* FALSE when there is no such viewer. */
+gboolean live_hub_end_viewer (LiveHub *hub, const char *id, const char *reason);
+
+LiveCounts live_hub_counts (const LiveHub *hub);
+
+/* The type that viewers are told; NULL while unknown. */
+const char *live_hub_mime (const LiveHub *hub);
+
+/* Ends all viewers with the reason "removed". NULL is taken. */
+void live_hub_free (LiveHub *hub);

@@ -1,0 +1,299 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gateway/core/file.h"
+#include "pipelines/live/live_hub.h"
+#include "tests/support/folder.h"
+#include "tests/support/test.h"
+#include "tests/unit/record/sample_stream.h"
+
+typedef struct {
+  Loop *loop;
+  Stream *stream;
+  SampleStream *sample;
+  Assembler *assembler;
+  LiveHub *hub;
+  guint from, to; /* what feed sends */
+  int sockets[2]; /* ours, the viewer's */
+  gint started, ended;
+  char reason[32];
+} Fixture;
+
+static void on_started (LiveHub *hub, const char *viewer, gpointer data)
+{
+  (void) hub;
+  (void) viewer;
+  ((Fixture *) data)->started++;
+}
+
+static void on_ended (LiveHub *hub, const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
+{
+  Fixture *fixture = data;
+  (void) hub;
+  (void) viewer;
+  (void) sent_bytes;
+  fixture->ended++;
+  g_strlcpy (fixture->reason, reason, sizeof fixture->reason);
+}
+
+static void make_on_loop (gpointer data)
+{
+  Fixture *fixture = data;
+  LiveEvents events = { on_started, on_ended, fixture };
+  fixture->stream = stream_new (fixture->loop, "bridge", "main");
+  fixture->assembler = assembler_new (fixture->stream);
+  fixture->hub = live_hub_new (fixture->assembler, &events);
+  stream_begin (fixture->stream, track_list_copy (fixture->sample->tracks));
+}
+
+static void free_on_loop (gpointer data)
+{
+  Fixture *fixture = data;
+  live_hub_free (fixture->hub);
+  assembler_free (fixture->assembler);
+  stream_free (fixture->stream);
+}
+
+static void feed_on_loop (gpointer data)
+{
+  Fixture *fixture = data;
+  sample_stream_feed (fixture->sample, fixture->stream, fixture->from, fixture->to);
+}
+
+static void feed (Fixture *fixture, guint from, guint to)
+{
+  fixture->from = from;
+  fixture->to = to;
+  loop_call (fixture->loop, feed_on_loop, fixture);
+}
+
+static void join_on_loop (gpointer data)
+{
+  Fixture *fixture = data;
+  assert_true (live_hub_add_viewer (fixture->hub, "v1", fixture->sockets[1], NULL, 0, NULL));
+}
+
+static void join (Fixture *fixture)
+{
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fixture->sockets), 0);
+  int room = 8 * 1024 * 1024;
+  setsockopt (fixture->sockets[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  loop_call (fixture->loop, join_on_loop, fixture);
+}
+
+static void reconnect_on_loop (gpointer data)
+{
+  Fixture *fixture = data;
+  stream_end (fixture->stream, "unreachable");
+  stream_begin (fixture->stream, track_list_copy (fixture->sample->tracks));
+}
+
+static Fixture *fixture_new (const char *encoder, SampleAudio audio, guint seconds)
+{
+  Fixture *fixture = g_new0 (Fixture, 1);
+  fixture->sample = sample_stream_make (encoder, audio, seconds, g_get_real_time ());
+  fixture->loop = loop_new (NULL);
+  loop_call (fixture->loop, make_on_loop, fixture);
+  return fixture;
+}
+
+static void fixture_free (Fixture *fixture)
+{
+  loop_call (fixture->loop, free_on_loop, fixture);
+  loop_free (fixture->loop);
+  sample_stream_free (fixture->sample);
+  if (fixture->sockets[0] > 0)
+    close (fixture->sockets[0]);
+  g_free (fixture);
+}
+
+typedef struct {
+  GPtrArray *texts;
+  GByteArray *media; /* all binary messages */
+  guint binaries;
+  gboolean is_closed;
+} Received;
+
+/* Reads what is there: the loop has sent all that the socket took. */
+static Received receive (Fixture *fixture)
+{
+  Received received = { g_ptr_array_new_with_free_func (g_free), g_byte_array_new (), 0, FALSE };
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  guint8 chunk[65536];
+  gssize size;
+  while ((size = recv (fixture->sockets[0], chunk, sizeof chunk, MSG_DONTWAIT)) > 0)
+    g_byte_array_append (bytes, chunk, (guint) size);
+  for (gsize at = 0; at + 2 <= bytes->len;) {
+    const guint8 *head = bytes->data + at;
+    gsize length = head[1] & 127, width = length < 126 ? 0 : length == 126 ? 2 : 8;
+    assert_false (head[1] & 0x80);
+    for (gsize i = 0, value = 0; i < width; i++)
+      length = value = value << 8 | head[2 + i];
+    assert_true (at + 2 + width + length <= bytes->len);
+    const guint8 *payload = head + 2 + width;
+    if ((head[0] & 15) == 1) {
+      g_ptr_array_add (received.texts, g_strndup ((const char *) payload, length));
+    } else if ((head[0] & 15) == 2) {
+      gboolean is_init = memcmp (payload + 4, "ftyp", 4) == 0;
+      if (!is_init || received.media->len == 0) /* libavformat takes one moov only */
+        g_byte_array_append (received.media, payload, (guint) length);
+      received.binaries++;
+    } else if ((head[0] & 15) == 8) {
+      received.is_closed = TRUE;
+    }
+    at += 2 + width + length;
+  }
+  return received;
+}
+
+static void received_clear (Received *received)
+{
+  g_ptr_array_unref (received->texts);
+  g_byte_array_unref (received->media);
+}
+
+static FileFacts facts_of (const Received *received)
+{
+  char *folder = folder_make_temporary ();
+  g_autofree char *path = g_build_filename (folder, "live.mp4", NULL);
+  assert_true (g_file_set_contents (path, (const char *) received->media->data, received->media->len, NULL));
+  assert_plays (path);
+  FileFacts facts = file_facts (path);
+  folder_drop (folder);
+  return facts;
+}
+
+static void a_viewer_gets_type_and_init_and_the_kept_group_at_once (void **state)
+{
+  (void) state;
+  Fixture *fixture = fixture_new ("libx264 -profile:v high -level 4.0 -bf 2 -g 25", SAMPLE_AAC, 3);
+  feed (fixture, 0, 40); /* the second group has begun at picture 25 */
+  join (fixture);
+  Received received = receive (fixture);
+  assert_int_equal (received.texts->len, 1);
+  assert_string_equal (received.texts->pdata[0], "{\"mime\":\"video/mp4; codecs=\\\"avc1.640028,mp4a.40.2\\\"\"}");
+  FileFacts facts = facts_of (&received);
+  assert_int_equal (facts.keys, 1);
+  assert_in_range (facts.video, 13, 15); /* 25 to 39, but for what the next fragment still waits for */
+  assert_int_equal (fixture->started, 1);
+  file_facts_clear (&facts);
+  received_clear (&received);
+  fixture_free (fixture);
+}
+
+static void b_frames_keep_their_order_and_times (void **state)
+{
+  (void) state;
+  Fixture *fixture = fixture_new ("libx264 -bf 3 -g 25", SAMPLE_AAC, 4);
+  join (fixture);
+  feed (fixture, 0, 100);
+  Received received = receive (fixture);
+  FileFacts facts = facts_of (&received);
+  assert_in_range (facts.video, 98, 100);
+  assert_true (facts.audio > 150);
+  for (guint i = 1; i + 4 < facts.video; i++) /* the last pictures wait for the next fragment */
+    assert_int_equal (g_array_index (facts.video_pts_us, gint64, i) - g_array_index (facts.video_pts_us, gint64, i - 1), 40000);
+  assert_in_range (received.binaries, 50, 60); /* two pictures each */
+  file_facts_clear (&facts);
+  received_clear (&received);
+  fixture_free (fixture);
+}
+
+static void g711_is_heard_as_aac (void **state)
+{
+  (void) state;
+  Fixture *fixture = fixture_new ("libx264 -profile:v main -g 25", SAMPLE_PCMA, 3);
+  join (fixture);
+  feed (fixture, 0, 75);
+  Received received = receive (fixture);
+  assert_non_null (strstr (received.texts->pdata[0], "mp4a.40.2"));
+  FileFacts facts = facts_of (&received);
+  assert_in_range (facts.audio, 18, 24); /* 128 ms each */
+  file_facts_clear (&facts);
+  received_clear (&received);
+  fixture_free (fixture);
+}
+
+static void a_camera_that_comes_back_goes_on_in_the_same_timeline (void **state)
+{
+  (void) state;
+  Fixture *fixture = fixture_new ("libx264 -g 25", SAMPLE_SILENT, 2);
+  join (fixture);
+  feed (fixture, 0, 50);
+  loop_call (fixture->loop, reconnect_on_loop, fixture);
+  feed (fixture, 0, 50);
+  Received received = receive (fixture);
+  assert_int_equal (received.texts->len, 2);
+  FileFacts facts = facts_of (&received);
+  assert_in_range (facts.video, 98, 100);
+  assert_in_range (facts.last_us - facts.first_us, 3900000, 4200000);
+  file_facts_clear (&facts);
+  received_clear (&received);
+  assert_int_equal (fixture->ended, 0);
+  fixture_free (fixture);
+}
+
+static void h265_is_named_so_that_the_page_can_say_why (void **state)
+{
+  (void) state;
+  Fixture *fixture = fixture_new ("libx265 -x265-params keyint=25:log-level=none", SAMPLE_SILENT, 1);
+  join (fixture);
+  feed (fixture, 0, 25);
+  Received received = receive (fixture);
+  assert_non_null (strstr (received.texts->pdata[0], "hvc1.1.6."));
+  FileFacts facts = facts_of (&received);
+  assert_true (facts.video > 20);
+  file_facts_clear (&facts);
+  received_clear (&received);
+  fixture_free (fixture);
+}
+
+static void a_stalled_viewer_skips_to_a_key_frame_and_is_counted (void **state)
+{
+  (void) state;
+  Fixture *fixture = fixture_new ("libx264 -qp 0 -g 25 -preset ultrafast", SAMPLE_SILENT, 12);
+  join (fixture);
+  int room = 65536;
+  setsockopt (fixture->sockets[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  for (guint round = 0; round < 8 && live_hub_counts (fixture->hub).skips == 0; round++) {
+    feed (fixture, 0, 300);
+    loop_call (fixture->loop, reconnect_on_loop, fixture);
+  }
+  assert_true (live_hub_counts (fixture->hub).skips > 0);
+  assert_int_equal (live_hub_counts (fixture->hub).viewers, 1);
+  fixture_free (fixture);
+}
+
+static void a_viewer_that_leaves_stops_the_work (void **state)
+{
+  (void) state;
+  Fixture *fixture = fixture_new ("libx264 -g 25", SAMPLE_SILENT, 1);
+  join (fixture);
+  feed (fixture, 0, 10);
+  assert_true (stream_is_wanted (fixture->stream));
+  close (fixture->sockets[0]);
+  fixture->sockets[0] = 0;
+  feed (fixture, 10, 20);
+  feed (fixture, 20, 25);
+  assert_int_equal (fixture->ended, 1);
+  assert_string_equal (fixture->reason, "closed");
+  assert_false (stream_is_wanted (fixture->stream));
+  fixture_free (fixture);
+}
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (a_viewer_gets_type_and_init_and_the_kept_group_at_once),
+    cmocka_unit_test (b_frames_keep_their_order_and_times),
+    cmocka_unit_test (g711_is_heard_as_aac),
+    cmocka_unit_test (a_camera_that_comes_back_goes_on_in_the_same_timeline),
+    cmocka_unit_test (h265_is_named_so_that_the_page_can_say_why),
+    cmocka_unit_test (a_stalled_viewer_skips_to_a_key_frame_and_is_counted),
+    cmocka_unit_test (a_viewer_that_leaves_stops_the_work),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
