@@ -5,6 +5,7 @@
 #include "gateway/core/error.h"
 #include "pipelines/sim/commands.h"
 #include "pipelines/sim/control.h"
+#include "pipelines/sim/raw_camera.h"
 #include "pipelines/sim/say.h"
 #include "pipelines/sim/sim_camera.h"
 #include "pipelines/sim/sim_center.h"
@@ -21,6 +22,7 @@ struct Simulation {
   SiteScript *script;
   GMainLoop *loop;
   GHashTable *cameras; /* id → SimCamera */
+  GHashTable *raw_cameras; /* id → RawCamera */
   GHashTable *sensors; /* id → SimSensor */
   GHashTable *centers; /* id → SimCenter */
   GHashTable *receivers; /* id → SimReceiver */
@@ -73,6 +75,8 @@ gboolean simulation_command (Simulation *simulation, const char *command, char *
     if (strcmp (words[0], nouns[i].noun) != 0)
       continue;
     gpointer thing = g_hash_table_lookup (nouns[i].things, words[1]);
+    if (thing == NULL && strcmp (words[0], "camera") == 0 && g_hash_table_contains (simulation->raw_cameras, words[1]))
+      return error_set (error, ERROR_REFUSE, "camera %s has “mode: raw”: it takes no commands", words[1]);
     if (thing == NULL)
       return error_set (error, ERROR_REFUSE, "there is no %s \"%s\"", words[0], words[1]);
     Order order = { words[2], count > 3 ? g_strstrip (words[3]) : "", NULL };
@@ -125,17 +129,31 @@ static void stop_script (Simulation *simulation)
 
 /* life */
 
-static gboolean start_cameras (Simulation *simulation, GError **error)
+static gboolean start_camera (Simulation *simulation, const CameraScript *script, GError **error)
 {
-  const GPtrArray *cameras = simulation->script->cameras;
-  for (guint i = 0; i < cameras->len; i++) {
-    const CameraScript *script = cameras->pdata[i];
+  int port = 0;
+  if (script->is_raw) {
+    RawCamera *camera = raw_camera_new (script, error);
+    if (camera == NULL)
+      return FALSE;
+    g_hash_table_insert (simulation->raw_cameras, script->id, camera);
+    port = raw_camera_port (camera);
+  } else {
     SimCamera *camera = sim_camera_new (script, simulation->script->font, error);
     if (camera == NULL)
       return FALSE;
     g_hash_table_insert (simulation->cameras, script->id, camera);
-    say ("camera %s rtsp://127.0.0.1:%d%s", script->id, sim_camera_port (camera), script->path);
+    port = sim_camera_port (camera);
   }
+  say ("camera %s rtsp://127.0.0.1:%d%s", script->id, port, script->path);
+  return TRUE;
+}
+
+static gboolean start_cameras (Simulation *simulation, GError **error)
+{
+  for (guint i = 0; i < simulation->script->cameras->len; i++)
+    if (!start_camera (simulation, simulation->script->cameras->pdata[i], error))
+      return FALSE;
   return TRUE;
 }
 
@@ -185,6 +203,7 @@ Simulation *simulation_new (SiteScript *script, GMainLoop *loop, GError **error)
   simulation->script = script;
   simulation->loop = loop;
   simulation->cameras = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) sim_camera_free);
+  simulation->raw_cameras = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) raw_camera_free);
   simulation->sensors = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) sim_sensor_free);
   simulation->centers = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) sim_center_free);
   simulation->receivers = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) sim_receiver_free);
@@ -209,6 +228,7 @@ void simulation_free (Simulation *simulation)
   g_hash_table_unref (simulation->sensors);
   g_hash_table_unref (simulation->centers);
   g_hash_table_unref (simulation->receivers);
+  g_hash_table_unref (simulation->raw_cameras);
   g_hash_table_unref (simulation->cameras);
   g_array_unref (simulation->steps);
   g_free (simulation);
