@@ -8,8 +8,10 @@
 static const char *content_type_of (const char *name)
 {
   static const char *const types[][2] = {
-    {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-    {".css", "text/css; charset=utf-8"},   {".svg", "image/svg+xml"},
+    { ".html", "text/html; charset=utf-8" },
+    { ".js", "text/javascript; charset=utf-8" },
+    { ".css", "text/css; charset=utf-8" },
+    { ".svg", "image/svg+xml" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (types); i++)
@@ -45,7 +47,8 @@ static gboolean append_file (GString *data, GString *table, const char *director
   return TRUE;
 }
 
-static gboolean append_directory (GString *data, GString *table, const char *directory, const char *below, GError **error)
+static gboolean append_directory (GString *data, GString *table, const char *directory, const char *below,
+                                  GError **error)
 {
   g_autofree char *path = g_build_filename (directory, below, NULL);
   g_autoptr (GDir) dir = g_dir_open (path, 0, error);

@@ -9,6 +9,7 @@ export type EventType = (typeof eventTypes)[number]
 export interface EventWatch {
   receive(type: EventType, data: unknown): void
   changed(isConnected: boolean): void // called with true each time that a connection stands
+  missed(): void // the gateway no longer has the events that this page has not seen
 }
 
 export function watchEvents(watch: EventWatch): () => void {
@@ -28,6 +29,7 @@ export function watchEvents(watch: EventWatch): () => void {
       if (opened.readyState !== EventSource.CLOSED) return
       timer = window.setTimeout(open, backoff.nextMs())
     }
+    opened.addEventListener('missed', () => watch.missed())
     for (const type of eventTypes)
       opened.addEventListener(type, (event) => {
         let data: unknown

@@ -35,6 +35,7 @@ export class Model {
   start(): void {
     this.stopEvents = watchEvents({
       receive: (type, data) => this.receive(type, data),
+      missed: () => void this.load(),
       changed: (isConnected) => {
         this.isConnected = isConnected
         if (isConnected) void this.load()
@@ -141,7 +142,10 @@ export class Model {
     const id = camera.id ?? camera.camera
     // The page shows the main stream's state; a sub stream comes and goes with its viewers.
     if (typeof id !== 'string' || camera.stream === 'sub') return
-    this.cameras.set(id, { ...this.cameras.get(id), ...camera, id })
+    const known = this.cameras.get(id)
+    // A list that was asked for before an event came may arrive after it.
+    if (known?.since && camera.since && camera.since < known.since) return
+    this.cameras.set(id, { ...known, ...camera, id })
   }
 
   private takeSensor(sensor: Sensor): void {

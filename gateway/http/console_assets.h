@@ -8,12 +8,12 @@
 #include <glib.h>
 
 typedef struct {
-  const char *path;         /* "/index.html", "/assets/console-0123456789.js" */
+  const char *path; /* "/index.html", "/assets/console-0123456789.js" */
   const char *content_type;
   const unsigned char *data;
   gsize size;
-  const char *etag;         /* with its quotes */
-  gboolean is_immutable;    /* the name carries a hash of the contents: Cache-Control max-age=31536000, immutable */
+  const char *etag;      /* with its quotes */
+  gboolean is_immutable; /* the name carries a hash of the contents: Cache-Control max-age=31536000, immutable */
 } ConsoleAsset;
 
 /* What the page is allowed to do: sent as Content-Security-Policy with every asset. */
