@@ -1,0 +1,84 @@
+#include "gateway/http/http_json.h"
+
+#include <string.h>
+
+#include "gateway/core/clock.h"
+
+static json_t *location_to_json (const Location *location)
+{
+  return location->is_set ? json_pack ("{s:f, s:f}", "lon", location->lon, "lat", location->lat) : json_null ();
+}
+
+json_t *camera_to_json (const Camera *camera)
+{
+  return json_pack ("{s:s, s:s?, s:s?, s:s?, s:s?, s:o, s:o}", "id", camera->id, "name", camera->name, "grid", camera->grid,
+                    "owner", camera->owner, "gb_id", camera->gb_id, "location", location_to_json (&camera->location),
+                    "streams", camera->sub != NULL ? json_pack ("[s, s]", "main", "sub") : json_pack ("[s]", "main"));
+}
+
+json_t *sensor_to_json (const Sensor *sensor)
+{
+  json_t *metrics = json_array ();
+  for (guint i = 0; i < sensor->metrics->len; i++) {
+    const Metric *metric = sensor->metrics->pdata[i];
+    json_array_append_new (metrics, json_pack ("{s:s, s:s?}", "name", metric->name, "unit", metric->unit));
+  }
+  return json_pack ("{s:s, s:s?, s:s?, s:o, s:o}", "id", sensor->id, "name", sensor->name, "grid", sensor->grid, "location",
+                    location_to_json (&sensor->location), "metrics", metrics);
+}
+
+static void set_text (json_t *object, const char *field, const char *text)
+{
+  json_object_set_new (object, field, text != NULL && text[0] != '\0' ? json_string (text) : json_null ());
+}
+
+static void set_number (json_t *object, const char *field, gint64 number)
+{
+  json_object_set_new (object, field, number > 0 ? json_integer (number) : json_null ());
+}
+
+void camera_status_into (json_t *object, const CameraStatus *status)
+{
+  static const CameraStatus unknown = { .state = (char *) "connecting", .reason = (char *) "media_away" };
+  if (status == NULL || status->state == NULL)
+    status = &unknown;
+  g_autofree char *since = status->since_us > 0 ? time_to_rfc3339 (status->since_us) : NULL;
+  set_text (object, "state", status->state);
+  set_text (object, "reason", status->reason);
+  set_text (object, "detail", status->detail);
+  set_text (object, "since", since);
+  set_text (object, "codec", status->codec);
+  set_text (object, "audio", status->audio);
+  set_text (object, "mime", status->mime);
+  set_number (object, "width", status->width);
+  set_number (object, "height", status->height);
+  json_object_set_new (object, "bitrate", json_integer (status->bitrate));
+  json_object_set_new (object, "viewers", json_integer (status->viewers_rtsp + status->viewers_websocket));
+}
+
+json_t *page_of_site (const GPtrArray *items, const char *(*id_of) (gpointer item), const char *cursor, guint limit,
+                      ShowItem show, gpointer data)
+{
+  json_t *shown = json_array ();
+  json_t *next = json_null ();
+  const char *last = NULL;
+  gboolean has_begun = cursor == NULL;
+  for (guint i = 0; i < items->len; i++) {
+    const char *id = id_of (items->pdata[i]);
+    if (!has_begun) {
+      has_begun = g_str_equal (id, cursor);
+      continue;
+    }
+    json_t *item = show (items->pdata[i], data);
+    if (item == NULL)
+      continue;
+    if (json_array_size (shown) == limit) {
+      json_decref (item);
+      next = json_string (last);
+      break;
+    }
+    last = id;
+    json_array_append_new (shown, item);
+  }
+  return json_pack ("{s:o, s:o}", "items", shown, "next", next);
+}

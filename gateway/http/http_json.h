@@ -1,0 +1,18 @@
+/* http_json.h: the site's things as JSON, as several routes show them; pages of lists.
+ *
+ * thread: any; pure functions. */
+#pragma once
+
+#include "gateway/http/http_request.h"
+#include "gateway/link/media_link.h"
+
+json_t *camera_to_json (const Camera *camera);
+json_t *sensor_to_json (const Sensor *sensor);
+
+/* What is known of a stream, into `object`; `status` NULL: the media process hasn't told yet. */
+void camera_status_into (json_t *object, const CameraStatus *status);
+
+/* A page of things that the site lists by id: `show` gives NULL for what the caller may not see. {"items","next"} */
+typedef json_t *(*ShowItem) (gpointer item, gpointer data);
+json_t *page_of_site (const GPtrArray *items, const char *(*id_of) (gpointer item), const char *cursor, guint limit,
+                      ShowItem show, gpointer data);

@@ -1,0 +1,259 @@
+#include "gateway/http/http_metrics.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/alert/alert_book.h"
+#include "gateway/core/file.h"
+#include "gateway/incident/incident_view.h"
+#include "gateway/share/outbox.h"
+
+static void family (GString *out, const char *name, const char *type, const char *help)
+{
+  g_string_append_printf (out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* `labels` is "name", value, "name", value, …, NULL; ids and codes need no escape, what others chose gets one. */
+static void sample (GString *out, const char *name, double value, ...)
+{
+  va_list labels;
+  const char *label;
+  guint count = 0;
+  g_string_append (out, name);
+  va_start (labels, value);
+  while ((label = va_arg (labels, const char *)) != NULL) {
+    const char *text = va_arg (labels, const char *);
+    g_string_append_printf (out, "%s%s=\"", count++ == 0 ? "{" : ",", label);
+    for (const char *at = text != NULL ? text : ""; *at; at++)
+      if (*at == '\n')
+        g_string_append (out, "\\n");
+      else
+        g_string_append_printf (out, *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);
+    g_string_append_c (out, '"');
+  }
+  va_end (labels);
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
+  g_string_append_printf (out, "%s %s\n", count > 0 ? "}" : "", g_ascii_dtostr (number, sizeof number, value));
+}
+
+/* --- cameras --- */
+
+typedef void (*CameraSample) (GString *out, const CameraStatus *status);
+
+static void received (GString *out, const CameraStatus *status)
+{
+  sample (out, "gridgate_camera_received_bytes_total", (double) status->received_bytes, "camera", status->camera, "stream",
+          status->stream, NULL);
+}
+
+static void lost (GString *out, const CameraStatus *status)
+{
+  sample (out, "gridgate_camera_lost_packets_total", (double) status->lost_packets, "camera", status->camera, "stream",
+          status->stream, NULL);
+}
+
+static void malformed (GString *out, const CameraStatus *status)
+{
+  sample (out, "gridgate_camera_malformed_packets_total", (double) status->malformed_packets, "camera", status->camera,
+          "stream", status->stream, NULL);
+}
+
+static void connects (GString *out, const CameraStatus *status)
+{
+  sample (out, "gridgate_camera_connects_total", (double) status->connects, "camera", status->camera, "stream",
+          status->stream, NULL);
+}
+
+static void state (GString *out, const CameraStatus *status)
+{
+  static const char *const states[] = { "idle", "connecting", "live", "stalled", "backing_off", "failed" };
+  if (g_strcmp0 (status->stream, "main") != 0)
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (states); i++)
+    sample (out, "gridgate_camera_state", g_strcmp0 (status->state, states[i]) == 0, "camera", status->camera, "state",
+            states[i], NULL);
+}
+
+static void first_frame (GString *out, const CameraStatus *status)
+{
+  if (status->first_frame_us > 0)
+    sample (out, "gridgate_camera_first_frame_seconds", (double) status->first_frame_us / 1e6, "camera", status->camera,
+            "stream", status->stream, NULL);
+}
+
+static void viewers (GString *out, const CameraStatus *status)
+{
+  if (g_strcmp0 (status->stream, "main") != 0)
+    return;
+  sample (out, "gridgate_viewers", (double) status->viewers_rtsp, "camera", status->camera, "kind", "rtsp", NULL);
+  sample (out, "gridgate_viewers", (double) status->viewers_websocket, "camera", status->camera, "kind", "websocket", NULL);
+}
+
+static void skips (GString *out, const CameraStatus *status)
+{
+  sample (out, "gridgate_viewer_skips_total", (double) status->viewer_skips, "camera", status->camera, "stream",
+          status->stream, NULL);
+}
+
+static const struct {
+  const char *name, *type, *help;
+  CameraSample sample;
+} camera_families[] = {
+  { "gridgate_camera_received_bytes_total", "counter", "Bytes received from the camera.", received },
+  { "gridgate_camera_lost_packets_total", "counter", "RTP packets that did not arrive.", lost },
+  { "gridgate_camera_malformed_packets_total", "counter", "RTP packets that could not be read.", malformed },
+  { "gridgate_camera_connects_total", "counter", "Connections made to the camera.", connects },
+  { "gridgate_camera_state", "gauge", "1 for the state that the camera is in.", state },
+  { "gridgate_camera_first_frame_seconds", "gauge", "Time from the last connect to the first key frame.", first_frame },
+  { "gridgate_viewers", "gauge", "Viewers now.", viewers },
+  { "gridgate_viewer_skips_total", "counter", "Times that a viewer was too slow and went on at the next key frame.", skips },
+};
+
+static void add_cameras (GString *out, const HttpContext *context, const Site *site)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func ((GDestroyNotify) camera_status_free);
+  static const char *const streams[] = { "main", "sub" };
+  for (guint i = 0; context->media != NULL && i < site->cameras->len; i++)
+    for (gsize s = 0; s < G_N_ELEMENTS (streams); s++) {
+      CameraStatus *status
+        = media_link_camera (context->media, ((const Camera *) site->cameras->pdata[i])->id, streams[s]);
+      if (status != NULL)
+        g_ptr_array_add (all, status);
+    }
+  for (gsize f = 0; f < G_N_ELEMENTS (camera_families); f++) {
+    family (out, camera_families[f].name, camera_families[f].type, camera_families[f].help);
+    for (guint i = 0; i < all->len; i++)
+      camera_families[f].sample (out, all->pdata[i]);
+  }
+}
+
+/* --- messages --- */
+
+static void add_reasons (GString *out, json_t *broker, const char *outcome)
+{
+  const char *reason;
+  json_t *count;
+  const char *id = json_string_value (json_object_get (broker, "id"));
+  json_object_foreach (json_object_get (broker, outcome), reason, count)
+    sample (out, "gridgate_messages_total", json_number_value (count), "broker", id, "outcome", outcome, "reason", reason,
+            NULL);
+}
+
+static void add_messages (GString *out, const HttpContext *context)
+{
+  gsize index;
+  json_t *broker;
+  json_t *accounts = context->observe != NULL ? observe_accounting_json (context->observe) : NULL;
+  family (out, "gridgate_messages_total", "counter", "Sensor messages by what became of them.");
+  json_array_foreach (json_object_get (accounts, "brokers"), index, broker) {
+    const char *id = json_string_value (json_object_get (broker, "id"));
+    sample (out, "gridgate_messages_total", json_number_value (json_object_get (broker, "stored")), "broker", id, "outcome",
+            "stored", "reason", "", NULL);
+    add_reasons (out, broker, "rejected");
+    add_reasons (out, broker, "dropped");
+  }
+  json_decref (accounts);
+  if (context->observe != NULL) {
+    family (out, "gridgate_messages_waiting", "gauge", "Sensor messages that wait to be stored.");
+    sample (out, "gridgate_messages_waiting", observe_waiting (context->observe), NULL);
+  }
+}
+
+/* --- matters and their receivers --- */
+
+static void add_alerts (GString *out, Database *reader)
+{
+  gint64 counts[SEVERITY_EXTREME + 1] = { 0 };
+  family (out, "gridgate_alerts", "gauge", "Open alerts.");
+  if (alert_count_open (reader, counts, NULL))
+    for (int severity = SEVERITY_MINOR; severity <= SEVERITY_EXTREME; severity++)
+      sample (out, "gridgate_alerts", (double) counts[severity], "severity", severity_name (severity), NULL);
+}
+
+static void add_incidents (GString *out, Database *reader, gint64 now_us)
+{
+  gsize index;
+  json_t *one;
+  json_t *counts = incident_counts (reader, now_us, NULL);
+  family (out, "gridgate_incidents", "gauge", "Open incidents.");
+  json_array_foreach (counts, index, one)
+    sample (out, "gridgate_incidents", json_number_value (json_object_get (one, "count")), "state",
+            json_string_value (json_object_get (one, "state")), "light", json_string_value (json_object_get (one, "light")),
+            NULL);
+  json_decref (counts);
+}
+
+static void add_outbox (GString *out, Database *reader, gint64 now_us)
+{
+  gsize index;
+  json_t *one;
+  json_t *lengths = outbox_lengths (reader, now_us, NULL);
+  family (out, "gridgate_outbox_events", "gauge", "Events that a receiver has not acknowledged yet.");
+  json_array_foreach (lengths, index, one)
+    sample (out, "gridgate_outbox_events", json_number_value (json_object_get (one, "events")), "receiver",
+            json_string_value (json_object_get (one, "receiver")), NULL);
+  family (out, "gridgate_outbox_age_seconds", "gauge", "Age of the oldest event that waits.");
+  json_array_foreach (lengths, index, one)
+    sample (out, "gridgate_outbox_age_seconds", json_number_value (json_object_get (one, "age_seconds")), "receiver",
+            json_string_value (json_object_get (one, "receiver")), NULL);
+  json_decref (lengths);
+}
+
+/* --- the machine --- */
+
+static void add_store (GString *out, const HttpContext *context)
+{
+  guint64 count;
+  double sum, last;
+  gint64 free_bytes, total_bytes;
+  store_commit_times (context->store, &count, &sum, &last);
+  family (out, "gridgate_commit_seconds", "summary", "Time that commits of the main database took.");
+  sample (out, "gridgate_commit_seconds_sum", sum, NULL);
+  sample (out, "gridgate_commit_seconds_count", (double) count, NULL);
+  family (out, "gridgate_disk_free_bytes", "gauge", "Free on the file system of the data folder.");
+  if (disk_free (store_data_dir (context->store), &free_bytes, &total_bytes))
+    sample (out, "gridgate_disk_free_bytes", (double) free_bytes, NULL);
+}
+
+static gint64 own_resident_bytes (void)
+{
+  g_autofree char *text = NULL;
+  gint64 pages = 0;
+  if (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL))
+    sscanf (text, "%*d %" G_GINT64_MODIFIER "d", &pages);
+  return pages * sysconf (_SC_PAGESIZE);
+}
+
+static void add_processes (GString *out, const HttpContext *context)
+{
+  gsize index;
+  json_t *one;
+  json_t *processes = context->processes != NULL ? context->processes (context->data) : NULL;
+  family (out, "gridgate_process_resident_bytes", "gauge", "Resident memory.");
+  if (processes == NULL)
+    sample (out, "gridgate_process_resident_bytes", (double) own_resident_bytes (), "process", "gridgate", NULL);
+  json_array_foreach (processes, index, one)
+    sample (out, "gridgate_process_resident_bytes", json_number_value (json_object_get (one, "resident_bytes")), "process",
+            json_string_value (json_object_get (one, "process")), NULL);
+  json_decref (processes);
+  family (out, "gridgate_build_info", "gauge", "1, with what was built.");
+  sample (out, "gridgate_build_info", 1, "version", GRIDGATE_VERSION, NULL);
+}
+
+char *http_metrics (const HttpContext *context, const Site *site)
+{
+  GString *out = g_string_new (NULL);
+  gint64 now_us = access_now_us (context->access);
+  Database *reader = store_reader (context->store, NULL);
+  add_cameras (out, context, site);
+  add_messages (out, context);
+  if (reader != NULL) {
+    add_alerts (out, reader);
+    add_incidents (out, reader, now_us);
+    add_outbox (out, reader, now_us);
+  }
+  add_store (out, context);
+  add_processes (out, context);
+  return g_string_free (out, FALSE);
+}

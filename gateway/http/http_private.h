@@ -1,0 +1,34 @@
+/* http_private.h: what server, response and stream share; for those three files only. */
+#pragma once
+
+#include <microhttpd.h>
+
+#include "gateway/http/http_response.h"
+#include "gateway/http/http_server.h"
+
+struct HttpResponse {
+  int status;
+  struct MHD_Response *mhd; /* NULL for websocket and stream, which the server completes */
+  gboolean is_stream;
+  HttpStreamSource stream;
+  HttpTaken taken;
+  gpointer taken_data;
+  GDestroyNotify free_taken;
+  char *accept; /* Sec-WebSocket-Accept */
+  gpointer handover; /* what the upgrade will take; freed here when it never comes */
+  GDestroyNotify free_handover;
+  GPtrArray *headers; /* name, value, name, value … for answers without `mhd` */
+};
+
+/* The stream's answer; it suspends and resumes its connection itself. Streams are known to the server until they end. */
+struct MHD_Response *http_stream_start (HttpServer *server, struct MHD_Connection *connection, HttpStreamSource *source);
+
+typedef struct HttpStreams HttpStreams;
+HttpStreams *http_streams_new (void);
+HttpStreams *http_server_streams (HttpServer *server);
+
+/* Lets all streams look for something to send; `is_tick`: they send a comment at least, and end when not valid. */
+void http_streams_wake (HttpStreams *streams, gboolean is_tick);
+void http_streams_end (HttpStreams *streams); /* they end at once, and none begins any more */
+guint http_streams_count (HttpStreams *streams);
+void http_streams_free (HttpStreams *streams);
