@@ -233,10 +233,12 @@ export async function startMock({ port = 0, cameras = 4, floodAfterMs = 15_000, 
   const { WebSocketServer } = require('ws')
   const sockets = new WebSocketServer({ noServer: true })
   server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => {}) // a page that leaves in the middle
     const { pathname, searchParams } = new URL(request.url, 'http://mock')
     const id = /^\/api\/v1\/cameras\/([^/]+)\/live$/.exec(pathname)?.[1]
     if (!sessionOf(request) || (!sources.has(id) && id !== 'h265' && id !== 'dual')) return socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n')
     sockets.handleUpgrade(request, socket, head, (viewer) => {
+      viewer.on('error', () => {})
       if (id === 'dual' && searchParams.get('stream') === 'sub') sources.get('c1').join(viewer)
       else if (!sources.has(id)) viewer.send(JSON.stringify({ mime: 'video/mp4; codecs="hvc1.1.6.L93.B0"' }))
       else sources.get(id).join(viewer)
