@@ -4,212 +4,12 @@
 
 #include <jansson.h>
 
-#include "adapters/center/center_session.h"
-#include "gateway/core/error.h"
+#include "adapters/center/center_connection_private.h"
 #include "gateway/core/log.h"
 
-enum { QUEUED_MAX = 64, INCOMING_MAX = 1000, REPLIES_MAX = 1000, MESSAGE_MAX = 256 * 1024 };
 #define PAUSE_FIRST_US (1 * G_TIME_SPAN_SECOND)
 #define PAUSE_LAST_US (60 * G_TIME_SPAN_SECOND)
 #define SILENT_US (30 * G_TIME_SPAN_SECOND) /* without any acknowledgement: the connection is taken for dead */
-
-typedef enum { SENT_EVENT, SENT_STATE, SENT_REPLY, SENT_STATUS } SentKind;
-typedef enum { PHASE_DOWN, PHASE_CONNECTING, PHASE_UP } Phase;
-
-typedef struct {
-  CenterConnection *connection;
-  char *agency; /* NULL: the center's own */
-  DeliverySink sink;
-  gboolean is_open;
-} Port;
-
-/* Something to publish, waiting or on its way. */
-typedef struct {
-  SentKind kind;
-  Port *port;            /* events */
-  char *event;           /* its id; for states the key */
-  char *topic, *payload; /* topic below the gateway's prefix */
-  gint64 at_us;
-} Outgoing;
-
-typedef struct {
-  guint64 token;
-  char *problem; /* NULL: the broker has it */
-} Acknowledgement;
-
-typedef struct {
-  gboolean is_command; /* else an acknowledgement of the center's */
-  char *payload;
-  gsize size;
-} Incoming;
-
-struct CenterConnection {
-  Center center; /* the strings are ours */
-  char *gateway, *prefix, *since;
-  Port own;
-  GPtrArray *ports; /* of Port: agencies */
-
-  GMutex mutex; /* over what follows; never held across a call into Paho or a sink */
-  GCond changed;
-  gboolean is_stopping;
-  GQueue events, replies; /* of Outgoing */
-  GHashTable *states;     /* topic → payload, NULL: to be emptied */
-  GHashTable *dirty;      /* set of topics */
-  GQueue acknowledgements, incoming;
-  gboolean has_connected, has_ended;
-  char *end_reason;
-  Phase phase;
-
-  GThread *thread; /* what follows is its own */
-  CenterSession *session;
-  GHashTable *in_flight; /* token → Outgoing */
-  guint64 last_token;
-  gboolean is_leaving;
-  guint failures;
-  char *last_reason; /* of not being connected */
-  gint64 next_connect_us, up_since_us;
-};
-
-static void outgoing_free (Outgoing *outgoing)
-{
-  if (outgoing == NULL)
-    return;
-  g_free (outgoing->event);
-  g_free (outgoing->topic);
-  g_free (outgoing->payload);
-  g_free (outgoing);
-}
-
-static void acknowledgement_free (Acknowledgement *acknowledgement)
-{
-  g_free (acknowledgement->problem);
-  g_free (acknowledgement);
-}
-
-static void incoming_free (Incoming *incoming)
-{
-  g_free (incoming->payload);
-  g_free (incoming);
-}
-
-/* ---- from Paho's threads: note and signal ---- */
-
-static void note_connected (gpointer data)
-{
-  CenterConnection *connection = data;
-  g_mutex_lock (&connection->mutex);
-  connection->has_connected = TRUE;
-  g_cond_signal (&connection->changed);
-  g_mutex_unlock (&connection->mutex);
-}
-
-static void note_ended (gpointer data, const char *reason)
-{
-  CenterConnection *connection = data;
-  g_mutex_lock (&connection->mutex);
-  if (!connection->has_ended)
-    connection->end_reason = g_strdup (reason);
-  connection->has_ended = TRUE;
-  g_cond_signal (&connection->changed);
-  g_mutex_unlock (&connection->mutex);
-}
-
-static void note_acknowledged (gpointer data, guint64 token, const char *problem)
-{
-  CenterConnection *connection = data;
-  Acknowledgement *acknowledgement = g_new0 (Acknowledgement, 1);
-  acknowledgement->token = token;
-  acknowledgement->problem = g_strdup (problem);
-  g_mutex_lock (&connection->mutex);
-  g_queue_push_tail (&connection->acknowledgements, acknowledgement);
-  g_cond_signal (&connection->changed);
-  g_mutex_unlock (&connection->mutex);
-}
-
-static void note_received (gpointer data, const char *topic, const char *payload, gsize size)
-{
-  CenterConnection *connection = data;
-  gboolean is_full;
-  g_mutex_lock (&connection->mutex);
-  is_full = connection->incoming.length >= INCOMING_MAX || size > MESSAGE_MAX;
-  if (!is_full) {
-    Incoming *incoming = g_new0 (Incoming, 1);
-    incoming->is_command = g_str_has_suffix (topic, "/commands");
-    incoming->payload = g_memdup2 (payload, size);
-    incoming->size = size;
-    g_queue_push_tail (&connection->incoming, incoming);
-    g_cond_signal (&connection->changed);
-  }
-  g_mutex_unlock (&connection->mutex);
-  if (is_full)
-    log_limited (LOG_LEVEL_WARNING, "center %s: a message of %zu bytes was dropped: too large or too many",
-                 connection->center.id, size);
-}
-
-/* ---- the ports: queue and signal ---- */
-
-static gboolean port_deliver (gpointer self, const char *kind, const char *event, const char *payload)
-{
-  Port *port = self;
-  CenterConnection *connection = port->connection;
-  gboolean is_taken;
-  g_mutex_lock (&connection->mutex);
-  is_taken = port->is_open && connection->phase == PHASE_UP
-             && connection->events.length < QUEUED_MAX * (1 + connection->ports->len);
-  if (is_taken) {
-    Outgoing *outgoing = g_new0 (Outgoing, 1);
-    outgoing->kind = SENT_EVENT;
-    outgoing->port = port;
-    outgoing->event = g_strdup (event);
-    outgoing->topic
-      = port->agency != NULL ? g_strdup_printf ("agencies/%s/%s", port->agency, kind) : g_strdup (kind);
-    outgoing->payload = g_strdup (payload);
-    g_queue_push_tail (&connection->events, outgoing);
-    g_cond_signal (&connection->changed);
-  }
-  g_mutex_unlock (&connection->mutex);
-  return is_taken;
-}
-
-static void port_state (gpointer self, const char *topic, const char *payload)
-{
-  CenterConnection *connection = ((Port *) self)->connection;
-  g_mutex_lock (&connection->mutex);
-  g_hash_table_replace (connection->states, g_strdup (topic), g_strdup (payload));
-  g_hash_table_add (connection->dirty, g_strdup (topic));
-  g_cond_signal (&connection->changed);
-  g_mutex_unlock (&connection->mutex);
-}
-
-static void port_reply (gpointer self, const char *payload)
-{
-  CenterConnection *connection = ((Port *) self)->connection;
-  Outgoing *outgoing = g_new0 (Outgoing, 1);
-  outgoing->kind = SENT_REPLY;
-  outgoing->topic = g_strdup ("replies");
-  outgoing->payload = g_strdup (payload);
-  g_mutex_lock (&connection->mutex);
-  g_queue_push_tail (&connection->replies, outgoing);
-  if (connection->replies.length > REPLIES_MAX) /* the center asks again and is answered from the table */
-    outgoing_free (g_queue_pop_head (&connection->replies));
-  g_cond_signal (&connection->changed);
-  g_mutex_unlock (&connection->mutex);
-}
-
-static void port_close (gpointer self)
-{
-  Port *port = self;
-  g_mutex_lock (&port->connection->mutex);
-  port->is_open = FALSE;
-  g_mutex_unlock (&port->connection->mutex);
-}
-
-static void agency_nothing (gpointer self)
-{
-  (void) self;
-}
-
-/* ---- the thread ---- */
 
 /* Every open port hears it; outside the lock. */
 static void tell_ready (CenterConnection *connection, gboolean is_ready)
@@ -253,7 +53,7 @@ static void take_back (CenterConnection *connection)
     }
     if (outgoing->kind == SENT_EVENT)
       complete (outgoing, DELIVERY_RETURNED, NULL);
-    outgoing_free (outgoing);
+    center_outgoing_free (outgoing);
   }
   g_hash_table_remove_all (connection->in_flight);
   for (;;) {
@@ -263,7 +63,7 @@ static void take_back (CenterConnection *connection)
     if (outgoing == NULL)
       return;
     complete (outgoing, DELIVERY_RETURNED, NULL);
-    outgoing_free (outgoing);
+    center_outgoing_free (outgoing);
   }
 }
 
@@ -287,7 +87,7 @@ static void end_session (CenterConnection *connection, const char *reason)
   g_mutex_lock (&connection->mutex);
   connection->has_connected = connection->has_ended = FALSE;
   g_clear_pointer (&connection->end_reason, g_free);
-  g_queue_clear_full (&connection->acknowledgements, (GDestroyNotify) acknowledgement_free);
+  g_queue_clear_full (&connection->acknowledgements, center_acknowledgement_free);
   g_mutex_unlock (&connection->mutex);
 
   take_back (connection);
@@ -323,7 +123,7 @@ static void begin_session (CenterConnection *connection)
   g_autofree char *topic = g_strconcat (connection->prefix, "status", NULL);
   g_autofree char *offline = status_payload (connection, FALSE);
   CenterSessionOptions options = { &connection->center, client_id, topic, offline };
-  CenterSessionEvents events = { connection, note_connected, note_ended, note_acknowledged, note_received };
+  CenterSessionEvents events = { connection, center_note_connected, center_note_ended, center_note_acknowledged, center_note_received };
   connection->session = center_session_open (&options, &events, &error);
   if (connection->session == NULL) {
     end_session (connection, error->message);
@@ -344,7 +144,7 @@ static void publish (CenterConnection *connection, Outgoing *outgoing)
   g_hash_table_insert (connection->in_flight, g_memdup2 (&token, sizeof token), outgoing);
   if (!center_session_publish (connection->session, token, topic, outgoing->payload, is_retained,
                                outgoing->kind == SENT_EVENT))
-    note_ended (connection, "the connection was lost");
+    center_note_ended (connection, "the connection was lost");
 }
 
 static void publish_status (CenterConnection *connection, gboolean is_online)
@@ -366,7 +166,7 @@ static void begin_up (CenterConnection *connection)
   for (guint i = 0; i < G_N_ELEMENTS (subscribed); i++) {
     g_autofree char *filter = g_strconcat (connection->prefix, subscribed[i], NULL);
     if (!center_session_subscribe (connection->session, filter))
-      note_ended (connection, "the connection was lost");
+      center_note_ended (connection, "the connection was lost");
   }
   publish_status (connection, TRUE);
   g_mutex_lock (&connection->mutex);
@@ -420,7 +220,7 @@ static void acknowledge (CenterConnection *connection, const Acknowledgement *ac
     complete (outgoing, waits_for_center ? DELIVERY_SENT : DELIVERY_DONE, NULL);
   }
   g_hash_table_remove (connection->in_flight, &acknowledgement->token);
-  outgoing_free (outgoing);
+  center_outgoing_free (outgoing);
 }
 
 static void take_acks (CenterConnection *connection, const Incoming *incoming)
@@ -474,11 +274,11 @@ static gboolean work (CenterConnection *connection)
 
   if (acknowledgement != NULL) {
     acknowledge (connection, acknowledgement);
-    acknowledgement_free (acknowledgement);
+    center_acknowledgement_free (acknowledgement);
   }
   if (incoming != NULL) {
     take_incoming (connection, incoming);
-    incoming_free (incoming);
+    center_incoming_free (incoming);
   }
   if (has_ended && acknowledgement == NULL)
     end_session (connection, end_reason);
@@ -522,7 +322,7 @@ static void say_goodbye (CenterConnection *connection)
       }
       g_mutex_unlock (&connection->mutex);
       acknowledge (connection, acknowledgement);
-      acknowledgement_free (acknowledgement);
+      center_acknowledgement_free (acknowledgement);
       g_mutex_lock (&connection->mutex);
     }
     g_mutex_unlock (&connection->mutex);
@@ -546,13 +346,11 @@ static gpointer connection_thread (gpointer data)
     if (connection->session == NULL && g_get_monotonic_time () >= connection->next_connect_us)
       begin_session (connection);
     else if (connection->session != NULL && is_silent (connection))
-      note_ended (connection, "the broker acknowledges nothing");
+      center_note_ended (connection, "the broker acknowledges nothing");
   }
   say_goodbye (connection);
   return NULL;
 }
-
-/* ---- life ---- */
 
 static gboolean own_open (gpointer self, const DeliverySink *sink, GError **error)
 {
@@ -592,10 +390,10 @@ static void own_free (gpointer self)
 {
   CenterConnection *connection = ((Port *) self)->connection;
   own_stop (self);
-  g_queue_clear_full (&connection->events, (GDestroyNotify) outgoing_free);
-  g_queue_clear_full (&connection->replies, (GDestroyNotify) outgoing_free);
-  g_queue_clear_full (&connection->acknowledgements, (GDestroyNotify) acknowledgement_free);
-  g_queue_clear_full (&connection->incoming, (GDestroyNotify) incoming_free);
+  g_queue_clear_full (&connection->events, center_outgoing_free);
+  g_queue_clear_full (&connection->replies, center_outgoing_free);
+  g_queue_clear_full (&connection->acknowledgements, center_acknowledgement_free);
+  g_queue_clear_full (&connection->incoming, center_incoming_free);
   g_hash_table_unref (connection->states);
   g_hash_table_unref (connection->dirty);
   g_hash_table_unref (connection->in_flight);
@@ -609,6 +407,11 @@ static void own_free (gpointer self)
   g_free (connection->since);
   center_clear (&connection->center);
   g_free (connection);
+}
+
+static void agency_nothing (gpointer self)
+{
+  (void) self;
 }
 
 static gboolean agency_open (gpointer self, const DeliverySink *sink, GError **error)
@@ -636,14 +439,14 @@ static void port_free (gpointer data)
 DeliveryPort center_connection_port (CenterConnection *connection)
 {
   static const DeliveryOperations operations
-    = { own_open, port_deliver, port_state, port_reply, port_close, own_stop, own_free };
+    = { own_open, center_port_deliver, center_port_state, center_port_reply, center_port_close, own_stop, own_free };
   return (DeliveryPort) { &operations, &connection->own };
 }
 
 DeliveryPort center_connection_agency_port (CenterConnection *connection, const char *agency)
 {
   static const DeliveryOperations operations
-    = { agency_open, port_deliver, NULL, NULL, port_close, agency_nothing, agency_nothing };
+    = { agency_open, center_port_deliver, NULL, NULL, center_port_close, agency_nothing, agency_nothing };
   Port *port = g_new0 (Port, 1);
   port->connection = connection;
   port->agency = g_strdup (agency);

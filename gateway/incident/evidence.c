@@ -14,7 +14,8 @@
 #include "gateway/core/queue.h"
 
 #define GIVE_UP_AFTER_US (1 * G_TIME_SPAN_HOUR) /* after the clip's end */
-#define ASK_AGAIN_US (5 * G_TIME_SPAN_SECOND)   /* the other side is away or has nothing yet */
+#define ASK_AGAIN_FIRST_US (2 * G_TIME_SPAN_SECOND) /* the other side is away or has nothing yet; doubles */
+#define ASK_AGAIN_LAST_US (60 * G_TIME_SPAN_SECOND)
 #define ANSWER_WITHIN_US (60 * G_TIME_SPAN_SECOND) /* after the clip's end */
 
 enum { QUEUE_NOTES = 4096 };
@@ -22,8 +23,9 @@ enum { QUEUE_NOTES = 4096 };
 /* An item that is wanted. */
 typedef struct {
   EvidenceRow *row;
-  gint64 ask_at_us;    /* wall; when to ask (again) */
-  gboolean is_asked;   /* a clip that was accepted: CLIP_DONE is due */
+  gint64 ask_at_us;  /* wall; when to ask (again) */
+  gboolean is_asked; /* a clip that was accepted: CLIP_DONE is due */
+  guint failures;
   char *last_problem;
 } Item;
 
@@ -222,7 +224,8 @@ static void fail (Evidence *evidence, Item *item, const GError *error)
 {
   gint64 now_us = clock_wall_us (store_clock (evidence->store));
   item->is_asked = FALSE;
-  item->ask_at_us = now_us + ASK_AGAIN_US;
+  item->ask_at_us = now_us + MIN (ASK_AGAIN_FIRST_US << MIN (item->failures, 10), ASK_AGAIN_LAST_US);
+  item->failures++;
   g_free (item->last_problem);
   item->last_problem = g_strdup (error->message);
   if (!error_is (error, ERROR_GIVE_UP) && !error_is (error, ERROR_REFUSE)
@@ -303,6 +306,7 @@ static void take_note (Evidence *evidence, const Note *note)
     while (g_hash_table_iter_next (&iter, NULL, &item)) {
       ((Item *) item)->is_asked = FALSE;
       ((Item *) item)->ask_at_us = 0;
+      ((Item *) item)->failures = 0;
     }
     break;
   }

@@ -16,7 +16,7 @@ typedef struct {
   Dispatcher *dispatcher;
   char *receiver;
   DeliveryPort port; /* operations NULL: detached */
-  gboolean is_ready;
+  gboolean is_attached, is_ready;
   GHashTable *in_flight; /* set of event ids */
   guint failures;        /* in a row */
   gint64 paused_until_us; /* monotonic */
@@ -266,14 +266,21 @@ static gboolean attach_job (Database *database, gpointer data, GError **error)
   Dispatcher *dispatcher = link->dispatcher;
   DeliverySink sink = { link, port_ready, port_completed, port_command };
   (void) database;
-  g_ptr_array_add (dispatcher->links, link);
-  if (!link->port.operations->open (link->port.self, &sink, error)) {
-    link->port = (DeliveryPort) { NULL, NULL };
+  if (!link->port.operations->open (link->port.self, &sink, error))
     return FALSE;
-  }
+  g_ptr_array_add (dispatcher->links, link);
+  link->is_attached = TRUE;
   if (dispatcher->attached != NULL)
     dispatcher->attached (dispatcher->data, link->receiver, &link->port);
   return TRUE;
+}
+
+static void link_free (gpointer data)
+{
+  Link *link = data;
+  g_hash_table_unref (link->in_flight);
+  g_free (link->receiver);
+  g_free (link);
 }
 
 gboolean dispatcher_attach (Dispatcher *dispatcher, const char *receiver, DeliveryPort port, GError **error)
@@ -283,7 +290,12 @@ gboolean dispatcher_attach (Dispatcher *dispatcher, const char *receiver, Delive
   link->receiver = g_strdup (receiver);
   link->port = port;
   link->in_flight = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  return store_run (dispatcher->store, attach_job, link, error);
+  g_autoptr (GError) failure = NULL;
+  if (store_run (dispatcher->store, attach_job, link, &failure) || link->is_attached)
+    return TRUE; /* also when only the commit of others in the same group failed */
+  link_free (link);
+  g_propagate_error (error, g_steal_pointer (&failure));
+  return FALSE;
 }
 
 typedef struct {
@@ -321,14 +333,6 @@ void dispatcher_state (Dispatcher *dispatcher, const char *topic, const char *pa
     if (link->port.operations != NULL && link->port.operations->state != NULL)
       link->port.operations->state (link->port.self, topic, payload);
   }
-}
-
-static void link_free (gpointer data)
-{
-  Link *link = data;
-  g_hash_table_unref (link->in_flight);
-  g_free (link->receiver);
-  g_free (link);
 }
 
 Dispatcher *dispatcher_new (Store *store, DispatcherCommand command, DispatcherAttached attached, gpointer data)

@@ -112,9 +112,11 @@ static gboolean clear_job (Database *database, gpointer data, GError **error)
   return sink->cleared (sink->self, database, job->alert, error);
 }
 
-Alert *raise_alert (BookFixture *fixture, const char *rule, const char *category, const char *grid, Severity severity)
+static Alert *raise_one (BookFixture *fixture, const char *rule, const char *category, const char *grid, Severity severity,
+                     gboolean is_historical)
 {
   Alert *alert = g_new0 (Alert, 1);
+  alert->historical = is_historical;
   alert->opened_at_us = clock_wall_us (fixture->clock);
   alert->id = ulid_new (alert->opened_at_us);
   alert->rule = g_strdup (rule);
@@ -128,6 +130,16 @@ Alert *raise_alert (BookFixture *fixture, const char *rule, const char *category
   if (!store_run (fixture->store, open_job, &(AlertJob) { fixture, alert }, &error))
     g_error ("alert: %s", error->message);
   return alert;
+}
+
+Alert *raise_alert (BookFixture *fixture, const char *rule, const char *category, const char *grid, Severity severity)
+{
+  return raise_one (fixture, rule, category, grid, severity, FALSE);
+}
+
+Alert *raise_historical (BookFixture *fixture, const char *rule, const char *grid)
+{
+  return raise_one (fixture, rule, rule, grid, SEVERITY_SEVERE, TRUE);
 }
 
 void clear_alert (BookFixture *fixture, Alert *alert)

@@ -21,6 +21,7 @@ int book_fixture_teardown (void **state);
 
 /* Opens (or joins) as the alert engine would; the alert is the caller's. */
 Alert *raise_alert (BookFixture *fixture, const char *rule, const char *category, const char *grid, Severity severity);
+Alert *raise_historical (BookFixture *fixture, const char *rule, const char *grid);
 void clear_alert (BookFixture *fixture, Alert *alert);
 
 extern const Actor operator_actor, water_actor, viewer_actor;

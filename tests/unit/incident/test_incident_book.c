@@ -62,6 +62,16 @@ static void alerts_of_one_rule_and_grid_share_the_open_incident_and_clearing_clo
   assert_string_not_equal (later->incident, first->incident);
 }
 
+static void a_historical_alert_joins_but_never_opens (void **state)
+{
+  BookFixture *fixture = *state;
+  g_autoptr (Alert) alone = raise_historical (fixture, "flood", "v1");
+  assert_null (alone->incident);
+  g_autofree char *id = opened_by_flood (fixture);
+  g_autoptr (Alert) joined = raise_historical (fixture, "flood", "v1");
+  assert_string_equal (joined->incident, id);
+}
+
 static void an_action_moves_the_state_and_counts_the_revision (void **state)
 {
   BookFixture *fixture = *state;
@@ -228,6 +238,7 @@ int main (void)
   const struct CMUnitTest tests[] = {
     book_test (an_alert_opens_an_incident_with_what_its_rule_says),
     book_test (alerts_of_one_rule_and_grid_share_the_open_incident_and_clearing_closes_nothing),
+    book_test (a_historical_alert_joins_but_never_opens),
     book_test (an_action_moves_the_state_and_counts_the_revision),
     book_test (a_stale_revision_is_refused_and_shows_the_current_incident),
     book_test (what_is_not_allowed_changes_nothing),
