@@ -296,6 +296,8 @@ static gboolean on_timer (gpointer data)
 static LinkEndpoint *endpoint_new (const char *path, LinkReceived received, LinkChanged changed, gpointer data)
 {
   LinkEndpoint *endpoint = g_new0 (LinkEndpoint, 1);
+  /* Serials go on over a restart: an answer to the gateway that was killed must not pass for one to its successor. */
+  endpoint->last_serial = g_get_real_time ();
   endpoint->context = g_main_context_ref_thread_default ();
   endpoint->path = g_strdup (path);
   endpoint->listen_fd = endpoint->fd = -1;
