@@ -33,7 +33,8 @@ static void damage (GRand *random, guint8 *bytes, gsize *size)
       break;
     case 3: /* a stretch is missing */
       if (at + 1 < *size) {
-        gsize length = MIN ((gsize) g_rand_int_range (random, 1, 16), *size - at);
+        gsize wanted = (gsize) g_rand_int_range (random, 1, 16); /* once: MIN evaluates twice */
+        gsize length = MIN (wanted, *size - at);
         memmove (bytes + at, bytes + at + length, *size - at - length);
         *size -= length;
       }
