@@ -276,18 +276,20 @@ static void handle_rtp (Receiver *receiver, guint track, guint8 *frame, gsize fr
 
 static void handle_rtcp (Receiver *receiver, guint track, guint8 *frame, gsize frame_size)
 {
-  gint64 ntp_us;
+  gint64 wall_us = loop_wall_us (stream_loop (receiver->stream));
+  SenderReport report = { 0 };
   if (!receiver->had_packet
-      || !timeline_rtcp (&receiver->timelines[track], frame + INTERLEAVED_HEADER, frame_size - INTERLEAVED_HEADER, &ntp_us)) {
+      || !timeline_rtcp (&receiver->timelines[track], frame + INTERLEAVED_HEADER, frame_size - INTERLEAVED_HEADER, &report)) {
     cut (receiver, frame_size);
     return;
   }
-  if (ntp_us > 0) {
-    stream_counters (receiver->stream)->clock_skew_us = ntp_us - loop_wall_us (stream_loop (receiver->stream));
+  if (sender_report_wall_us (&report) > 0) {
+    *stream_sender_report (receiver->stream, track) = report;
+    stream_counters (receiver->stream)->clock_skew_us = sender_report_wall_us (&report) - wall_us;
     stream_counters (receiver->stream)->has_clock_skew = TRUE;
   }
   if (receiver->pending.wall_us == 0)
-    receiver->pending.wall_us = loop_wall_us (stream_loop (receiver->stream));
+    receiver->pending.wall_us = wall_us;
   include (receiver, frame_size);
 }
 

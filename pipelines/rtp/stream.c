@@ -1,5 +1,7 @@
 #include "pipelines/rtp/stream.h"
 
+#include <string.h>
+
 /* One replay of the kept group to a tap that joined: its callbacks may remove it. */
 typedef struct Replay Replay;
 struct Replay {
@@ -18,6 +20,7 @@ struct Stream {
   StreamWanted wanted;
   gpointer wanted_data;
   StreamCounters counters;
+  SenderReport reports[TRACKS_MAX];
 };
 
 Stream *stream_new (Loop *loop, const char *camera, const char *name)
@@ -70,6 +73,11 @@ StreamCounters *stream_counters (Stream *stream)
 gboolean stream_is_wanted (const Stream *stream)
 {
   return stream->taps.length > 0;
+}
+
+SenderReport *stream_sender_report (Stream *stream, guint track)
+{
+  return &stream->reports[track];
 }
 
 static void replay_group (Stream *stream, StreamTap *tap)
@@ -147,6 +155,7 @@ void stream_end (Stream *stream, const char *reason)
     return;
   g_autoptr (TrackList) tracks = g_steal_pointer (&stream->tracks);
   group_clear (&stream->group);
+  memset (stream->reports, 0, sizeof stream->reports);
   for (GList *link = stream->taps.head; link != NULL; link = stream->next_tap) {
     StreamTap *tap = link->data;
     stream->next_tap = link->next;

@@ -11,6 +11,7 @@
 
 #include "pipelines/rtp/group.h"
 #include "pipelines/rtp/loop.h"
+#include "pipelines/rtp/timeline.h"
 #include "pipelines/rtp/track.h"
 #include "pipelines/rtp/unit.h"
 
@@ -68,6 +69,9 @@ void stream_publish (Stream *stream, const Unit *unit);
 void stream_end (Stream *stream, const char *reason);
 
 StreamCounters *stream_counters (Stream *stream);
+
+/* The newest sender report of a track, as it was sent on; its `ntp` is 0 while none came. The source writes it. */
+SenderReport *stream_sender_report (Stream *stream, guint track);
 gboolean stream_is_wanted (const Stream *stream);
 
 /* Ends and removes all taps, with the reason "removed". */

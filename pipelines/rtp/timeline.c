@@ -1,5 +1,7 @@
 #include "pipelines/rtp/timeline.h"
 
+#include <string.h>
+
 enum {
   FORWARD_JUMP_US = 3 * G_USEC_PER_SEC,
   BACKWARD_JUMP_US = 1 * G_USEC_PER_SEC,
@@ -133,31 +135,50 @@ gint64 timeline_wall_us (Timeline *timeline, gint64 wall_us)
   return timeline->capture_base_us + timeline->elapsed_us;
 }
 
-static void rewrite_report (Timeline *timeline, guint8 *report, gsize size, gint64 *ntp_us)
+gint64 sender_report_wall_us (const SenderReport *report)
 {
-  write_32 (report + 4, timeline->ssrc);
-  if (report[1] != RTCP_SENDER_REPORT || size < 28)
-    return;
-  gint64 seconds = read_32 (report + 8);
-  if (seconds > NTP_TO_UNIX)
-    *ntp_us = (seconds - NTP_TO_UNIX) * G_USEC_PER_SEC + ((gint64) read_32 (report + 12) * G_USEC_PER_SEC >> 32);
-  write_32 (report + 16, read_32 (report + 16) + timeline->timestamp_offset);
+  gint64 seconds = (gint64) (report->ntp >> 32) - NTP_TO_UNIX;
+  return seconds <= 0 ? 0 : seconds * G_USEC_PER_SEC + (gint64) ((report->ntp & G_MAXUINT32) * G_USEC_PER_SEC >> 32);
 }
 
-gboolean timeline_rtcp (Timeline *timeline, guint8 *packet, gsize size, gint64 *ntp_us)
+void sender_report_write (const SenderReport *report, guint32 timestamp, guint8 bytes[SENDER_REPORT_BYTES])
 {
-  *ntp_us = 0;
+  gint64 ticks = (gint32) (timestamp - report->timestamp);
+  guint64 ntp = report->ntp + (guint64) (ticks * (G_GINT64_CONSTANT (1) << 32) / report->clock_rate);
+  memset (bytes, 0, SENDER_REPORT_BYTES);
+  bytes[0] = 0x80;
+  bytes[1] = RTCP_SENDER_REPORT;
+  bytes[3] = SENDER_REPORT_BYTES / 4 - 1;
+  write_32 (bytes + 4, report->ssrc);
+  write_32 (bytes + 8, (guint32) (ntp >> 32));
+  write_32 (bytes + 12, (guint32) ntp);
+  write_32 (bytes + 16, timestamp);
+}
+
+static void rewrite_report (Timeline *timeline, guint8 *bytes, gsize size, SenderReport *report)
+{
+  write_32 (bytes + 4, timeline->ssrc);
+  if (bytes[1] != RTCP_SENDER_REPORT || size < SENDER_REPORT_BYTES)
+    return;
+  guint32 timestamp = read_32 (bytes + 16) + timeline->timestamp_offset;
+  write_32 (bytes + 16, timestamp);
+  *report = (SenderReport){ (guint64) read_32 (bytes + 8) << 32 | read_32 (bytes + 12), timestamp, timeline->ssrc,
+                            timeline->clock_rate };
+}
+
+gboolean timeline_rtcp (Timeline *timeline, guint8 *packet, gsize size, SenderReport *report)
+{
   if (!timeline->is_anchored) /* its numbers can't be put on our timeline yet */
     return FALSE;
   for (gsize offset = 0; offset < size;) {
-    guint8 *report = packet + offset;
-    if (size - offset < 4 || report[0] >> 6 != 2)
+    guint8 *bytes = packet + offset;
+    if (size - offset < 4 || bytes[0] >> 6 != 2)
       return FALSE;
-    gsize length = 4 + 4 * (gsize) read_16 (report + 2);
-    if (length > size - offset || report[1] == RTCP_BYE)
+    gsize length = 4 + 4 * (gsize) read_16 (bytes + 2);
+    if (length > size - offset || bytes[1] == RTCP_BYE)
       return FALSE;
-    if (length >= 8 && (report[1] == RTCP_SENDER_REPORT || report[1] == RTCP_RECEIVER_REPORT || report[1] == RTCP_SDES))
-      rewrite_report (timeline, report, length, ntp_us);
+    if (length >= 8 && (bytes[1] == RTCP_SENDER_REPORT || bytes[1] == RTCP_RECEIVER_REPORT || bytes[1] == RTCP_SDES))
+      rewrite_report (timeline, bytes, length, report);
     offset += length;
   }
   return size > 0;

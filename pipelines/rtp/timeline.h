@@ -40,6 +40,20 @@ TimelineStep timeline_packet (Timeline *timeline, guint8 *packet, gint64 arrival
 /* When the last packet was captured, by the camera's steps and the least delay seen; wall time. */
 gint64 timeline_wall_us (Timeline *timeline, gint64 wall_us);
 
-/* The same for a compound RTCP packet: SSRCs and the sender report's RTP time. FALSE: it must not be passed on (it lies
- * about its lengths, or says goodbye). `*ntp_us` is the report's wall time in µs since 1970, 0 when it has none. */
-gboolean timeline_rtcp (Timeline *timeline, guint8 *packet, gsize size, gint64 *ntp_us);
+/* A sender report's mapping of the camera's wall clock to our RTP time (RFC 3550 6.4.1). */
+typedef struct {
+  guint64 ntp; /* 32.32 seconds since 1900; 0: none came yet */
+  guint32 timestamp, ssrc, clock_rate;
+} SenderReport;
+
+enum { SENDER_REPORT_BYTES = 28 };
+
+/* The report's wall time in µs since 1970; 0 when it says none. */
+gint64 sender_report_wall_us (const SenderReport *report);
+
+/* Writes the report that a sender would have sent at our RTP time `timestamp`. */
+void sender_report_write (const SenderReport *report, guint32 timestamp, guint8 bytes[SENDER_REPORT_BYTES]);
+
+/* Repairs a compound RTCP packet in place: SSRCs and the sender report's RTP time. FALSE: it must not be passed on (it lies
+ * about its lengths, or says goodbye). `report` is set when there is one in it. */
+gboolean timeline_rtcp (Timeline *timeline, guint8 *packet, gsize size, SenderReport *report);

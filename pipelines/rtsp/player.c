@@ -104,20 +104,48 @@ static const guint8 *first_packet (const Group *group, guint8 channel)
   return NULL;
 }
 
+static guint32 timestamp_of (const guint8 *packet)
+{
+  return (guint32) packet[4] << 24 | (guint32) packet[5] << 16 | (guint32) packet[6] << 8 | packet[7];
+}
+
+/* NULL when the viewer doesn't want the track or nothing of it is kept. */
+static const guint8 *first_packet_of_track (const Player *player, guint track)
+{
+  if (player->channels[2 * track] == PLAYER_NO_CHANNEL)
+    return NULL;
+  return first_packet (stream_group (player->stream), (guint8) (2 * track));
+}
+
 char *player_rtp_info (const Player *player, const char *base_url)
 {
   GString *info = g_string_new (NULL);
   for (guint i = 0; i < player->tracks->count; i++) {
-    const guint8 *packet = player->channels[2 * i] != PLAYER_NO_CHANNEL
-                               ? first_packet (stream_group (player->stream), (guint8) (2 * i))
-                               : NULL;
-    if (packet == NULL)
-      continue;
-    guint32 timestamp = (guint32) packet[4] << 24 | (guint32) packet[5] << 16 | (guint32) packet[6] << 8 | packet[7];
-    g_string_append_printf (info, "%surl=%s/trackID=%u;seq=%u;rtptime=%u", info->len > 0 ? "," : "", base_url, i,
-                            packet[2] << 8 | packet[3], timestamp);
+    const guint8 *packet = first_packet_of_track (player, i);
+    if (packet != NULL)
+      g_string_append_printf (info, "%surl=%s/trackID=%u;seq=%u;rtptime=%u", info->len > 0 ? "," : "", base_url, i,
+                              packet[2] << 8 | packet[3], timestamp_of (packet));
   }
   return g_string_free (info, info->len == 0);
+}
+
+/* Cameras report every few seconds. A viewer that got its first report then would move its clock in the middle of play
+ * (ffmpeg does), so it gets one at once, for the time of the first packet. */
+static gboolean send_reports (Player *player)
+{
+  gint64 now = loop_now_us (stream_loop (player->stream));
+  BlockPool *pool = loop_blocks (stream_loop (player->stream));
+  gboolean is_open = TRUE;
+  for (guint i = 0; i < player->tracks->count && is_open; i++) {
+    const SenderReport *report = stream_sender_report (player->stream, i);
+    const guint8 *packet = first_packet_of_track (player, i);
+    guint8 frame[INTERLEAVED_HEADER + SENDER_REPORT_BYTES] = { '$', player->channels[2 * i + 1], 0, SENDER_REPORT_BYTES };
+    if (report->ntp == 0 || packet == NULL)
+      continue;
+    sender_report_write (report, timestamp_of (packet), frame + INTERLEAVED_HEADER);
+    is_open = outlet_send_bytes (player->outlet, pool, frame, sizeof frame, now);
+  }
+  return is_open;
 }
 
 void player_start (Player *player)
@@ -125,6 +153,10 @@ void player_start (Player *player)
   player->is_playing = TRUE;
   player->passes_untouched = has_all_on_our_channels (player);
   player->away_since_us = stream_tracks (player->stream) != NULL ? 0 : loop_now_us (stream_loop (player->stream));
+  if (!send_reports (player)) {
+    player->ended ("closed", player->data);
+    return;
+  }
   outlet_allow (player->outlet, stream_group (player->stream)->bytes);
   stream_add_tap (player->stream, &player->tap);
 }
