@@ -1,7 +1,7 @@
 #include "config/problems.h"
 
 typedef struct {
-  guint file, line, column;
+  guint file, line, column, order;
   char *text;
 } Problem;
 
@@ -44,7 +44,7 @@ void problems_add (Problems *problems, guint file, guint line, guint column, con
   }
   va_list arguments;
   va_start (arguments, format);
-  Problem problem = { file, line, column, g_strdup_vprintf (format, arguments) };
+  Problem problem = { file, line, column, problems->list->len, g_strdup_vprintf (format, arguments) };
   va_end (arguments);
   g_array_append_val (problems->list, problem);
 }
@@ -57,9 +57,13 @@ guint problems_count (const Problems *problems)
 static int compare (gconstpointer left, gconstpointer right)
 {
   const Problem *a = left, *b = right;
-  guint first = a->file != b->file ? a->file : a->line != b->line ? a->line : a->column;
-  guint second = a->file != b->file ? b->file : a->line != b->line ? b->line : b->column;
-  return first < second ? -1 : first > second;
+  if (a->file != b->file)
+    return a->file < b->file ? -1 : 1;
+  if (a->line != b->line)
+    return a->line < b->line ? -1 : 1;
+  if (a->column != b->column)
+    return a->column < b->column ? -1 : 1;
+  return a->order < b->order ? -1 : a->order > b->order;
 }
 
 void problems_report (Problems *problems, GPtrArray *errors)

@@ -114,6 +114,14 @@ static gboolean place (YamlTree *tree, YamlNode *node)
   YamlNode *parent = tree->open->pdata[tree->open->len - 1];
   if (parent->kind == YAML_MAP && parent->children->len % 2 == 0 && !key_is_right (tree, parent, node))
     return FALSE;
+  if (node->kind == YAML_SCALAR && node->is_plain && node->text[0] == '\0') {
+    /* nothing was written: it stands where its key does */
+    const YamlNode *near = parent->kind == YAML_MAP && parent->children->len % 2 == 1
+                               ? parent->children->pdata[parent->children->len - 1]
+                               : parent;
+    node->line = near->line;
+    node->column = near->column;
+  }
   g_ptr_array_add (parent->children, node);
   parent->weight += node->weight;
   return parent->weight <= YAML_WEIGHT_MAX || refuse (tree, node, "the file is too large with its aliases written out");
@@ -132,7 +140,10 @@ static gboolean scalar (YamlTree *tree, struct fy_event *event)
   node->text = token_text (value);
   if (node->text == NULL)
     node->text = g_strdup ("");
-  node->is_plain = value == NULL || fy_token_scalar_style (value) == FYSS_PLAIN;
+  enum fy_scalar_style style = value != NULL ? fy_token_scalar_style (value) : FYSS_PLAIN;
+  node->is_plain = style == FYSS_PLAIN;
+  if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED)
+    node->column--; /* libfyaml's mark stands behind the quote */
   if (event->scalar.tag != NULL)
     return refuse (tree, node, "a tag (!…) is not allowed here, expected the value alone");
   remember_anchor (tree, token_text (event->scalar.anchor), node);
@@ -167,6 +178,7 @@ static gboolean alias (YamlTree *tree, struct fy_event *event)
   if (node != NULL && ++tree->aliases <= YAML_ALIASES_MAX)
     return place (tree, node);
   YamlNode *place_of_alias = node_new (tree, YAML_LIST, event);
+  place_of_alias->column--; /* behind the star */
   return refuse (tree, place_of_alias,
                  node != NULL ? "too many aliases, expected at most 1000" : "this alias (*…) has no anchor (&…) above it");
 }

@@ -1,0 +1,305 @@
+/* Every class of wrong input: the message and its place, to the letter. */
+#include "config/loader.h"
+
+#include <string.h>
+
+#include "tests/support/test.h"
+
+/* A site with one of each, so that each case shows only what it is about; line 1 to 7. */
+#define BASE                                                                                                           \
+  "gateway: {id: g, division: \"62\"}\n"                                                                               \
+  "brokers: [{id: village, url: \"mqtt://h\"}]\n"                                                                      \
+  "centers: [{id: center, url: \"mqtt://h\"}]\n"                                                                       \
+  "grids: [{id: \"6201\"}]\n"                                                                                          \
+  "duties: []\n"                                                                                                       \
+  "include: []\n"                                                                                                      \
+  "http: {}\n"
+
+typedef struct {
+  const char *text;   /* after BASE, so its first line is 8 */
+  const char *errors; /* each behind "s.yaml:", joined by newlines */
+} Case;
+
+static void assert_cases (const Case *cases, const char *base)
+{
+  for (const Case *one = cases; one->text != NULL; one++) {
+    g_autoptr (GPtrArray) errors = g_ptr_array_new_with_free_func (g_free);
+    g_autofree char *text = g_strconcat (base, one->text, NULL);
+    g_autoptr (Site) site = site_load_text ("s.yaml", text, strlen (text), errors);
+    assert_null (site);
+    GString *found = g_string_new (NULL);
+    for (guint i = 0; i < errors->len; i++) {
+      assert_true (g_str_has_prefix (errors->pdata[i], "s.yaml:"));
+      g_string_append_printf (found, "%s%s", i > 0 ? "\n" : "", (char *) errors->pdata[i] + strlen ("s.yaml:"));
+    }
+    if (strcmp (found->str, one->errors) != 0)
+      fail_msg ("for\n%s\nexpected\n%s\nfound\n%s", one->text, one->errors, found->str);
+    g_string_free (found, TRUE);
+  }
+}
+
+static void keys_are_known_and_there (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "camera: []\n", "8:1: unknown key camera; did you mean cameras?" },
+    { "cameras: [{id: a, url: \"rtsp://h\", colour: red}]\n",
+      "8:36: unknown key colour, expected one of id, name, grid, owner, gb_id, url, username, password_file, transport, "
+      "on_demand, down_after, location, streams, recording" },
+    { "cameras:\n  - name: x\n",
+      "9:5: id is missing, expected an id (letters, digits, '.', '_' or '-', at most 64, a letter or digit first)\n"
+      "9:5: url is missing, expected a URL" },
+    { "cameras: {}\n", "8:10: cameras: expected a list, found a map" },
+    { "cameras: [x]\n", "8:11: cameras: expected a map for each camera" },
+    { "rtsp: x\n", "8:7: rtsp: expected a map, found \"x\"" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+}
+
+static void without_a_gateway_the_rest_is_still_checked (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "cameras: [{id: a, url: x}]\n",
+      "1:1: gateway is missing, expected a map\n"
+      "1:24: url: expected a URL that starts with rtsp://, found \"x\"" },
+    { "gateway: {division: \"1\"}\nsensors: [{id: a, broker: b, topic: t, grid: \"9\", format: value, metrics: [{name: m}]}]\n",
+      "1:10: id is missing, expected an id (letters, digits, '.', '_' or '-', at most 64, a letter or digit first)\n"
+      "2:27: broker: there is no broker b, expected one that stands under brokers\n"
+      "2:46: grid: there is no grid 9; did you mean 1?" },
+    { "- a\n", "1:1: expected keys such as gateway: and cameras: at the top of the file" },
+    { 0 },
+  };
+  assert_cases (cases, "");
+}
+
+static void what_is_not_in_this_version_is_told_so (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "rtsp: {tls_listen: \"0.0.0.0:322\", cert_file: a, key_file: b}\n",
+      "8:8: tls_listen is not in this version\n"
+      "8:35: cert_file is not in this version\n"
+      "8:49: key_file is not in this version" },
+    { "cameras: [{id: a, url: \"rtsp://h\", transport: udp}]\n",
+      "8:47: transport: udp is not in this version, expected tcp" },
+    { "sensors: [{id: a, broker: village, topic: t, format: senml, metrics: [{name: m, path: $.m}]}]\n",
+      "8:54: format: senml is not in this version, expected json or value" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+}
+
+static void values_have_a_form_and_a_range (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "recording: {segment: 5 m}\n",
+      "8:22: segment: expected a duration such as 500ms, 30s, 10m, 2h or 30d, found \"5 m\"" },
+    { "recording: {segment: 1s}\n", "8:22: segment: 1s is out of range, expected 10s to 1h" },
+    { "recording: {max_bytes: 5}\n", "8:24: max_bytes: expected a size such as 64KiB, 500MB or 2GB, found \"5\"" },
+    { "recording: {min_free: 95%}\n",
+      "8:23: min_free: expected a share of 1% to 90% or a size such as 20GB, found \"95%\"" },
+    { "recording: {mode: always}\n", "8:19: mode: expected continuous, event or off, found \"always\"" },
+    { "recording: {retain: 2d, keep_at_least: 3d}\n",
+      "8:40: keep_at_least is longer than retain, expected at most as long" },
+    { "cameras: [{id: -a, url: \"rtsp://h\", on_demand: yes, gb_id: \"1\", location: {lon: 200, lat: x}}]\n",
+      "8:16: id: expected an id (letters, digits, '.', '_' or '-', at most 64, a letter or digit first), found \"-a\"\n"
+      "8:48: on_demand: expected true or false, found \"yes\"\n"
+      "8:60: gb_id: expected a code of 20 digits, found \"1\"\n"
+      "8:81: lon: 200 is out of range, expected -180 to 180\n"
+      "8:91: lat: expected a number, found \"x\"" },
+    { "cameras: [{id: a, url: \"rtsp://h\", name: }]\n", "8:36: name: expected text, found nothing" },
+    { "grids: []\nrtsp: {listen: \"localhost:80\"}\n", "8:1: key grids stands twice, first in line 4" },
+    { "rtsp: {listen: \"localhost:80\"}\n",
+      "8:16: listen: expected a numeric address and a port, such as 127.0.0.1:8080 or [::1]:8080, found "
+      "\"localhost:80\"" },
+    { "rules: []\nagencies: [{id: a, grants: [{categories: [b], until: tomorrow}]}]\n",
+      "9:54: until: expected a time such as 2027-12-31T00:00:00Z, found \"tomorrow\"" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+}
+
+static void numbers_are_decimal_and_finite (void **state)
+{
+  (void) state;
+  static const char *const wrong[] = { "0x10", "inf", "nan", "1e999", "--1", "1 2" };
+  for (gsize i = 0; i < G_N_ELEMENTS (wrong); i++) {
+    g_autofree char *text = g_strdup_printf (
+        "rules: [{id: r, category: c, match: {metric: m}, when: {above: \n %s}}]\n", wrong[i]);
+    g_autofree char *error = g_strdup_printf ("9:2: above: expected a number, found \"%s\"", wrong[i]);
+    const Case cases[] = { { text, error }, { 0 } };
+    assert_cases (cases, BASE);
+  }
+}
+
+static void urls_hold_no_credentials_and_name_a_host (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "cameras: [{id: a, url: \"rtsp://admin:12345@h/1\"}]\n",
+      "8:24: url: a user name or password stands in the URL, expected them as username and password_file" },
+    { "cameras: [{id: a, url: \"http://h/1\"}]\n",
+      "8:24: url: expected a URL that starts with rtsp://, found \"http://h/1\"" },
+    { "cameras: [{id: a, url: \"rtsp:///1\"}]\n",
+      "8:24: url: the host in \"rtsp:///1\" is wrong, expected a name or an address" },
+    { "cameras: [{id: a, url: \"rtsp://h:99999/1\"}]\n",
+      "8:24: url: the host or port in \"rtsp://h:99999/1\" is wrong, expected rtsp://HOST:PORT, port 1 to 65535" },
+    { "agencies: [{id: a, deliver: [{webhook: \"ftp://h\", secret_file: /dev/null}]}]\n",
+      "8:40: webhook: expected a URL that starts with https:// or http://, found \"ftp://h\"\n"
+      "8:64: secret_file: /dev/null can't be read, expected a file that this program may read" },
+    { 0 },
+  };
+  static const Case brokers[] = {
+    { "brokers: [{id: a, url: \"mqtt://h/topic\"}]\n",
+      "2:24: url: a path stands in the URL, expected host and port alone" },
+    { "brokers: [{id: a, url: \"mqtt://h\", ca_file: /etc/passwd, cert_file: /etc/passwd, qos: 3}]\n",
+      "2:45: ca_file has no use with mqtt://, expected a mqtts:// url\n"
+      "2:69: cert_file has no use with mqtt://, expected a mqtts:// url\n"
+      "2:69: cert_file and key_file belong together, expected both or none\n"
+      "2:87: qos: 3 is out of range, expected 0 to 2" },
+    { "brokers: [{id: a, url: \"mqtt://h\", password_file: /etc/passwd}]\n",
+      "2:51: password_file stands without username, expected both or none" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+  assert_cases (brokers, "gateway: {id: g, division: \"62\"}\n");
+}
+
+static void references_name_what_is_there (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "sensors: [{id: a, broker: villages, topic: t, grid: \"620\", format: value, metrics: [{name: m}]}]\n",
+      "8:27: broker: there is no broker villages; did you mean village?\n"
+      "8:53: grid: there is no grid 620; did you mean 62?" },
+    { "rules: [{id: r, category: c, match: {sensors: [s]}, when: {above: 1}, evidence: {cameras: [c]}, assign: {agency: a}}]\n",
+      "8:48: sensors: there is no sensor s, expected one that stands under sensors\n"
+      "8:92: cameras: there is no camera c, expected one that stands under cameras\n"
+      "8:114: agency: there is no agency a, expected one that stands under agencies" },
+    { "agencies: [{id: a, deliver: [{mqtt: centre}]}]\n",
+      "8:37: mqtt: there is no center centre; did you mean center?" },
+    { "cameras:\n  - {id: a, url: \"rtsp://h\"}\n  - {id: a, url: \"rtsp://h\"}\n",
+      "10:10: camera a stands twice, first at s.yaml:9" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+}
+
+static void the_grid_tree_has_no_circles (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "grids:\n  - {id: a, parent: b}\n  - {id: b, parent: a}\n  - {id: c, parent: a}\n",
+      "3:21: parent: grid a lies within itself, expected a way up to 62\n"
+      "4:21: parent: grid b lies within itself, expected a way up to 62" },
+    { "grids:\n  - {id: \"62\", parent: a}\n  - {id: a, parent: \"62\"}\n",
+      "3:24: parent: grid 62 is the gateway's division, the root, expected no parent\n"
+      "4:21: parent: grid a lies within itself, expected a way up to 62" },
+    { "grids: [{id: a, area: [[1, 2], [3], 4]}]\n",
+      "2:32: area: expected a point as [lon, lat]\n"
+      "2:37: area: expected a point as [lon, lat]" },
+    { 0 },
+  };
+  assert_cases (cases, "gateway: {id: g, division: \"62\"}\n");
+}
+
+static void rules_make_sense (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "rules: [{id: r, category: c, match: {}, when: {}}]\n",
+      "8:37: match names nothing to watch, expected metric or sensors\n"
+      "8:47: no threshold, expected above or below" },
+    { "rules: [{id: r, category: c, match: {metric: m}, when: {above: 3, below: 1}}]\n",
+      "8:74: above and below stand together, expected one of them" },
+    { "rules: [{id: r, category: c, match: {metric: m}, when: {above: 3, clear: 4}}]\n",
+      "8:74: clear: 4 is above the threshold, expected at most 3" },
+    { "rules: [{id: r, category: c, match: {metric: m}, when: {below: 3, clear: 2}}]\n",
+      "8:74: clear: 2 is below the threshold, expected at least 3" },
+    { "rules: [{id: camera_down, category: c, match: {metric: m}, when: {below: 3}}]\n",
+      "8:14: id: camera_down is a built-in rule, expected another id" },
+    { "sensors:\n"
+      "  - {id: s, broker: village, topic: t, metrics: [{name: a, path: $.a}, {name: b, path: $.b}]}\n"
+      "rules:\n"
+      "  - {id: r, category: c, match: {sensors: [s]}, when: {above: 3}}\n"
+      "  - {id: q, category: c, match: {metric: d, sensors: [s]}, when: {above: 3}}\n",
+      "11:44: sensors: sensor s measures more than one thing, expected metric beside sensors\n"
+      "12:55: sensors: sensor s does not measure d, expected one that does" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+}
+
+static void sensors_make_sense (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "sensors: [{id: s, broker: village, topic: a/#/b, metrics: [{name: a, path: level}]}]\n",
+      "8:43: topic: expected an MQTT topic ('+' only as a whole level, '#' only at the end), found \"a/#/b\"\n"
+      "8:76: path: expected a path such as $.level_cm or $.values[0].level, found \"level\"" },
+    { "sensors: [{id: s, broker: village, topic: t, metrics: [{name: a}, {name: a, path: $.a, scale: 0}]}]\n",
+      "8:56: path is missing, expected one with format json, such as $.level_cm\n"
+      "8:74: metric a stands twice in sensor s, expected once\n"
+      "8:95: scale: 0 makes every value the same, expected another number" },
+    { "sensors: [{id: s, broker: village, topic: t, format: value, metrics: [{name: a, path: $.a}]}]\n",
+      "8:87: path has no use with format value, expected none" },
+    { "sensors: [{id: s, broker: village, topic: t, metrics: []}]\n",
+      "8:55: metrics: expected 1 to 100 items, found 0" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+}
+
+static void deliveries_and_duties_make_sense (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "agencies: [{id: a, deliver: [{}, {webhook: \"https://h\"}]}]\n",
+      "8:30: expected either mqtt or webhook for each way of delivery\n"
+      "8:34: secret_file is missing, expected the file with the secret that signs the webhook" },
+    { 0 },
+  };
+  static const Case duties[] = {
+    { "duties: [{grid: \"62\", categories: [a], hours: \"8-20\"}]\n",
+      "2:10: nobody has this duty, expected account or agency\n"
+      "2:47: hours: expected hours such as \"08:00-20:00\", found \"8-20\"" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+  assert_cases (duties, "gateway: {id: g, division: \"62\"}\n");
+}
+
+static void a_flood_of_errors_is_cut_and_counted (void **state)
+{
+  (void) state;
+  GString *text = g_string_new (BASE "cameras:\n");
+  for (int i = 0; i < 300; i++)
+    g_string_append_printf (text, "  - {id: a%d, url: x}\n", i);
+  g_autoptr (GPtrArray) errors = g_ptr_array_new_with_free_func (g_free);
+  assert_null (site_load_text ("s.yaml", text->str, text->len, errors));
+  assert_int_equal (errors->len, 201);
+  assert_string_equal (errors->pdata[200], "s.yaml: 100 more errors, not shown");
+  g_string_free (text, TRUE);
+}
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (keys_are_known_and_there),
+    cmocka_unit_test (without_a_gateway_the_rest_is_still_checked),
+    cmocka_unit_test (what_is_not_in_this_version_is_told_so),
+    cmocka_unit_test (values_have_a_form_and_a_range),
+    cmocka_unit_test (numbers_are_decimal_and_finite),
+    cmocka_unit_test (urls_hold_no_credentials_and_name_a_host),
+    cmocka_unit_test (references_name_what_is_there),
+    cmocka_unit_test (the_grid_tree_has_no_circles),
+    cmocka_unit_test (rules_make_sense),
+    cmocka_unit_test (sensors_make_sense),
+    cmocka_unit_test (deliveries_and_duties_make_sense),
+    cmocka_unit_test (a_flood_of_errors_is_cut_and_counted),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}

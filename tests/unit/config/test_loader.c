@@ -1,0 +1,287 @@
+#include "config/loader.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tests/support/folder.h"
+#include "tests/support/test.h"
+
+static void write_file (const char *folder, const char *name, const char *text)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  g_autofree char *parent = g_path_get_dirname (path);
+  assert_int_equal (g_mkdir_with_parents (parent, 0700), 0);
+  assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+static Site *load (const char *folder, const char *name)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  g_autoptr (GPtrArray) errors = g_ptr_array_new_with_free_func (g_free);
+  Site *site = site_load (path, errors);
+  for (guint i = 0; i < errors->len; i++)
+    print_error ("%s\n", (const char *) errors->pdata[i]);
+  assert_non_null (site);
+  assert_int_equal (errors->len, 0);
+  return site;
+}
+
+/* The first error of a site that must not load. */
+static char *load_wrong (const char *folder, const char *name)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  g_autoptr (GPtrArray) errors = g_ptr_array_new_with_free_func (g_free);
+  assert_null (site_load (path, errors));
+  assert_true (errors->len > 0);
+  return g_strdup (errors->pdata[0]);
+}
+
+#define MINIMAL "gateway: {id: g, division: \"62\"}\n"
+
+static void a_minimal_site_has_every_default (void **state)
+{
+  write_file (*state, "site.yaml", MINIMAL);
+  g_autoptr (Site) site = load (*state, "site.yaml");
+  assert_string_equal (site->gateway.name, "g");
+  assert_string_equal (site->gateway.data_dir, "/var/lib/gridgate");
+  assert_string_equal (site->gateway.runtime_dir, "/run/gridgate");
+  assert_string_equal (site->gateway.time_zone, "Asia/Shanghai");
+  assert_string_equal (site->http.listen, "127.0.0.1:8080");
+  assert_string_equal (site->rtsp.listen, "127.0.0.1:8554");
+  assert_int_equal (site->recording.mode, RECORDING_CONTINUOUS);
+  assert_int_equal (site->recording.segment_us, 60 * G_TIME_SPAN_SECOND);
+  assert_int_equal (site->recording.retain_us, 30 * G_TIME_SPAN_DAY);
+  assert_int_equal (site->recording.keep_at_least_us, 30 * G_TIME_SPAN_DAY);
+  assert_int_equal (site->recording.max_bytes, 0);
+  assert_int_equal (site->recording.min_free_percent, 5);
+  assert_int_equal (site->grids->len, 1);
+  assert_string_equal (site_grid (site, "62")->name, "g");
+  assert_null (site_grid (site, "62")->parent);
+}
+
+static void the_runtime_folder_follows_a_data_folder_elsewhere (void **state)
+{
+  write_file (*state, "site.yaml", "gateway: {id: g, division: \"62\", data_dir: data}\n");
+  g_autoptr (Site) site = load (*state, "site.yaml");
+  g_autofree char *data = g_build_filename (*state, "data", NULL);
+  g_autofree char *run = g_build_filename (*state, "data", "run", NULL);
+  assert_string_equal (site->gateway.data_dir, data);
+  assert_string_equal (site->gateway.runtime_dir, run);
+}
+
+/* The example of the configuration's page, with its secrets beside it. */
+static const char example[] =
+    "gateway: {id: yigang-1, division: \"621121104\", name: 义岗镇, data_dir: /var/lib/gridgate, time_zone: Asia/Shanghai}\n"
+    "recording: {mode: continuous, segment: 60s, retain: 30d, keep_at_least: 30d, max_bytes: 500GB, min_free: 20GB}\n"
+    "brokers:\n"
+    "  - {id: village, url: mqtts://127.0.0.1, protocol: \"5\", qos: 2, username: gateway, password_file: secret}\n"
+    "grids:\n"
+    "  - {id: \"621121104201\", name: 石庙村, parent: \"621121104\"}\n"
+    "  - id: \"621121104201001\"\n"
+    "    parent: \"621121104201\"\n"
+    "    area: [[105.20, 35.21], [105.21, 35.21], [105.21, 35.22]]\n"
+    "duties:\n"
+    "  - {grid: \"621121104201001\", categories: [flood, fire], post: 网格员, account: zhang, hours: \"00:00-24:00\"}\n"
+    "cameras:\n"
+    "  - id: bridge\n"
+    "    grid: \"621121104201001\"\n"
+    "    owner: police\n"
+    "    gb_id: \"62112110401320000001\"\n"
+    "    url: rtsp://192.168.10.21:554/stream1\n"
+    "    username: viewer\n"
+    "    password_file: secret\n"
+    "    location: {lon: 105.201, lat: 35.211}\n"
+    "    streams: {sub: {url: \"rtsp://192.168.10.21:554/stream2\"}}\n"
+    "    recording: {mode: event}\n"
+    "  - {id: plain, url: \"rtsp://[fe80::1]/a?b=c\"}\n"
+    "sensors:\n"
+    "  - id: level-1\n"
+    "    broker: village\n"
+    "    topic: village/shimiao/level-1\n"
+    "    silent_after: 10m\n"
+    "    metrics:\n"
+    "      - {name: water_level, path: $.level_cm, unit: m, scale: 0.01}\n"
+    "rules:\n"
+    "  - id: flood\n"
+    "    category: flood\n"
+    "    severity: severe\n"
+    "    match: {metric: water_level, grid: \"621121104\"}\n"
+    "    when: {above: 3.2, clear: 3.0, for: 10s}\n"
+    "    evidence: {cameras: [bridge], before: 10s, after: 20s}\n"
+    "    assign: {agency: water}\n"
+    "    deadline: 2h\n"
+    "  - {id: dry, category: drought, match: {sensors: [level-1]}, when: {below: 0.2}}\n"
+    "agencies:\n"
+    "  - id: water\n"
+    "    name: 水务局\n"
+    "    grants:\n"
+    "      - {categories: [flood], grids: [\"621121104\"], min_severity: moderate, live: true, until: 2027-12-31T00:00:00Z}\n"
+    "      - {categories: [\"*\"]}\n"
+    "    deliver:\n"
+    "      - {mqtt: center}\n"
+    "      - {webhook: \"https://water.example/incidents\", secret_file: secret}\n"
+    "centers:\n"
+    "  - {id: center, url: \"mqtts://center.example:8883\", ca_file: secret, ack: application}\n";
+
+static Site *load_example (const char *folder)
+{
+  write_file (folder, "secret", "s3cret\n");
+  write_file (folder, "site.yaml", example);
+  return load (folder, "site.yaml");
+}
+
+static void the_example_fills_devices (void **state)
+{
+  g_autoptr (Site) site = load_example (*state);
+  g_autofree char *secret = g_build_filename (*state, "secret", NULL);
+  const Broker *broker = site_broker (site, "village");
+  assert_string_equal (broker->url, "mqtts://127.0.0.1:8883");
+  assert_int_equal (broker->protocol, 5);
+  assert_int_equal (broker->qos, 2);
+  assert_string_equal (broker->client_id, "gridgate-yigang-1-village");
+  assert_string_equal (broker->password_file, secret);
+  const Camera *camera = site_camera (site, "bridge");
+  assert_string_equal (camera->name, "bridge");
+  assert_string_equal (camera->sub->url, "rtsp://192.168.10.21:554/stream2");
+  assert_int_equal (camera->recording_mode, RECORDING_EVENT);
+  assert_int_equal (camera->down_after_us, 60 * G_TIME_SPAN_SECOND);
+  assert_true (camera->location.is_set);
+  assert_float_equal (camera->location.lat, 35.211, 1e-9);
+  assert_int_equal (site_camera (site, "plain")->recording_mode, RECORDING_CONTINUOUS);
+  assert_string_equal (site_camera (site, "plain")->grid, "621121104");
+  const Sensor *sensor = site_sensor (site, "level-1");
+  const Metric *metric = sensor->metrics->pdata[0];
+  assert_string_equal (sensor->format, "json");
+  assert_true (sensor->durable);
+  assert_float_equal (metric->scale, 0.01, 1e-12);
+  assert_float_equal (metric->offset, 0, 1e-12);
+}
+
+static void the_example_fills_policies (void **state)
+{
+  g_autoptr (Site) site = load_example (*state);
+  assert_int_equal (site->recording.min_free_bytes, 20000000000);
+  assert_int_equal (site->recording.min_free_percent, 0);
+  assert_true (site_grid_is_within (site, "621121104201001", "621121104201"));
+  assert_int_equal (site_grid (site, "621121104201001")->area->len, 3);
+  const Rule *rule = site_rule (site, "flood");
+  assert_int_equal (rule->condition, CONDITION_ABOVE);
+  assert_float_equal (rule->clear, 3.0, 1e-12);
+  assert_int_equal (rule->hold_us, 10 * G_TIME_SPAN_SECOND);
+  assert_string_equal (rule->evidence_cameras[0], "bridge");
+  assert_string_equal (rule->assign_agency, "water");
+  assert_int_equal (site_rule (site, "dry")->condition, CONDITION_BELOW);
+  assert_float_equal (site_rule (site, "dry")->clear, 0.2, 1e-12);
+  assert_int_equal (site_rule (site, "dry")->severity, SEVERITY_MODERATE);
+  assert_null (site_rule (site, "dry")->evidence_cameras);
+  const Agency *agency = site_agency (site, "water");
+  const Grant *all = agency->grants->pdata[1];
+  assert_int_equal (agency->deliveries->len, 2);
+  assert_string_equal (all->categories[0], "*");
+  assert_string_equal (all->grids[0], "621121104");
+  assert_int_equal (all->until_us, 0);
+  assert_int_equal (site_center (site, "center")->ack, ACK_APPLICATION);
+}
+
+static void included_files_add_to_the_lists_and_items_know_their_origin (void **state)
+{
+  write_file (*state, "site.yaml", "include: [site.d/*.yaml]\n" MINIMAL "cameras:\n  - {id: a, url: \"rtsp://h/a\"}\n");
+  write_file (*state, "site.d/10.yaml", "# by hand\ncameras:\n  - {id: b, url: \"rtsp://h/b\", password_file: secret, username: u}\n");
+  write_file (*state, "site.d/20.yaml", "cameras:\n  - {id: c, url: \"rtsp://h/c\"}\n");
+  write_file (*state, "site.d/secret", "x\n");
+  g_autoptr (Site) site = load (*state, "site.yaml");
+  g_autofree char *file = g_build_filename (*state, "site.d", "10.yaml", NULL);
+  g_autofree char *secret = g_build_filename (*state, "site.d", "secret", NULL);
+  assert_int_equal (site->cameras->len, 3);
+  assert_string_equal (site_camera (site, "b")->password_file, secret);
+  assert_string_equal (site_origin (site, SITE_CAMERAS, "b")->file, file);
+  assert_int_equal (site_origin (site, SITE_CAMERAS, "b")->line, 3);
+  assert_null (site_origin (site, SITE_CAMERAS, "z"));
+}
+
+static void an_included_file_holds_lists_only (void **state)
+{
+  write_file (*state, "site.yaml", "include: [more.yaml]\n" MINIMAL);
+  write_file (*state, "more.yaml", "http: {}\n");
+  g_autofree char *error = load_wrong (*state, "site.yaml");
+  g_autofree char *expected
+      = g_strdup_printf ("%s/more.yaml:1:1: http belongs to the first file; an included file holds lists only",
+                         (char *) *state);
+  assert_string_equal (error, expected);
+}
+
+static void an_id_that_stands_in_two_files_is_told_with_both_places (void **state)
+{
+  write_file (*state, "site.yaml", "include: [more.yaml]\n" MINIMAL "cameras:\n  - {id: a, url: \"rtsp://h/a\"}\n");
+  write_file (*state, "more.yaml", "cameras:\n  - {id: a, url: \"rtsp://h/c\"}\n");
+  g_autofree char *error = load_wrong (*state, "site.yaml");
+  g_autofree char *expected = g_strdup_printf ("%s/more.yaml:2:10: camera a stands twice, first at %s/site.yaml:4",
+                                               (char *) *state, (char *) *state);
+  assert_string_equal (error, expected);
+}
+
+static void a_file_that_is_not_there_is_told (void **state)
+{
+  g_autofree char *error = load_wrong (*state, "none.yaml");
+  assert_non_null (strstr (error, "none.yaml: the file can't be read: No such file or directory"));
+}
+
+static void a_secret_file_that_is_not_there_or_empty_is_told (void **state)
+{
+  write_file (*state, "empty", "");
+  write_file (*state, "site.yaml",
+              MINIMAL "cameras:\n  - {id: a, url: \"rtsp://h/a\", username: u, password_file: none}\n");
+  g_autofree char *missing = load_wrong (*state, "site.yaml");
+  assert_non_null (strstr (missing, "site.yaml:3:60: password_file: "));
+  assert_non_null (strstr (missing, "/none does not exist, expected a file that this program may read"));
+  write_file (*state, "site.yaml",
+              MINIMAL "cameras:\n  - {id: a, url: \"rtsp://h/a\", username: u, password_file: empty}\n");
+  g_autofree char *empty = load_wrong (*state, "site.yaml");
+  assert_non_null (strstr (empty, "must hold the secret on its first line"));
+}
+
+static void secrets_never_stand_in_the_site (void **state)
+{
+  g_autoptr (Site) site = load_example (*state);
+  GHashTableIter iterator;
+  gpointer version;
+  g_hash_table_iter_init (&iterator, site->file_versions);
+  while (g_hash_table_iter_next (&iterator, NULL, &version))
+    assert_null (strstr (version, "s3cret"));
+}
+
+static void the_site_of_the_system_tests_loads (void **state)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("GRIDGATE_SOURCE_ROOT"), "tests/system/sites/flood.yaml", NULL);
+  g_autofree char *text = NULL;
+  assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_autoptr (GRegex) folder = g_regex_new ("@FOLDER@", 0, 0, NULL);
+  g_autoptr (GRegex) port = g_regex_new ("@[A-Z0-9]+@", 0, 0, NULL);
+  g_autofree char *with_folder = g_regex_replace_literal (folder, text, -1, 0, *state, 0, NULL);
+  g_autofree char *filled = g_regex_replace_literal (port, with_folder, -1, 0, "1883", 0, NULL);
+  write_file (*state, "camera.password", "x\n");
+  write_file (*state, "webhook.secret", "x\n");
+  write_file (*state, "site.yaml", filled);
+  g_autoptr (Site) site = load (*state, "site.yaml");
+  assert_true (site->cameras->len >= 4);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown (test, folder_setup, folder_teardown)
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    IN_FOLDER (a_minimal_site_has_every_default),
+    IN_FOLDER (the_runtime_folder_follows_a_data_folder_elsewhere),
+    IN_FOLDER (the_example_fills_devices),
+    IN_FOLDER (the_example_fills_policies),
+    IN_FOLDER (included_files_add_to_the_lists_and_items_know_their_origin),
+    IN_FOLDER (an_included_file_holds_lists_only),
+    IN_FOLDER (an_id_that_stands_in_two_files_is_told_with_both_places),
+    IN_FOLDER (a_file_that_is_not_there_is_told),
+    IN_FOLDER (a_secret_file_that_is_not_there_or_empty_is_told),
+    IN_FOLDER (secrets_never_stand_in_the_site),
+    IN_FOLDER (the_site_of_the_system_tests_loads),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
