@@ -186,12 +186,18 @@ static gboolean header_has_word (const HttpRequest *request, const char *name, c
   return FALSE;
 }
 
+static gboolean is_key (const char *text)
+{
+  gsize size = 0;
+  g_free (text != NULL && strlen (text) == 24 ? g_base64_decode (text, &size) : NULL);
+  return size == 16;
+}
+
 /* RFC 6455 4.2.1: libmicrohttpd checks none of it. */
 static HttpResponse *refuse_upgrade (const HttpRequest *request)
 {
   const char *key = http_request_header (request, "Sec-WebSocket-Key");
   const char *version = http_request_header (request, "Sec-WebSocket-Version");
-  gsize size = 0;
   if (!header_has_word (request, "Upgrade", "websocket") || !header_has_word (request, "Connection", "Upgrade")
       || g_strcmp0 (version, "13") != 0 || !g_str_equal (request->version, "HTTP/1.1")) {
     HttpResponse *response = http_response_problem (426, "websocket-needed", "this is a WebSocket, version 13");
@@ -199,8 +205,7 @@ static HttpResponse *refuse_upgrade (const HttpRequest *request)
     http_response_header (response, "Sec-WebSocket-Version", "13");
     return response;
   }
-  g_autofree guchar *bytes = key != NULL && strlen (key) == 24 ? g_base64_decode (key, &size) : NULL;
-  if (size != 16 || request->body->len > 0)
+  if (!is_key (key) || request->body->len > 0)
     return http_response_problem (400, "bad-request", "Sec-WebSocket-Key must be 16 bytes in base64");
   /* a browser always says where its page is from; without it a cookie could be another page's doing */
   if ((request->caller.kind == CALLER_SESSION && http_request_header (request, "Origin") == NULL)

@@ -169,7 +169,7 @@ static void a_play_token_opens_its_cameras_for_ten_minutes (void **state)
 
 static void started (AccessFixture *fixture, const char *viewer)
 {
-  json_t *body = json_pack ("{s:s, s:s, s:s, s:s, s:I}", "viewer", viewer, "camera", "bridge", "stream", "main", "kind",
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:s, s:I}", "viewer", viewer, "camera", "bridge", "stream", "main", "protocol",
                             "rtsp", "at", (json_int_t) access_now_us (fixture->access));
   g_autoptr (LinkMessage) message = link_message_new (LINK_VIEWER_STARTED, body);
   access_view_started (fixture->access, message);
