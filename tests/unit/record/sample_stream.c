@@ -4,6 +4,7 @@
 #include <libavformat/avformat.h>
 #include <string.h>
 
+#include "pipelines/live/assembler.h"
 #include "tests/support/folder.h"
 #include "tests/support/test.h"
 
@@ -302,4 +303,46 @@ FileFacts file_facts (const char *path)
 void file_facts_clear (FileFacts *facts)
 {
   g_array_unref (facts->video_pts_us);
+}
+
+typedef struct {
+  AssemblerSink sink;
+  const SampleStream *sample;
+  Loop *loop;
+  GPtrArray *units;
+} Collection;
+
+static void collect_unit (AssemblerSink *sink, AccessUnit *unit)
+{
+  Collection *collection = (Collection *) ((char *) sink - G_STRUCT_OFFSET (Collection, sink));
+  g_ptr_array_add (collection->units, access_unit_ref (unit));
+}
+
+static void ignore_end (AssemblerSink *sink, const char *reason)
+{
+  (void) sink;
+  (void) reason;
+}
+
+static void collect_on_loop (gpointer data)
+{
+  Collection *collection = data;
+  Stream *stream = stream_new (collection->loop, "bridge", "main");
+  Assembler *assembler = assembler_new (stream);
+  collection->sink = (AssemblerSink){ .unit = collect_unit, .ended = ignore_end };
+  assembler_add_sink (assembler, &collection->sink);
+  stream_begin (stream, track_list_copy (collection->sample->tracks));
+  sample_stream_feed (collection->sample, stream, 0, G_MAXUINT);
+  assembler_remove_sink (assembler, &collection->sink);
+  assembler_free (assembler);
+  stream_free (stream);
+}
+
+GPtrArray *sample_stream_units (const SampleStream *sample)
+{
+  Collection collection = { .sample = sample, .loop = loop_new (NULL),
+                            .units = g_ptr_array_new_with_free_func ((GDestroyNotify) access_unit_unref) };
+  loop_call (collection.loop, collect_on_loop, &collection);
+  loop_free (collection.loop);
+  return collection.units;
 }

@@ -43,3 +43,6 @@ typedef struct {
 } FileFacts;
 FileFacts file_facts (const char *path);
 void file_facts_clear (FileFacts *facts);
+
+/* The whole sample as access units of the assembler's timeline; of AccessUnit. */
+GPtrArray *sample_stream_units (const SampleStream *sample);

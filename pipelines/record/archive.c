@@ -1,0 +1,217 @@
+#include "pipelines/record/archive.h"
+
+#include "pipelines/record/archive_private.h"
+
+enum { TICK_US = G_USEC_PER_SEC };
+
+typedef enum { ITEM_UNITS, ITEM_PAUSE, ITEM_FREE, ITEM_CALL } ItemKind;
+
+typedef struct {
+  ItemKind kind;
+  ArchiveTrack *track;
+  GPtrArray *units;
+  gboolean is_new;
+  char *reason;
+  ArchiveTask task;
+  gpointer data;
+} Item;
+
+static void item_free (Item *item)
+{
+  if (item->units != NULL)
+    g_ptr_array_unref (item->units);
+  g_free (item->reason);
+  g_free (item);
+}
+
+static void forget_track (ArchiveTrack *track)
+{
+  g_ptr_array_remove_fast (track->archive->tracks, track);
+  g_free (track->camera);
+  g_free (track->stream);
+  g_free (track);
+}
+
+static void run_item (Archive *archive, Item *item)
+{
+  switch (item->kind) {
+  case ITEM_UNITS:
+    archive_disk_write (item->track, item->units, item->is_new, item->reason);
+    break;
+  case ITEM_PAUSE:
+    archive_disk_pause (item->track, item->reason);
+    break;
+  case ITEM_FREE:
+    archive_disk_pause (item->track, item->reason);
+    forget_track (item->track);
+    break;
+  case ITEM_CALL:
+    archive_disk_sync (archive);
+    item->task (item->data);
+    break;
+  }
+  item_free (item);
+}
+
+static gpointer run (gpointer data)
+{
+  Archive *archive = data;
+  Item quit = { .kind = ITEM_CALL };
+  gint64 next_us = g_get_monotonic_time () + TICK_US;
+  for (;;) {
+    Item *item = queue_pop (archive->queue, MAX (next_us - g_get_monotonic_time (), 1));
+    if (item != NULL && item->kind == quit.kind && item->task == NULL) {
+      item_free (item);
+      break;
+    }
+    if (item != NULL)
+      run_item (archive, item);
+    gint64 start_us = g_get_monotonic_time ();
+    if (start_us < next_us)
+      continue;
+    archive_disk_sync (archive);
+    archive_disk_retain (archive);
+    gint64 end_us = g_get_monotonic_time ();
+    next_us = end_us + MAX (TICK_US, 4 * (end_us - start_us));
+  }
+  archive_disk_close (archive);
+  return NULL;
+}
+
+Archive *archive_new (const char *data_dir, const ArchiveSettings *settings, const Clock *clock, ArchiveChanged changed,
+                      gpointer data, GError **error)
+{
+  Archive *archive = g_new0 (Archive, 1);
+  archive->data_dir = g_strdup (data_dir);
+  archive->settings = *settings;
+  archive->clock = clock;
+  archive->changed = changed;
+  archive->data = data;
+  archive->tracks = g_ptr_array_new ();
+  g_mutex_init (&archive->mutex);
+  archive->queue = queue_new (ARCHIVE_QUEUE_ITEMS, ARCHIVE_QUEUE_BYTES, (GDestroyNotify) item_free);
+  if (!archive_disk_open (archive, error)) {
+    archive_free (archive);
+    return NULL;
+  }
+  archive->thread = g_thread_new ("disk", run, archive);
+  return archive;
+}
+
+void archive_set (Archive *archive, const ArchiveSettings *settings)
+{
+  g_mutex_lock (&archive->mutex);
+  archive->settings = *settings;
+  g_mutex_unlock (&archive->mutex);
+}
+
+gint64 archive_predecessor_end_us (const Archive *archive)
+{
+  return archive->predecessor_end_us;
+}
+
+const char *archive_data_dir (const Archive *archive)
+{
+  return archive->data_dir;
+}
+
+ArchiveTrack *archive_track_new (Archive *archive, const char *camera, const char *stream)
+{
+  ArchiveTrack *track = g_new0 (ArchiveTrack, 1);
+  track->archive = archive;
+  track->camera = g_strdup (camera);
+  track->stream = g_strdup (stream);
+  return track;
+}
+
+static gsize bytes_of (const GPtrArray *units)
+{
+  gsize bytes = 0;
+  for (guint i = 0; i < units->len; i++)
+    bytes += ((const AccessUnit *) units->pdata[i])->size + sizeof (AccessUnit);
+  return bytes;
+}
+
+/* Half of the places are for what must never be refused: pauses, ends and calls. */
+gboolean archive_write (ArchiveTrack *track, GPtrArray *units, gboolean is_new, const char *reason)
+{
+  if (queue_counts (track->archive->queue).length >= ARCHIVE_QUEUE_ITEMS / 2)
+    return FALSE;
+  Item *item = g_new0 (Item, 1);
+  *item = (Item){ .kind = ITEM_UNITS, .track = track, .units = units, .is_new = is_new, .reason = g_strdup (reason) };
+  if (queue_push (track->archive->queue, item, bytes_of (units)))
+    return TRUE;
+  item->units = NULL;
+  item_free (item);
+  return FALSE;
+}
+
+static void push_control (Archive *archive, Item control)
+{
+  Item *item = g_memdup2 (&control, sizeof control);
+  while (!queue_push (archive->queue, item, 0)) /* 8192 controls ahead of us: the disk hangs; so do we, rather than lie */
+    g_thread_yield ();
+}
+
+void archive_pause (ArchiveTrack *track, const char *reason)
+{
+  push_control (track->archive, (Item){ .kind = ITEM_PAUSE, .track = track, .reason = g_strdup (reason) });
+}
+
+void archive_track_free (ArchiveTrack *track, const char *reason)
+{
+  if (track != NULL)
+    push_control (track->archive, (Item){ .kind = ITEM_FREE, .track = track, .reason = g_strdup (reason) });
+}
+
+void archive_call (Archive *archive, ArchiveTask task, gpointer data)
+{
+  push_control (archive, (Item){ .kind = ITEM_CALL, .task = task, .data = data });
+}
+
+typedef struct {
+  Archive *archive;
+  GMutex mutex;
+  GCond done;
+  gboolean is_done;
+} Flush;
+
+static void finish_flush (gpointer data)
+{
+  Flush *flush = data;
+  archive_disk_retain (flush->archive);
+  g_mutex_lock (&flush->mutex);
+  flush->is_done = TRUE;
+  g_cond_signal (&flush->done);
+  g_mutex_unlock (&flush->mutex);
+}
+
+void archive_flush (Archive *archive)
+{
+  Flush flush = { .archive = archive };
+  g_mutex_init (&flush.mutex);
+  g_cond_init (&flush.done);
+  archive_call (archive, finish_flush, &flush);
+  g_mutex_lock (&flush.mutex);
+  while (!flush.is_done)
+    g_cond_wait (&flush.done, &flush.mutex);
+  g_mutex_unlock (&flush.mutex);
+  g_cond_clear (&flush.done);
+  g_mutex_clear (&flush.mutex);
+}
+
+void archive_free (Archive *archive)
+{
+  if (archive == NULL)
+    return;
+  if (archive->thread != NULL) {
+    push_control (archive, (Item){ .kind = ITEM_CALL });
+    g_thread_join (archive->thread);
+  }
+  queue_free (archive->queue);
+  g_mutex_clear (&archive->mutex);
+  g_ptr_array_unref (archive->tracks);
+  recordings_index_close (archive->index);
+  g_free (archive->data_dir);
+  g_free (archive);
+}

@@ -1,0 +1,61 @@
+/* archive.h: the recordings on disk: one thread that writes all cameras' files, keeps their index and deletes what is old.
+ *
+ * Loops hand batches of access units over through a bounded queue and never wait: when the disk is slow, archive_write
+ * refuses and the recorder notes a gap. What was written is synced about once a second, files first and then the index in
+ * one transaction; where a disk takes long for that, at most a fifth of the time goes into it. So SIGKILL costs nothing that
+ * was handed over and written, a power cut about a second.
+ *
+ * thread: any, unless a function says otherwise. */
+#pragma once
+
+#include "gateway/core/clock.h"
+#include "pipelines/live/access_unit.h"
+#include "pipelines/record/retention.h"
+
+enum { ARCHIVE_QUEUE_BYTES = 64 * 1024 * 1024, ARCHIVE_QUEUE_ITEMS = 16384, ARCHIVE_DELETIONS_PER_TICK = 16 };
+
+typedef struct Archive Archive;
+typedef struct ArchiveTrack ArchiveTrack; /* one stream that is recorded */
+typedef void (*ArchiveTask) (gpointer data);
+
+typedef struct {
+  gint64 segment_us;
+  RetentionLimits limits;
+} ArchiveSettings;
+
+/* On the disk thread. `reason`: "" "disk_full" "keep_at_least" "write_error"; bytes and oldest_us of all recordings. */
+typedef void (*ArchiveChanged) (gboolean is_recording, const char *reason, gint64 since_us, gint64 bytes,
+                                gint64 oldest_us, gpointer data);
+
+/* Opens the index under `data_dir`, repairs what a killed predecessor left (torn tails, gap "media_restart"), starts the
+ * thread. */
+Archive *archive_new (const char *data_dir, const ArchiveSettings *settings, const Clock *clock, ArchiveChanged changed,
+                      gpointer data, GError **error);
+
+void archive_set (Archive *archive, const ArchiveSettings *settings);
+
+/* When a killed predecessor last wrote; 0: it ended in order, or there was none. */
+gint64 archive_predecessor_end_us (const Archive *archive);
+
+const char *archive_data_dir (const Archive *archive);
+
+ArchiveTrack *archive_track_new (Archive *archive, const char *camera, const char *stream);
+
+/* Hands over units in order; takes the array when it returns TRUE. `is_new`: time was lost before the first unit, which is
+ * then a key picture; `reason` (static) says why. FALSE: the disk is too far behind. */
+gboolean archive_write (ArchiveTrack *track, GPtrArray *units, gboolean is_new, const char *reason);
+
+/* Nothing comes for now: ends the file; a gap begins, unless `reason` (copied) is NULL. */
+void archive_pause (ArchiveTrack *track, const char *reason);
+
+/* The track is the archive's from now on; its file ends. `reason` as for archive_pause. */
+void archive_track_free (ArchiveTrack *track, const char *reason);
+
+/* Runs `task` on the disk thread once everything handed over before is written, and in the index. */
+void archive_call (Archive *archive, ArchiveTask task, gpointer data);
+
+/* The same, and waits; retention has had a turn as well. Not from the disk thread. */
+void archive_flush (Archive *archive);
+
+/* Writes what waits, ends all files (gap "media_stopped") and the thread. All tracks must be freed. NULL is taken. */
+void archive_free (Archive *archive);

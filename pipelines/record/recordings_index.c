@@ -1,0 +1,308 @@
+#include "pipelines/record/recordings_index.h"
+
+#include <string.h>
+
+#include "gateway/core/error.h"
+
+struct RecordingsIndex {
+  Database *database;
+};
+
+/* Version 1. `is_open`: a process writes the file; to_us and bytes are then as of about a second ago. */
+static const char schema[]
+  = "CREATE TABLE segments (id INTEGER PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, file TEXT NOT NULL,"
+    " from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, bytes INTEGER NOT NULL, tracks TEXT NOT NULL,"
+    " is_open INTEGER NOT NULL);"
+    "CREATE INDEX segments_by_time ON segments (camera, stream, from_us);"
+    "CREATE INDEX segments_by_end ON segments (is_open, to_us);"
+    "CREATE TABLE gaps (id INTEGER PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, from_us INTEGER NOT NULL,"
+    " to_us INTEGER, reason TEXT NOT NULL);" /* to_us NULL: it lasts */
+    "CREATE INDEX gaps_by_time ON gaps (camera, stream, from_us);"
+    "PRAGMA user_version = 1;";
+
+#define COLUMNS "id, from_us, to_us, bytes, camera, stream, file"
+
+void segment_row_free (SegmentRow *row)
+{
+  if (row == NULL)
+    return;
+  g_free (row->camera);
+  g_free (row->stream);
+  g_free (row->file);
+  g_free (row);
+}
+
+RecordingsIndex *recordings_index_open (const char *data_dir, DatabaseMode mode, GError **error)
+{
+  g_autofree char *path = g_build_filename (data_dir, "recordings.db", NULL);
+  g_autoptr (Database) database = database_open (path, mode, error);
+  if (database == NULL)
+    return NULL;
+  gint64 version = database_integer (database, -1, "PRAGMA user_version", "");
+  if (version > 1) {
+    error_set (error, ERROR_RECONFIGURE, "%s was written by a newer version of gridgate", path);
+    return NULL;
+  }
+  if (mode == DATABASE_WRITER && version == 0) {
+    g_autofree char *script = g_strdup_printf ("BEGIN;%sCOMMIT;", schema);
+    if (!database_script (database, script, error))
+      return NULL;
+  }
+  RecordingsIndex *index = g_new0 (RecordingsIndex, 1);
+  index->database = g_steal_pointer (&database);
+  return index;
+}
+
+void recordings_index_close (RecordingsIndex *index)
+{
+  if (index == NULL)
+    return;
+  database_close (index->database);
+  g_free (index);
+}
+
+gboolean recordings_index_begin (RecordingsIndex *index, GError **error)
+{
+  return database_run (index->database, error, "BEGIN", "");
+}
+
+gboolean recordings_index_commit (RecordingsIndex *index, GError **error)
+{
+  return database_run (index->database, error, "COMMIT", "");
+}
+
+gint64 recordings_index_add (RecordingsIndex *index, const char *camera, const char *stream, const char *file,
+                             gint64 from_us, const char *tracks, GError **error)
+{
+  if (!database_run (index->database, error,
+                     "INSERT INTO segments (camera, stream, file, from_us, to_us, bytes, tracks, is_open)"
+                     " VALUES (?, ?, ?, ?, ?, 0, ?, 1)",
+                     "sssiis", camera, stream, file, from_us, from_us, tracks))
+    return -1;
+  return database_last_rowid (index->database);
+}
+
+gboolean recordings_index_update (RecordingsIndex *index, gint64 id, gint64 to_us, gint64 bytes, gboolean is_open,
+                                  GError **error)
+{
+  return database_run (index->database, error, "UPDATE segments SET to_us = ?, bytes = ?, is_open = ? WHERE id = ?",
+                       "iiii", to_us, bytes, (gint64) is_open, id);
+}
+
+gboolean recordings_index_remove (RecordingsIndex *index, gint64 id, GError **error)
+{
+  return database_run (index->database, error, "DELETE FROM segments WHERE id = ?", "i", id);
+}
+
+gboolean recordings_index_open_gap (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                                    const char *reason, GError **error)
+{
+  return database_run (index->database, error,
+                       "INSERT INTO gaps (camera, stream, from_us, to_us, reason) SELECT ?, ?, ?, NULL, ?"
+                       " WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE camera = ? AND stream = ? AND to_us IS NULL)",
+                       "ssisss", camera, stream, from_us, reason, camera, stream);
+}
+
+gboolean recordings_index_close_gap (RecordingsIndex *index, const char *camera, const char *stream, gint64 to_us,
+                                     GError **error)
+{
+  return database_run (index->database, error,
+                       "DELETE FROM gaps WHERE camera = ? AND stream = ? AND to_us IS NULL AND from_us > ?", "ssi",
+                       camera, stream, to_us - GAP_MIN_US)
+         && database_run (index->database, error,
+                          "UPDATE gaps SET to_us = ? WHERE camera = ? AND stream = ? AND to_us IS NULL", "iss", to_us,
+                          camera, stream);
+}
+
+gboolean recordings_index_add_gap (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                                   gint64 to_us, const char *reason, GError **error)
+{
+  return database_run (index->database, error,
+                       "INSERT INTO gaps (camera, stream, from_us, to_us, reason) VALUES (?, ?, ?, ?, ?)", "ssiis",
+                       camera, stream, from_us, to_us, reason);
+}
+
+static SegmentRow *row_of (Statement *statement)
+{
+  SegmentRow *row = g_new0 (SegmentRow, 1);
+  row->id = statement_integer (statement, 0);
+  row->from_us = statement_integer (statement, 1);
+  row->to_us = statement_integer (statement, 2);
+  row->bytes = statement_integer (statement, 3);
+  row->camera = g_strdup (statement_text (statement, 4));
+  row->stream = g_strdup (statement_text (statement, 5));
+  row->file = g_strdup (statement_text (statement, 6));
+  return row;
+}
+
+/* Takes `statement`, which may be NULL with `*error` set. */
+static GPtrArray *rows_of (Statement *statement, GError **error)
+{
+  GError *step_error = NULL;
+  GPtrArray *rows = g_ptr_array_new_with_free_func ((GDestroyNotify) segment_row_free);
+  if (statement == NULL) {
+    g_ptr_array_unref (rows);
+    return NULL;
+  }
+  while (statement_step (statement, &step_error))
+    g_ptr_array_add (rows, row_of (statement));
+  statement_end (statement);
+  if (step_error == NULL)
+    return rows;
+  g_propagate_error (error, step_error);
+  g_ptr_array_unref (rows);
+  return NULL;
+}
+
+GPtrArray *recordings_index_open_rows (RecordingsIndex *index, GError **error)
+{
+  return rows_of (database_query (index->database, error,
+                                  "SELECT " COLUMNS " FROM segments WHERE is_open = 1 ORDER BY from_us", ""),
+                  error);
+}
+
+SegmentRow *recordings_index_oldest (RecordingsIndex *index, GError **error)
+{
+  g_autoptr (GPtrArray) rows
+    = rows_of (database_query (index->database, error,
+                               "SELECT " COLUMNS " FROM segments WHERE is_open = 0 ORDER BY to_us LIMIT 1", ""),
+               error);
+  if (rows == NULL || rows->len == 0)
+    return NULL;
+  return g_ptr_array_steal_index (rows, 0);
+}
+
+gint64 recordings_index_bytes (RecordingsIndex *index)
+{
+  return database_integer (index->database, 0, "SELECT coalesce(sum(bytes), 0) FROM segments", "");
+}
+
+gint64 recordings_index_newest_us (RecordingsIndex *index)
+{
+  return database_integer (index->database, 0, "SELECT coalesce(max(to_us), 0) FROM segments", "");
+}
+
+gint64 recordings_index_oldest_us (RecordingsIndex *index)
+{
+  return database_integer (index->database, 0, "SELECT coalesce(min(from_us), 0) FROM segments", "");
+}
+
+gint64 recordings_index_end_us (RecordingsIndex *index, const char *camera, const char *stream)
+{
+  return database_integer (index->database, 0,
+                           "SELECT coalesce(max(to_us), 0) FROM segments WHERE camera = ? AND stream = ?", "ss", camera,
+                           stream);
+}
+
+GPtrArray *recordings_index_find (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                                  gint64 to_us, guint limit, GError **error)
+{
+  return rows_of (database_query (index->database, error,
+                                  "SELECT " COLUMNS " FROM segments WHERE camera = ? AND stream = ? AND from_us <= ?"
+                                  " AND to_us >= ? AND bytes > 0 ORDER BY from_us LIMIT ?",
+                                  "ssiii", camera, stream, to_us, from_us, (gint64) limit),
+                  error);
+}
+
+typedef struct {
+  gint64 from_us, to_us;
+} Span;
+
+static void add_span (GArray *spans, gint64 from_us, gint64 to_us)
+{
+  Span *last = spans->len > 0 ? &g_array_index (spans, Span, spans->len - 1) : NULL;
+  if (last != NULL && from_us <= last->to_us + GAP_MIN_US) {
+    last->to_us = MAX (last->to_us, to_us);
+    return;
+  }
+  Span span = { from_us, to_us };
+  g_array_append_val (spans, span);
+}
+
+/* A gap inside a span (the camera said nothing for a while in one file) splits it. */
+static void split_spans (GArray *spans, gint64 from_us, gint64 to_us)
+{
+  for (guint i = 0; i < spans->len; i++) {
+    Span *span = &g_array_index (spans, Span, i);
+    if (from_us <= span->from_us || to_us >= span->to_us)
+      continue;
+    Span rest = { to_us, span->to_us };
+    span->to_us = from_us;
+    g_array_insert_val (spans, i + 1, rest);
+    return;
+  }
+}
+
+/* Reads spans up to the entry bound. Returns where it stopped, 0 when everything was read. */
+static gint64 read_spans (RecordingsIndex *index, const char *camera, gint64 from_us, gint64 to_us, GArray *spans,
+                          GError **error)
+{
+  gint64 stopped_us = 0;
+  Statement *statement
+    = database_query (index->database, error,
+                      "SELECT from_us, to_us FROM segments WHERE camera = ? AND stream = 'main' AND from_us <= ?"
+                      " AND to_us >= ? AND bytes > 0 ORDER BY from_us",
+                      "sii", camera, to_us, from_us);
+  while (stopped_us == 0 && statement_step (statement, error)) {
+    gint64 start = statement_integer (statement, 0), end = statement_integer (statement, 1);
+    if (spans->len >= LIST_ENTRIES_MAX / 2)
+      stopped_us = start;
+    else if (MIN (end, to_us) > MAX (start, from_us))
+      add_span (spans, MAX (start, from_us), MIN (end, to_us));
+  }
+  statement_end (statement);
+  return stopped_us;
+}
+
+static gint64 read_gaps (RecordingsIndex *index, const char *camera, gint64 from_us, gint64 to_us, gint64 now_us,
+                         GArray *spans, json_t *gaps, GError **error)
+{
+  gint64 stopped_us = 0;
+  Statement *statement
+    = database_query (index->database, error,
+                      "SELECT from_us, coalesce(to_us, ?), reason FROM gaps WHERE camera = ? AND stream = 'main'"
+                      " AND from_us < ? AND coalesce(to_us, ?) > ? ORDER BY from_us",
+                      "isiii", now_us, camera, to_us, now_us, from_us);
+  while (stopped_us == 0 && statement_step (statement, error)) {
+    gint64 start = MAX (statement_integer (statement, 0), from_us), end = MIN (statement_integer (statement, 1), to_us);
+    if (json_array_size (gaps) >= LIST_ENTRIES_MAX / 2) {
+      stopped_us = start;
+    } else if (end > start) {
+      json_array_append_new (gaps, json_pack ("[I,I,s]", (json_int_t) start, (json_int_t) end,
+                                              statement_text (statement, 2)));
+      split_spans (spans, start, end);
+    }
+  }
+  statement_end (statement);
+  return stopped_us;
+}
+
+json_t *recordings_index_list (RecordingsIndex *index, const char *camera, gint64 from_us, gint64 to_us, gint64 now_us,
+                               GError **error)
+{
+  GError *read_error = NULL;
+  g_autoptr (GArray) spans = g_array_new (FALSE, FALSE, sizeof (Span));
+  json_t *gaps = json_array (), *list = json_array ();
+
+  gint64 next_us = read_spans (index, camera, from_us, to_us, spans, &read_error);
+  gint64 end_us = next_us != 0 ? next_us : to_us;
+  gint64 gaps_next_us
+    = read_error == NULL ? read_gaps (index, camera, from_us, end_us, now_us, spans, gaps, &read_error) : 0;
+  if (gaps_next_us != 0)
+    next_us = end_us = gaps_next_us;
+  if (read_error != NULL) {
+    g_propagate_error (error, read_error);
+    json_decref (gaps);
+    json_decref (list);
+    return NULL;
+  }
+  for (guint i = 0; i < spans->len; i++) {
+    const Span *span = &g_array_index (spans, Span, i);
+    if (span->from_us < end_us)
+      json_array_append_new (list, json_pack ("[I,I]", (json_int_t) span->from_us, (json_int_t) MIN (span->to_us, end_us)));
+  }
+  json_t *result = json_pack ("{s:o, s:o}", "spans", list, "gaps", gaps);
+  if (next_us != 0)
+    json_object_set_new (result, "next", json_integer (next_us));
+  return result;
+}

@@ -1,0 +1,74 @@
+/* recordings_index.h: recordings.db: which file holds which time of which camera, and why time is missing.
+ *
+ * The disk thread has the one connection that writes; whoever reads opens a reader of its own for the occasion. Times are
+ * wall microseconds. Files are named relative to the data folder.
+ *
+ * thread: the holder's. */
+#pragma once
+
+#include "gateway/store/database.h" /* the one thing of gateway/ besides core, model and link that pipelines use */
+
+#include <jansson.h>
+
+enum {
+  GAP_MIN_US = 1500 * 1000, /* less is jitter between two segments */
+  LIST_ENTRIES_MAX = 900,   /* of spans and gaps in one answer: stays under LINK_MESSAGE_MAX */
+};
+
+typedef struct RecordingsIndex RecordingsIndex;
+
+typedef struct {
+  gint64 id, from_us, to_us, bytes;
+  char *camera, *stream, *file;
+} SegmentRow;
+
+void segment_row_free (SegmentRow *row);
+
+/* Makes and migrates the schema as a writer. */
+RecordingsIndex *recordings_index_open (const char *data_dir, DatabaseMode mode, GError **error);
+void recordings_index_close (RecordingsIndex *index); /* NULL is taken */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RecordingsIndex, recordings_index_close)
+
+/* What follows may be grouped between these; each alone is a transaction of its own. */
+gboolean recordings_index_begin (RecordingsIndex *index, GError **error);
+gboolean recordings_index_commit (RecordingsIndex *index, GError **error);
+
+/* Returns the row's id, -1 on an error. `tracks`: "h264" "h264,aac". */
+gint64 recordings_index_add (RecordingsIndex *index, const char *camera, const char *stream, const char *file,
+                             gint64 from_us, const char *tracks, GError **error);
+gboolean recordings_index_update (RecordingsIndex *index, gint64 id, gint64 to_us, gint64 bytes, gboolean is_open,
+                                  GError **error);
+gboolean recordings_index_remove (RecordingsIndex *index, gint64 id, GError **error);
+
+/* An open gap ends when recording resumes; one that is shorter than GAP_MIN_US is forgotten then. */
+gboolean recordings_index_open_gap (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                                    const char *reason, GError **error);
+gboolean recordings_index_close_gap (RecordingsIndex *index, const char *camera, const char *stream, gint64 to_us,
+                                     GError **error);
+
+/* A gap whose end is known already. */
+gboolean recordings_index_add_gap (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                                   gint64 to_us, const char *reason, GError **error);
+
+/* Rows that a killed process left open; of SegmentRow. */
+GPtrArray *recordings_index_open_rows (RecordingsIndex *index, GError **error);
+
+/* The finished segment that ends first; NULL when there is none. */
+SegmentRow *recordings_index_oldest (RecordingsIndex *index, GError **error);
+
+gint64 recordings_index_bytes (RecordingsIndex *index);
+gint64 recordings_index_newest_us (RecordingsIndex *index); /* 0: nothing is recorded */
+gint64 recordings_index_oldest_us (RecordingsIndex *index);
+
+/* The end of what is recorded of one stream; 0: nothing. */
+gint64 recordings_index_end_us (RecordingsIndex *index, const char *camera, const char *stream);
+
+/* ---- reading ---- */
+
+/* Segments that touch [from, to], in order of time; of SegmentRow, at most `limit`. */
+GPtrArray *recordings_index_find (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                                  gint64 to_us, guint limit, GError **error);
+
+/* {"spans":[[from,to]],"gaps":[[from,to,reason]],"next":…} of the camera's main stream, cut to [from, to] and `now`. */
+json_t *recordings_index_list (RecordingsIndex *index, const char *camera, gint64 from_us, gint64 to_us, gint64 now_us,
+                               GError **error);

@@ -1,0 +1,121 @@
+#include "pipelines/record/segment_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "gateway/core/error.h"
+#include "pipelines/live/fragment.h"
+#include "pipelines/live/init_segment.h"
+
+static gboolean write_all (SegmentFile *file, const guint8 *bytes, gsize size, GError **error)
+{
+  gsize written = 0;
+  while (written < size) {
+    gssize result = pwrite (file->fd, bytes + written, size - written, file->bytes + (gint64) written);
+    if (result < 0 && errno == EINTR)
+      continue;
+    if (result <= 0) {
+      int number = result < 0 ? errno : ENOSPC;
+      (void) !ftruncate (file->fd, file->bytes);
+      return error_set_errno (error, number, "recording %s", file->path);
+    }
+    written += (gsize) result;
+  }
+  file->bytes += (gint64) size;
+  file->is_dirty = TRUE;
+  return TRUE;
+}
+
+static MediaFormat *format_of (const GPtrArray *units, Medium medium)
+{
+  for (guint i = 0; i < units->len; i++) {
+    const AccessUnit *unit = units->pdata[i];
+    if (unit->format->medium == medium)
+      return unit->format;
+  }
+  return NULL;
+}
+
+SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GError **error)
+{
+  const AccessUnit *first = units->pdata[0];
+  MediaFormat *audio = format_of (units, MEDIUM_AUDIO);
+  g_autoptr (GBytes) init = init_segment_new (first->format, audio, error);
+  if (init == NULL)
+    return NULL;
+  int fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+  if (fd < 0) {
+    error_set_errno (error, errno, "recording %s", path);
+    return NULL;
+  }
+  SegmentFile *file = g_new0 (SegmentFile, 1);
+  file->fd = fd;
+  file->path = g_strdup (path);
+  file->zero_us = file->end_us = access_unit_dts_us (first);
+  file->from_us = first->wall_us;
+  file->video = media_format_ref (first->format);
+  file->audio = audio != NULL ? media_format_ref (audio) : NULL;
+  gsize size;
+  const guint8 *bytes = g_bytes_get_data (init, &size);
+  if (!write_all (file, bytes, size, error)) {
+    segment_file_free (file);
+    unlink (path);
+    return NULL;
+  }
+  return file;
+}
+
+static gboolean fits (const SegmentFile *file, const AccessUnit *unit)
+{
+  return unit->format == (access_unit_is_video (unit) ? file->video : file->audio)
+         && access_unit_dts_us (unit) >= file->zero_us;
+}
+
+gboolean segment_file_append (SegmentFile *file, const GPtrArray *units, GError **error)
+{
+  g_autoptr (GPtrArray) fitting = g_ptr_array_new ();
+  gint64 end_us = file->end_us;
+  for (guint i = 0; i < units->len; i++) {
+    AccessUnit *unit = units->pdata[i];
+    if (!fits (file, unit))
+      continue;
+    g_ptr_array_add (fitting, unit);
+    if (access_unit_is_video (unit))
+      end_us = MAX (end_us, access_unit_dts_us (unit)
+                              + (gint64) unit->duration * G_USEC_PER_SEC / unit->format->time_scale);
+  }
+  if (fitting->len == 0)
+    return TRUE;
+  g_autoptr (GByteArray) fragment = g_byte_array_new ();
+  fragment_append (fragment, ++file->sequence, fitting, file->zero_us);
+  if (!write_all (file, fragment->data, fragment->len, error))
+    return FALSE;
+  file->end_us = end_us;
+  return TRUE;
+}
+
+gint64 segment_file_to_us (const SegmentFile *file)
+{
+  return file->from_us + file->end_us - file->zero_us;
+}
+
+gboolean segment_file_sync (SegmentFile *file)
+{
+  if (!file->is_dirty)
+    return TRUE;
+  file->is_dirty = FALSE;
+  return fdatasync (file->fd) == 0;
+}
+
+void segment_file_free (SegmentFile *file)
+{
+  if (file == NULL)
+    return;
+  segment_file_sync (file);
+  close (file->fd);
+  media_format_unref (file->video);
+  media_format_unref (file->audio);
+  g_free (file->path);
+  g_free (file);
+}

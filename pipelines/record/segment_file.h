@@ -1,0 +1,33 @@
+/* segment_file.h: one recorded file while it is written: init segment, then fragments with times from the file's own zero.
+ *
+ * thread: the disk thread. */
+#pragma once
+
+#include "pipelines/live/access_unit.h"
+
+typedef struct {
+  int fd;
+  char *path;         /* absolute */
+  gint64 bytes;       /* whole fragments */
+  gint64 zero_us;     /* the stream's timeline at the file's zero: the decoding time of its first key picture */
+  gint64 end_us;      /* the stream's timeline where its video ends so far */
+  gint64 from_us;     /* wall time of the file's zero */
+  guint32 sequence;
+  gboolean is_dirty;  /* written since the last sync */
+  MediaFormat *video, *audio; /* audio NULL: none */
+} SegmentFile;
+
+/* Makes `path` (which must not exist yet) and writes the init segment of the formats in `units`, whose first is a key
+ * picture. ERROR_RETRY when the disk is full. */
+SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GError **error);
+
+/* Appends one fragment of those of `units` that fit the file, in one write. On an error the file keeps what was whole. */
+gboolean segment_file_append (SegmentFile *file, const GPtrArray *units, GError **error);
+
+/* Wall time of the end. */
+gint64 segment_file_to_us (const SegmentFile *file);
+
+gboolean segment_file_sync (SegmentFile *file);
+
+/* Syncs and closes. NULL is taken. */
+void segment_file_free (SegmentFile *file);

@@ -1,0 +1,178 @@
+#include "pipelines/record/segment_walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway/core/error.h"
+#include "pipelines/live/init_segment.h"
+
+enum { BOX_HEAD = 8, BOXES_MAX = 100000, DEPTH_MAX = 6 };
+
+typedef struct {
+  const guint8 *bytes;
+  gsize size;
+} Span;
+
+static guint32 get_32 (const guint8 *bytes)
+{
+  return (guint32) bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+}
+
+static guint64 get_64 (const guint8 *bytes)
+{
+  return (guint64) get_32 (bytes) << 32 | get_32 (bytes + 4);
+}
+
+/* The next box of `span`, which shrinks; `body` is what is behind its head. FALSE at the end or at a lie. */
+static gboolean next_box (Span *span, char type[5], Span *body)
+{
+  if (span->size < BOX_HEAD)
+    return FALSE;
+  gsize size = get_32 (span->bytes);
+  if (size < BOX_HEAD || size > span->size)
+    return FALSE;
+  memcpy (type, span->bytes + 4, 4);
+  type[4] = '\0';
+  *body = (Span){ span->bytes + BOX_HEAD, size - BOX_HEAD };
+  span->bytes += size;
+  span->size -= size;
+  return TRUE;
+}
+
+static gboolean find_box (Span span, const char *wanted, Span *body)
+{
+  char type[5];
+  while (next_box (&span, type, body))
+    if (strcmp (type, wanted) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* The time scale of the video track (8.4.2); 0 when there is none. */
+static guint32 video_time_scale (Span moov)
+{
+  char type[5];
+  Span trak, tkhd, mdia, mdhd;
+  while (next_box (&moov, type, &trak)) {
+    if (strcmp (type, "trak") != 0 || !find_box (trak, "tkhd", &tkhd) || !find_box (trak, "mdia", &mdia)
+        || !find_box (mdia, "mdhd", &mdhd))
+      continue;
+    gsize id_at = tkhd.size > 0 && tkhd.bytes[0] == 1 ? 20 : 12;
+    gsize scale_at = mdhd.size > 0 && mdhd.bytes[0] == 1 ? 20 : 12;
+    if (tkhd.size >= id_at + 4 && mdhd.size >= scale_at + 4 && get_32 (tkhd.bytes + id_at) == VIDEO_TRACK_ID)
+      return get_32 (mdhd.bytes + scale_at);
+  }
+  return 0;
+}
+
+/* Ticks that the samples of a trun last (8.8.8); only the form that we write is known. */
+static guint64 run_ticks (Span trun)
+{
+  guint64 ticks = 0;
+  if (trun.size < 12 || (get_32 (trun.bytes) & 0xffffff) != 0xf01)
+    return 0;
+  guint32 count = get_32 (trun.bytes + 4);
+  if (count > (trun.size - 12) / 16)
+    return 0;
+  for (guint32 i = 0; i < count; i++)
+    ticks += get_32 (trun.bytes + 12 + 16 * (gsize) i);
+  return ticks;
+}
+
+/* Where the video of a moof ends, in ticks; 0 when it has none. */
+static guint64 video_end (Span moof)
+{
+  char type[5];
+  Span traf, tfhd, tfdt, trun;
+  while (next_box (&moof, type, &traf)) {
+    if (strcmp (type, "traf") != 0 || !find_box (traf, "tfhd", &tfhd) || !find_box (traf, "tfdt", &tfdt)
+        || !find_box (traf, "trun", &trun))
+      continue;
+    if (tfhd.size >= 8 && tfdt.size >= 12 && tfdt.bytes[0] == 1 && get_32 (tfhd.bytes + 4) == VIDEO_TRACK_ID)
+      return get_64 (tfdt.bytes + 4) + run_ticks (trun);
+  }
+  return 0;
+}
+
+static guint8 *read_body (SegmentRead read, gpointer data, gint64 offset, gint64 size)
+{
+  if (size > SEGMENT_MOOF_BYTES_MAX)
+    return NULL;
+  guint8 *bytes = g_malloc ((gsize) size + 1);
+  if (read (offset, bytes, (gsize) size, data))
+    return bytes;
+  g_free (bytes);
+  return NULL;
+}
+
+static void take_end (SegmentFacts *facts, guint64 ticks, guint32 time_scale)
+{
+  if (time_scale > 0 && ticks < G_MAXINT64 / G_USEC_PER_SEC)
+    facts->duration_us = MAX (facts->duration_us, (gint64) (ticks * G_USEC_PER_SEC / time_scale));
+}
+
+SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size)
+{
+  SegmentFacts facts = { 0 };
+  guint32 time_scale = 0;
+  guint64 end_ticks = 0;
+  gboolean has_moov = FALSE, in_fragment = FALSE;
+  guint8 head[BOX_HEAD];
+  gint64 at = 0;
+
+  for (guint i = 0; i < BOXES_MAX && at + BOX_HEAD <= size && read (at, head, BOX_HEAD, data); i++) {
+    gint64 length = get_32 (head);
+    if (length < BOX_HEAD || length > size - at)
+      break;
+    gboolean is_moov = memcmp (head + 4, "moov", 4) == 0, is_moof = memcmp (head + 4, "moof", 4) == 0;
+    if (is_moov || is_moof) {
+      g_autofree guint8 *body = read_body (read, data, at + BOX_HEAD, length - BOX_HEAD);
+      if (body == NULL || (is_moof && (!has_moov || in_fragment)))
+        break;
+      Span span = { body, (gsize) length - BOX_HEAD };
+      if (is_moov)
+        time_scale = video_time_scale (span);
+      else
+        end_ticks = video_end (span);
+      has_moov |= is_moov;
+      in_fragment = is_moof;
+    } else if (memcmp (head + 4, "mdat", 4) == 0) {
+      if (!in_fragment)
+        break;
+      in_fragment = FALSE;
+      facts.fragments++;
+      take_end (&facts, end_ticks, time_scale);
+    } else if (memcmp (head + 4, "ftyp", 4) != 0) {
+      break; /* nothing else is ours */
+    }
+    at += length;
+    if (has_moov && !in_fragment)
+      facts.good_bytes = at;
+  }
+  return facts;
+}
+
+static gboolean read_file (gint64 offset, guint8 *bytes, gsize size, gpointer data)
+{
+  return pread (GPOINTER_TO_INT (data), bytes, size, offset) == (gssize) size;
+}
+
+gboolean segment_walk_file (const char *path, gboolean repair, SegmentFacts *facts, GError **error)
+{
+  struct stat status;
+  int fd = open (path, (repair ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0 || fstat (fd, &status) != 0) {
+    int number = errno;
+    if (fd >= 0)
+      close (fd);
+    return error_set_errno (error, number, "recording %s", path);
+  }
+  *facts = segment_walk (read_file, GINT_TO_POINTER (fd), status.st_size);
+  if (repair && facts->good_bytes < status.st_size)
+    (void) !(ftruncate (fd, facts->good_bytes) == 0 && fsync (fd) == 0);
+  close (fd);
+  return TRUE;
+}
