@@ -4,6 +4,7 @@
 
 #include "gateway/core/error.h"
 #include "gateway/core/log.h"
+#include "pipelines/media_demand.h"
 
 enum { LOOPS_MAX = 4, STATISTICS_S = 5, VERDICT_UNAVAILABLE = 503 };
 
@@ -457,6 +458,10 @@ static const struct {
   { LINK_CAMERA_PUT, handle_camera_put },
   { LINK_SITE_END, handle_site_end },
   { LINK_VIEWER_END, handle_viewer_end },
+  { LINK_VIEWER_SOCKET, media_demand_view },
+  { LINK_CLIP_CUT, media_demand_cut },
+  { LINK_PICTURE_TAKE, media_demand_picture },
+  { LINK_RECORDINGS_LIST, media_demand_list },
 };
 
 static void on_received (LinkEndpoint *endpoint, LinkMessage *message, gpointer data)
@@ -511,6 +516,7 @@ Media *media_new (const char *runtime_dir, GError **error)
     return NULL;
   }
   media->server = rtsp_server_new (media->loops, media->loop_count, media->directory, &server_handlers, media);
+  media->demand = media_demand_new (media);
   media->link = link_endpoint_listen (path, on_received, on_link_changed, media, error);
   if (media->link == NULL) {
     media_free (media);
@@ -535,6 +541,7 @@ void media_free (Media *media)
   if (media->server != NULL)
     rtsp_server_stop (media->server);
   g_hash_table_unref (media->streams);
+  media_demand_free (media->demand); /* ends the recordings */
   drain ();
   link_endpoint_free (media->link);
   resolver_free (media->resolver);

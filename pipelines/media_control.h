@@ -50,6 +50,8 @@ struct MediaPart {
   gpointer data;
 };
 
+struct MediaDemand;
+
 struct Media {
   char *runtime_dir;
   LinkEndpoint *link;
@@ -61,6 +63,7 @@ struct Media {
   MediaSite site;
   GHashTable *streams; /* "camera/stream" → MediaStream */
   GArray *parts;       /* of MediaPart */
+  struct MediaDemand *demand; /* recording, browsers, clips, pictures */
   gint64 started_at;   /* wall */
   guint statistics_timer;
 };

@@ -133,6 +133,7 @@ static gboolean make_init (LiveHub *hub, MediaFormat *video, MediaFormat *audio)
   g_string_free (text, TRUE);
   const void *bytes = g_bytes_get_data (segment, &size);
   hub->init = websocket_frame (WEBSOCKET_BINARY, bytes, size);
+  hub->events.described (hub, hub->events.data);
   return TRUE;
 }
 

@@ -16,6 +16,7 @@ typedef struct LiveHub LiveHub;
 typedef struct {
   void (*started) (LiveHub *hub, const char *viewer, gpointer data);
   void (*ended) (LiveHub *hub, const char *viewer, guint64 sent_bytes, const char *reason, gpointer data);
+  void (*described) (LiveHub *hub, gpointer data); /* live_hub_mime has changed */
   gpointer data;
 } LiveEvents;
 

@@ -39,10 +39,16 @@ static void on_ended (LiveHub *hub, const char *viewer, guint64 sent_bytes, cons
   g_strlcpy (fixture->reason, reason, sizeof fixture->reason);
 }
 
+static void on_described (LiveHub *hub, gpointer data)
+{
+  (void) data;
+  assert_non_null (live_hub_mime (hub));
+}
+
 static void make_on_loop (gpointer data)
 {
   Fixture *fixture = data;
-  LiveEvents events = { on_started, on_ended, fixture };
+  LiveEvents events = { on_started, on_ended, on_described, fixture };
   fixture->stream = stream_new (fixture->loop, "bridge", "main");
   fixture->assembler = assembler_new (fixture->stream);
   fixture->hub = live_hub_new (fixture->assembler, &events);

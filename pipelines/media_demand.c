@@ -1,0 +1,336 @@
+#include "pipelines/media_demand.h"
+
+#include <libavutil/log.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/core/error.h"
+#include "gateway/core/log.h"
+#include "pipelines/media_demand_private.h"
+
+enum { EXTRA_BYTES_MAX = 4096 };
+
+/* ---- jobs and answers ---- */
+
+static void run_job (gpointer data, gpointer unused)
+{
+  g_autofree ReaderJob *job = data;
+  (void) unused;
+  job->run (job->data);
+}
+
+gboolean media_demand_read (MediaDemand *demand, void (*run) (gpointer data), gpointer data)
+{
+  if (g_thread_pool_unprocessed (demand->readers) >= READER_JOBS_MAX)
+    return FALSE;
+  ReaderJob *job = g_new (ReaderJob, 1);
+  *job = (ReaderJob){ run, data };
+  g_thread_pool_push (demand->readers, job, NULL);
+  return TRUE;
+}
+
+void media_demand_answer (MediaDemand *demand, LinkMessage *request, json_t *body, int fd)
+{
+  LinkMessage *reply = link_message_reply (request, body);
+  if (fd >= 0)
+    link_message_add_fd (reply, fd);
+  link_endpoint_post (demand->media->link, reply);
+  link_message_free (request);
+}
+
+void media_demand_answer_error (MediaDemand *demand, LinkMessage *request, const GError *error)
+{
+  link_endpoint_post (demand->media->link, link_message_error (request, error));
+  link_message_free (request);
+}
+
+StreamDemand *media_demand_find (Media *media, LinkMessage *request)
+{
+  const char *camera = link_message_string (request, "camera"), *name = link_message_string (request, "stream");
+  MediaStream *stream = media_find_stream (media, camera, name);
+  StreamDemand *found = stream != NULL ? g_hash_table_lookup (media->demand->streams, stream) : NULL;
+  if (found != NULL)
+    return found;
+  g_autoptr (GError) error = NULL;
+  error_set (&error, ERROR_REFUSE, "camera %s has no stream %s", camera, name);
+  media_demand_answer_error (media->demand, request, error);
+  return NULL;
+}
+
+/* ---- recordings as a whole ---- */
+
+/* thread: the disk thread. */
+static void on_archive_changed (gboolean is_recording, const char *reason, gint64 since_us, gint64 bytes, gint64 oldest_us,
+                                gpointer data)
+{
+  MediaDemand *demand = data;
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I}", "camera", "", "state",
+                            is_recording ? "recording" : "stopped", "reason", reason, "since", (json_int_t) since_us,
+                            "bytes", (json_int_t) bytes, "oldest", (json_int_t) oldest_us);
+  g_mutex_lock (&demand->mutex);
+  json_decref (demand->recording);
+  demand->recording = json_deep_copy (body);
+  g_mutex_unlock (&demand->mutex);
+  media_send_event (demand->media, LINK_RECORDING_STATE, body);
+}
+
+static void tell_recording_again (MediaDemand *demand)
+{
+  g_mutex_lock (&demand->mutex);
+  json_t *body = demand->recording != NULL ? json_deep_copy (demand->recording) : NULL;
+  g_mutex_unlock (&demand->mutex);
+  if (body != NULL)
+    media_send_event (demand->media, LINK_RECORDING_STATE, body);
+}
+
+static ArchiveSettings settings_of (const MediaSite *site)
+{
+  return (ArchiveSettings){ .segment_us = site->segment_us,
+                            .limits = { .retain_us = site->retain_us, .keep_at_least_us = site->keep_at_least_us,
+                                        .max_bytes = site->max_bytes, .min_free_bytes = site->min_free_bytes,
+                                        .min_free_percent = site->min_free_percent } };
+}
+
+static void open_archive (MediaDemand *demand, const MediaSite *site)
+{
+  g_autoptr (GError) error = NULL;
+  ArchiveSettings settings = settings_of (site);
+  demand->archive = archive_new (site->data_dir, &settings, clock_system (), on_archive_changed, demand, &error);
+  if (demand->archive == NULL) {
+    log_error ("recordings: %s: nothing is recorded", error->message);
+    on_archive_changed (FALSE, "write_error", g_get_real_time (), 0, 0, demand);
+    return;
+  }
+  demand->data_dir = g_strdup (site->data_dir);
+  on_archive_changed (TRUE, "", g_get_real_time (), 0, 0, demand);
+}
+
+static void on_site_changed (Media *media, const MediaSite *site, gpointer data)
+{
+  MediaDemand *demand = data;
+  (void) media;
+  if (demand->archive == NULL) {
+    open_archive (demand, site);
+    return;
+  }
+  if (strcmp (demand->data_dir, site->data_dir) != 0)
+    log_warning ("recordings stay in %s until this process starts again", demand->data_dir);
+  ArchiveSettings settings = settings_of (site);
+  archive_set (demand->archive, &settings);
+  tell_recording_again (demand);
+}
+
+/* ---- streams ---- */
+
+static void follow_counts (StreamDemand *stream)
+{
+  LiveCounts counts = live_hub_counts (stream->hub);
+  stream->stream->viewers_websocket = counts.viewers;
+  stream->stream->websocket_skips = counts.skips;
+  stream->stream->websocket_drops = counts.drops;
+}
+
+/* thread: the stream's loop, as are the next two. */
+static void on_viewer_started (LiveHub *hub, const char *viewer, gpointer data)
+{
+  StreamDemand *stream = data;
+  (void) hub;
+  follow_counts (stream);
+  media_send_event (stream->demand->media, LINK_VIEWER_STARTED,
+                    json_pack ("{s:s, s:s, s:s, s:s, s:I}", "viewer", viewer, "camera", stream->stream->camera, "stream",
+                               stream->stream->name, "protocol", "websocket", "at", (json_int_t) g_get_real_time ()));
+}
+
+static void on_viewer_ended (LiveHub *hub, const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
+{
+  StreamDemand *stream = data;
+  (void) hub;
+  follow_counts (stream);
+  media_send_event (stream->demand->media, LINK_VIEWER_ENDED,
+                    json_pack ("{s:s, s:I, s:I, s:s}", "viewer", viewer, "at", (json_int_t) g_get_real_time (),
+                               "sent_bytes", (json_int_t) sent_bytes, "reason", reason));
+}
+
+static void on_described (LiveHub *hub, gpointer data)
+{
+  MediaStream *stream = ((StreamDemand *) data)->stream;
+  if (g_strcmp0 (stream->mime, live_hub_mime (hub)) == 0)
+    return;
+  g_free (stream->mime);
+  stream->mime = g_strdup (live_hub_mime (hub));
+  if (stream->source != NULL)
+    media_send_state (stream);
+}
+
+static RecordingMode mode_of (const char *record)
+{
+  if (g_strcmp0 (record, "continuous") == 0)
+    return RECORDING_CONTINUOUS;
+  return g_strcmp0 (record, "event") == 0 ? RECORDING_EVENT : RECORDING_OFF;
+}
+
+static void set_on_loop (gpointer data)
+{
+  StreamDemand *stream = data;
+  recorder_set (stream->recorder, mode_of (stream->stream->record), stream->stream->pre_roll_us);
+}
+
+static void open_on_loop (gpointer data)
+{
+  StreamDemand *stream = data;
+  LiveEvents events = { on_viewer_started, on_viewer_ended, on_described, stream };
+  stream->assembler = assembler_new (stream->stream->stream);
+  stream->hub = live_hub_new (stream->assembler, &events);
+  stream->recorder = recorder_new (stream->assembler, stream->demand->archive);
+  set_on_loop (stream);
+}
+
+static void close_on_loop (gpointer data)
+{
+  StreamDemand *stream = data;
+  gboolean is_removed = !stream->stream->is_put;
+  media_clips_close (stream, is_removed);
+  media_pictures_close (stream);
+  live_hub_free (stream->hub);
+  recorder_free (stream->recorder, is_removed ? NULL : "media_stopped");
+  assembler_free (stream->assembler);
+}
+
+static void on_stream_opened (MediaStream *media_stream, gpointer data)
+{
+  MediaDemand *demand = data;
+  StreamDemand *stream = g_new0 (StreamDemand, 1);
+  stream->demand = demand;
+  stream->stream = media_stream;
+  stream->clips = g_ptr_array_new ();
+  stream->pictures = g_ptr_array_new ();
+  g_hash_table_insert (demand->streams, media_stream, stream);
+  loop_call (media_stream->loop, open_on_loop, stream);
+}
+
+static void on_stream_changed (MediaStream *media_stream, gpointer data)
+{
+  StreamDemand *stream = g_hash_table_lookup (((MediaDemand *) data)->streams, media_stream);
+  loop_call (media_stream->loop, set_on_loop, stream);
+}
+
+static void on_stream_closing (MediaStream *media_stream, gpointer data)
+{
+  MediaDemand *demand = data;
+  StreamDemand *stream = g_hash_table_lookup (demand->streams, media_stream);
+  loop_call (media_stream->loop, close_on_loop, stream);
+  g_hash_table_remove (demand->streams, media_stream);
+}
+
+static void stream_demand_free (gpointer data)
+{
+  StreamDemand *stream = data;
+  g_ptr_array_unref (stream->clips);
+  g_ptr_array_unref (stream->pictures);
+  g_free (stream);
+}
+
+static void on_hello (Media *media, json_t *reply, gpointer data)
+{
+  MediaDemand *demand = data;
+  (void) media;
+  gint64 end_us = demand->archive != NULL ? archive_predecessor_end_us (demand->archive) : 0;
+  if (end_us != 0)
+    json_object_set_new (reply, "stopped_at", json_integer (end_us));
+}
+
+/* ---- browsers ---- */
+
+typedef struct {
+  StreamDemand *stream;
+  const char *viewer, *reason;
+  int fd;
+  const guint8 *extra;
+  gsize extra_size;
+  GError *error;
+  gboolean is_good;
+} Viewing;
+
+static void view_on_loop (gpointer data)
+{
+  Viewing *viewing = data;
+  viewing->is_good = live_hub_add_viewer (viewing->stream->hub, viewing->viewer, viewing->fd, viewing->extra,
+                                          viewing->extra_size, &viewing->error);
+}
+
+void media_demand_view (Media *media, LinkMessage *request)
+{
+  StreamDemand *stream = media_demand_find (media, request);
+  if (stream == NULL)
+    return;
+  const char *text = link_message_string (request, "extra");
+  gsize extra_size = 0;
+  g_autofree guchar *extra = text != NULL && *text != '\0' ? g_base64_decode (text, &extra_size) : NULL;
+  int fd = link_message_steal_fd (request, 0);
+  Viewing viewing = { .stream = stream, .viewer = link_message_string (request, "viewer"), .fd = fd, .extra = extra,
+                      .extra_size = extra_size };
+  if (fd < 0 || extra_size > EXTRA_BYTES_MAX) {
+    error_set (&viewing.error, ERROR_GIVE_UP, "a viewer needs a socket, and %d bytes at most read beyond its request",
+               EXTRA_BYTES_MAX);
+    if (fd >= 0)
+      close (fd);
+  } else {
+    loop_call (stream->stream->loop, view_on_loop, &viewing);
+  }
+  if (viewing.is_good)
+    media_demand_answer (media->demand, request, NULL, -1);
+  else
+    media_demand_answer_error (media->demand, request, viewing.error);
+  g_clear_error (&viewing.error);
+}
+
+static void end_on_loop (gpointer data)
+{
+  Viewing *viewing = data;
+  viewing->is_good = live_hub_end_viewer (viewing->stream->hub, viewing->viewer, viewing->reason);
+  follow_counts (viewing->stream);
+}
+
+static gboolean on_end_viewer (Media *media, const char *viewer, const char *reason, gpointer data)
+{
+  MediaDemand *demand = data;
+  GHashTableIter iterator;
+  gpointer value;
+  (void) media;
+  g_hash_table_iter_init (&iterator, demand->streams);
+  while (g_hash_table_iter_next (&iterator, NULL, &value)) {
+    Viewing viewing = { .stream = value, .viewer = viewer, .reason = reason };
+    loop_call (viewing.stream->stream->loop, end_on_loop, &viewing);
+    if (viewing.is_good)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* ---- its life ---- */
+
+MediaDemand *media_demand_new (Media *media)
+{
+  MediaDemand *demand = g_new0 (MediaDemand, 1);
+  MediaPart part = { on_site_changed, on_stream_opened, on_stream_changed, on_stream_closing, on_end_viewer, on_hello, demand };
+  av_log_set_level (AV_LOG_FATAL); /* what matters comes back as an error */
+  demand->media = media;
+  g_mutex_init (&demand->mutex);
+  demand->streams = g_hash_table_new_full (NULL, NULL, NULL, stream_demand_free);
+  demand->readers = g_thread_pool_new (run_job, NULL, READER_THREADS, FALSE, NULL);
+  media_add_part (media, &part);
+  return demand;
+}
+
+void media_demand_free (MediaDemand *demand)
+{
+  if (demand == NULL)
+    return;
+  archive_free (demand->archive);
+  g_thread_pool_free (demand->readers, FALSE, TRUE);
+  g_hash_table_unref (demand->streams);
+  json_decref (demand->recording);
+  g_mutex_clear (&demand->mutex);
+  g_free (demand->data_dir);
+  g_free (demand);
+}
