@@ -9,8 +9,8 @@
 
 enum { EXIT_CONFIGURATION = 78 };
 
-/* x265 forgets some of its memory, and GLib's table of quarks grows by leaving the old one behind: in this process a leak
- * report at the end says nothing. The unit tests of its parts look for ours. */
+/* x265 forgets some of its memory, and GLib's table of quarks grows by leaving the old one behind: in this process a
+ * leak report at the end says nothing. The unit tests of its parts look for ours. */
 const char *__asan_default_options (void);
 const char *__asan_default_options (void)
 {

@@ -9,7 +9,7 @@ typedef struct {
   int is_stalled; /* nothing more comes, connections stay */
   int is_black, is_frozen;
   int time_offset_ms; /* added to all RTP timestamps */
-  int pictures; /* drawn since the start, for tests and the curious */
+  int pictures;       /* drawn since the start, for tests and the curious */
 } CameraFaults;
 
 static inline CameraFaults *camera_faults_new (void)

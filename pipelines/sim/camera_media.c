@@ -33,8 +33,9 @@ static GstElement *element (GstBin *bin, const char *kind, ...)
 {
   GstElement *made = gst_element_factory_make (kind, NULL);
   if (made == NULL) {
-    log_error ("GStreamer has no element %s: install gstreamer1.0-plugins-base, -good, -bad, -ugly and gstreamer1.0-libav",
-               kind);
+    log_error (
+        "GStreamer has no element %s: install gstreamer1.0-plugins-base, -good, -bad, -ugly and gstreamer1.0-libav",
+        kind);
     return NULL;
   }
   va_list properties;
@@ -122,8 +123,8 @@ static GstPadProbeReturn paint_buffer (GstPad *pad, GstPadProbeInfo *info, gpoin
 
 typedef struct {
   CameraFaults *faults;
-  gint64 pace_us;         /* over which the packets of a frame are spread; 0: in a burst */
-  gboolean is_ahead;      /* of its time, as a file's packets are, which the sink holds back until it comes */
+  gint64 pace_us;    /* over which the packets of a frame are spread; 0: in a burst */
+  gboolean is_ahead; /* of its time, as a file's packets are, which the sink holds back until it comes */
   gboolean is_pushing;
 } Sender;
 
@@ -210,7 +211,8 @@ static void watch_sending (CameraFactory *factory, GstElement *payloader, gint64
   sender->faults = camera_faults_ref (factory->faults);
   sender->pace_us = pace_us;
   sender->is_ahead = factory->file != NULL;
-  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST, send_packets, sender, sender_free);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST, send_packets, sender,
+                     sender_free);
   gst_object_unref (pad);
 }
 
@@ -223,21 +225,22 @@ static GstElement *encoder (GstBin *bin, const StreamScript *stream)
   number (bitrate, sizeof bitrate, stream->bitrate / 1000);
   number (key_frames, sizeof key_frames, key_interval);
   if (stream->codec == CODEC_H264)
-    return element (bin, "x264enc", "speed-preset", "ultrafast", "tune", stream->b_frames ? "0" : "zerolatency", "threads",
-                    "1", "bitrate", bitrate, "key-int-max", key_frames, "bframes",
+    return element (bin, "x264enc", "speed-preset", "ultrafast", "tune", stream->b_frames ? "0" : "zerolatency",
+                    "threads", "1", "bitrate", bitrate, "key-int-max", key_frames, "bframes",
                     number (b_frames, sizeof b_frames, stream->b_frames), "rc-lookahead", "5", "option-string",
                     "scenecut=0:open-gop=0", NULL);
-  g_snprintf (options, sizeof options, "pools=none:frame-threads=1:wpp=0:scenecut=0:open-gop=0:repeat-headers=1:bframes=%d",
-              stream->b_frames);
-  return element (bin, "x265enc", "speed-preset", "ultrafast", "tune", stream->b_frames ? "psnr" : "zerolatency", "bitrate",
-                  bitrate, "key-int-max", key_frames, "log-level", "none", "option-string", options, NULL);
+  g_snprintf (options, sizeof options,
+              "pools=none:frame-threads=1:wpp=0:scenecut=0:open-gop=0:repeat-headers=1:bframes=%d", stream->b_frames);
+  return element (bin, "x265enc", "speed-preset", "ultrafast", "tune", stream->b_frames ? "psnr" : "zerolatency",
+                  "bitrate", bitrate, "key-int-max", key_frames, "log-level", "none", "option-string", options, NULL);
 }
 
 static GstElement *payloader (GstBin *bin, const StreamScript *stream)
 {
   char mtu[32];
   return element (bin, stream->codec == CODEC_H264 ? "rtph264pay" : "rtph265pay", "name", "pay0", "pt", "96",
-                  "config-interval", "-1", "aggregate-mode", "zero-latency", "mtu", number (mtu, sizeof mtu, MTU_BYTES), NULL);
+                  "config-interval", "-1", "aggregate-mode", "zero-latency", "mtu", number (mtu, sizeof mtu, MTU_BYTES),
+                  NULL);
 }
 
 static void watch_drawing (CameraFactory *factory, GstElement *source, const GstCaps *caps)
@@ -246,7 +249,8 @@ static void watch_drawing (CameraFactory *factory, GstElement *source, const Gst
   const CameraScript *camera = factory->camera;
   Painter *painter = g_new0 (Painter, 1);
   gst_video_info_from_caps (&painter->info, caps);
-  painter->picture = picture_new (stream->size[0], stream->size[1], camera->name ? camera->name : camera->id, factory->font);
+  painter->picture
+      = picture_new (stream->size[0], stream->size[1], camera->name ? camera->name : camera->id, factory->font);
   painter->faults = camera_faults_ref (factory->faults);
   GstPad *pad = gst_element_get_static_pad (source, "src");
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, paint_buffer, painter, painter_free);
@@ -256,13 +260,14 @@ static void watch_drawing (CameraFactory *factory, GstElement *source, const Gst
 static gboolean add_live_video (CameraFactory *factory, GstBin *bin, gint64 pace_us)
 {
   const StreamScript *stream = factory->stream;
-  GstCaps *caps = gst_caps_new_simple ("video/x-raw", "format", G_TYPE_STRING, "I420", "width", G_TYPE_INT, stream->size[0],
-                                       "height", G_TYPE_INT, stream->size[1], "framerate", GST_TYPE_FRACTION, stream->fps, 1,
-                                       NULL);
+  GstCaps *caps = gst_caps_new_simple ("video/x-raw", "format", G_TYPE_STRING, "I420", "width", G_TYPE_INT,
+                                       stream->size[0], "height", G_TYPE_INT, stream->size[1], "framerate",
+                                       GST_TYPE_FRACTION, stream->fps, 1, NULL);
   GstElement *source = element (bin, "videotestsrc", "is-live", "true", "pattern", "black", NULL);
   GstElement *filter = element (bin, "capsfilter", NULL);
   GstElement *encode = encoder (bin, stream);
-  GstElement *queue = element (bin, "queue", "max-size-time", "0", "max-size-bytes", "0", "max-size-buffers", "30", NULL);
+  GstElement *queue
+      = element (bin, "queue", "max-size-time", "0", "max-size-bytes", "0", "max-size-buffers", "30", NULL);
   GstElement *pay = payloader (bin, stream);
   gboolean made = source && filter && encode && queue && pay;
   if (made) {
@@ -289,8 +294,8 @@ static gboolean add_file_video (CameraFactory *factory, GstBin *bin, gint64 pace
   if (!source || !pay)
     return FALSE;
   const char *media = stream->codec == CODEC_H264 ? "video/x-h264" : "video/x-h265";
-  GstCaps *caps = gst_caps_new_simple (media, "stream-format", G_TYPE_STRING, "byte-stream", "alignment", G_TYPE_STRING, "au",
-                                       NULL);
+  GstCaps *caps = gst_caps_new_simple (media, "stream-format", G_TYPE_STRING, "byte-stream", "alignment", G_TYPE_STRING,
+                                       "au", NULL);
   GstAppSrcCallbacks callbacks = { .need_data = file_wanted };
   g_object_set (source, "caps", caps, NULL);
   gst_caps_unref (caps);
@@ -303,9 +308,10 @@ static gboolean add_file_video (CameraFactory *factory, GstBin *bin, gint64 pace
 static gboolean add_audio (CameraFactory *factory, GstBin *bin)
 {
   gboolean is_aac = factory->camera->audio == AUDIO_AAC;
-  GstCaps *caps = gst_caps_new_simple ("audio/x-raw", "rate", G_TYPE_INT, is_aac ? AAC_HZ : PCMA_HZ, "channels", G_TYPE_INT,
-                                       1, NULL);
-  GstElement *source = element (bin, "audiotestsrc", "is-live", "true", "wave", "ticks", "samplesperbuffer", "320", NULL);
+  GstCaps *caps = gst_caps_new_simple ("audio/x-raw", "rate", G_TYPE_INT, is_aac ? AAC_HZ : PCMA_HZ, "channels",
+                                       G_TYPE_INT, 1, NULL);
+  GstElement *source
+      = element (bin, "audiotestsrc", "is-live", "true", "wave", "ticks", "samplesperbuffer", "320", NULL);
   GstElement *filter = element (bin, "capsfilter", NULL);
   GstElement *convert = element (bin, "audioconvert", NULL);
   GstElement *encode = is_aac ? element (bin, "avenc_aac", "bitrate", "32000", NULL) : element (bin, "alawenc", NULL);
@@ -376,6 +382,7 @@ GstRTSPMediaFactory *camera_media_factory_new (const CameraScript *camera, const
   gst_rtsp_media_factory_set_shared (GST_RTSP_MEDIA_FACTORY (factory), TRUE);
   if (camera->username != NULL)
     gst_rtsp_media_factory_add_role (GST_RTSP_MEDIA_FACTORY (factory), "viewer", GST_RTSP_PERM_MEDIA_FACTORY_ACCESS,
-                                     G_TYPE_BOOLEAN, TRUE, GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, G_TYPE_BOOLEAN, TRUE, NULL);
+                                     G_TYPE_BOOLEAN, TRUE, GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, G_TYPE_BOOLEAN, TRUE,
+                                     NULL);
   return GST_RTSP_MEDIA_FACTORY (factory);
 }

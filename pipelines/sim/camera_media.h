@@ -8,7 +8,7 @@
 #include "pipelines/sim/camera_faults.h"
 #include "pipelines/sim/site_script.h"
 
-/* A shared factory for one stream of `camera`, which outlives it; `font` may be NULL. With a login, only the role "viewer"
- * may play. An error when the stream's file can't be played. */
+/* A shared factory for one stream of `camera`, which outlives it; `font` may be NULL. With a login, only the role
+ * "viewer" may play. An error when the stream's file can't be played. */
 GstRTSPMediaFactory *camera_media_factory_new (const CameraScript *camera, const StreamScript *stream, const char *font,
                                                CameraFaults *faults, GError **error);

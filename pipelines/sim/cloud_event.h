@@ -3,8 +3,8 @@
  * thread: any. */
 #pragma once
 
-#include <jansson.h>
 #include <glib.h>
+#include <jansson.h>
 
 /* NULL with an error when `bytes` are no CloudEvent 1.0 in JSON. Free with json_decref. */
 json_t *cloud_event_read (const void *bytes, gsize size, GError **error);

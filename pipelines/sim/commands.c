@@ -58,10 +58,14 @@ static gboolean camera_recover (gpointer thing, Order *order, GError **error)
 }
 
 const Command camera_commands[] = {
-  { "stall", "停流 / sends nothing", camera_fault },       { "black", "黑屏 / goes black", camera_fault },
-  { "freeze", "画面冻结 / freezes", camera_fault },         { "refuse", "拒绝连接 / refuses connections", camera_fault },
-  { "drop", "断开连接 / ends connections", camera_drop },   { "jump_time", "时间跳变 / jumps in time", camera_jump },
-  { "normal", "恢复正常 / is well again", camera_recover }, { NULL },
+  { "stall", "停流 / sends nothing", camera_fault },
+  { "black", "黑屏 / goes black", camera_fault },
+  { "freeze", "画面冻结 / freezes", camera_fault },
+  { "refuse", "拒绝连接 / refuses connections", camera_fault },
+  { "drop", "断开连接 / ends connections", camera_drop },
+  { "jump_time", "时间跳变 / jumps in time", camera_jump },
+  { "normal", "恢复正常 / is well again", camera_recover },
+  { NULL },
 };
 
 /* sensors */
@@ -120,8 +124,9 @@ static gboolean sensor_counts (gpointer thing, Order *order, GError **error)
   (void) error;
   guint64 made, acknowledged, dropped;
   sim_sensor_counts (thing, &made, &acknowledged, &dropped);
-  order->reply = g_strdup_printf ("made %" G_GUINT64_FORMAT " acknowledged %" G_GUINT64_FORMAT " dropped %" G_GUINT64_FORMAT,
-                                  made, acknowledged, dropped);
+  order->reply
+      = g_strdup_printf ("made %" G_GUINT64_FORMAT " acknowledged %" G_GUINT64_FORMAT " dropped %" G_GUINT64_FORMAT,
+                         made, acknowledged, dropped);
   return TRUE;
 }
 
@@ -189,8 +194,8 @@ static gboolean receiver_counts (gpointer thing, Order *order, GError **error)
 {
   (void) error;
   ReceiverCounts counts = sim_receiver_counts (thing);
-  order->reply = g_strdup_printf ("accepted %" G_GUINT64_FORMAT " repeated %" G_GUINT64_FORMAT " refused %" G_GUINT64_FORMAT
-                                  " failed %" G_GUINT64_FORMAT,
+  order->reply = g_strdup_printf ("accepted %" G_GUINT64_FORMAT " repeated %" G_GUINT64_FORMAT
+                                  " refused %" G_GUINT64_FORMAT " failed %" G_GUINT64_FORMAT,
                                   counts.accepted, counts.repeated, counts.refused, counts.failed);
   return TRUE;
 }

@@ -97,7 +97,8 @@ static gboolean peer_came (GSocketService *service, GSocketConnection *connectio
   (void) source;
   Control *control = data;
   if (control->peers->len < PEERS_MAX)
-    add_peer (control, g_object_ref (g_io_stream_get_input_stream (G_IO_STREAM (connection))), G_IO_STREAM (connection));
+    add_peer (control, g_object_ref (g_io_stream_get_input_stream (G_IO_STREAM (connection))),
+              G_IO_STREAM (connection));
   return TRUE;
 }
 

@@ -14,13 +14,13 @@ typedef struct {
 
 typedef struct {
   CurveKind kind;
-  double value;          /* constant: the value; sine: the mean */
-  double from, to;       /* ramp */
-  gint64 over_us;        /* ramp: how long it takes; sine: one period */
-  double amplitude;      /* sine */
-  GArray *points;        /* of CurvePoint, by rising time */
-  gboolean is_stepped;   /* points: hold each value until the next, else straight lines between them */
-  gboolean repeats;      /* ramp and points begin again at their end; else the last value stays */
+  double value;        /* constant: the value; sine: the mean */
+  double from, to;     /* ramp */
+  gint64 over_us;      /* ramp: how long it takes; sine: one period */
+  double amplitude;    /* sine */
+  GArray *points;      /* of CurvePoint, by rising time */
+  gboolean is_stepped; /* points: hold each value until the next, else straight lines between them */
+  gboolean repeats;    /* ramp and points begin again at their end; else the last value stays */
 } Curve;
 
 Curve *curve_new (void);

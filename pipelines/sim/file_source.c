@@ -47,7 +47,8 @@ static int collect (FileUnits *units, AVBSFContext *filter, AVPacket *packet, gs
   while ((code = av_bsf_receive_packet (filter, packet)) >= 0) {
     gint64 dts = packet->dts == AV_NOPTS_VALUE ? packet->pts : packet->dts;
     Unit unit = { .bytes = g_bytes_new (packet->data, (gsize) packet->size),
-                  .pts_ns = av_rescale_q (packet->pts == AV_NOPTS_VALUE ? dts : packet->pts, filter->time_base_out, nanoseconds),
+                  .pts_ns = av_rescale_q (packet->pts == AV_NOPTS_VALUE ? dts : packet->pts, filter->time_base_out,
+                                          nanoseconds),
                   .dts_ns = av_rescale_q (dts, filter->time_base_out, nanoseconds),
                   .is_key = (packet->flags & AV_PKT_FLAG_KEY) != 0 };
     *total += (gsize) packet->size;

@@ -1,4 +1,5 @@
-/* file_source.h: the access units of a prerecorded file, read once and played round and round with timestamps that go on.
+/* file_source.h: the access units of a prerecorded file, read once and played round and round with timestamps that go
+ * on.
  *
  * thread: read on the main thread, immutable and reference-counted afterwards; a FilePlayer belongs to one streaming
  * thread. */

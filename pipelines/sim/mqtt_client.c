@@ -5,7 +5,13 @@
 
 #include "gateway/core/error.h"
 
-enum { RETRY_MS = 1000, KEEP_ALIVE_SECONDS = 20, CONNECT_SECONDS = 5, DISCONNECT_MS = 200, PAYLOAD_MAX = 4 * 1024 * 1024 };
+enum {
+  RETRY_MS = 1000,
+  KEEP_ALIVE_SECONDS = 20,
+  CONNECT_SECONDS = 5,
+  DISCONNECT_MS = 200,
+  PAYLOAD_MAX = 4 * 1024 * 1024
+};
 
 /* Shared by the owner and whatever Paho has still to tell; `owner_gone` is read and written on the main thread only. */
 struct MqttClient {
@@ -181,8 +187,8 @@ static gboolean connect_now (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-MqttClient *mqtt_client_new (const BrokerScript *broker, const char *client_id, const MqttHandlers *handlers, gpointer data,
-                             GError **error)
+MqttClient *mqtt_client_new (const BrokerScript *broker, const char *client_id, const MqttHandlers *handlers,
+                             gpointer data, GError **error)
 {
   g_autofree char *uri = g_strdup_printf ("tcp://%s:%d", broker->host, broker->port);
   MqttClient *client = g_atomic_rc_box_new0 (MqttClient);

@@ -1,4 +1,5 @@
-/* mqtt_client.h: one MQTT 3.1.1 connection that comes back by itself; Paho's threads only hand over to the main context.
+/* mqtt_client.h: one MQTT 3.1.1 connection that comes back by itself; Paho's threads only hand over to the main
+ * context.
  *
  * Nothing is queued here: what is published while the broker is away is refused, and whoever publishes keeps it.
  *
@@ -19,8 +20,8 @@ typedef struct {
 } MqttHandlers;
 
 /* Connects now and every second until it works. `broker` outlives it; `data` must until mqtt_client_free. */
-MqttClient *mqtt_client_new (const BrokerScript *broker, const char *client_id, const MqttHandlers *handlers, gpointer data,
-                             GError **error);
+MqttClient *mqtt_client_new (const BrokerScript *broker, const char *client_id, const MqttHandlers *handlers,
+                             gpointer data, GError **error);
 
 /* FALSE when it is not connected. */
 gboolean mqtt_client_publish (MqttClient *client, const char *topic, const char *payload, gsize size, int qos,

@@ -44,7 +44,9 @@ static json_t *fill (const json_t *node, const Reading *reading)
     const char *key;
     json_t *value;
     json_object_foreach ((json_t *) node, key, value)
+    {
       json_object_set_new (filled, key, fill (value, reading));
+    }
     return filled;
   }
   if (json_is_array (node)) {

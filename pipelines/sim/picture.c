@@ -60,7 +60,8 @@ static void paint_scene (Picture *picture, guint colour)
     fill_colour (picture, &scene, 0, row, width, 2, shade);
   }
   for (int house = 0; house < 6; house++) {
-    guint8 wall[3] = { (guint8) (90 + 20 * ((colour >> house) % 4)), 120, (guint8) (128 + (colour >> (2 * house)) % 24) };
+    guint8 wall[3]
+        = { (guint8) (90 + 20 * ((colour >> house) % 4)), 120, (guint8) (128 + (colour >> (2 * house)) % 24) };
     int tall = height / 10 + (int) ((colour >> (3 * house)) % 4) * height / 32;
     fill_colour (picture, &scene, house * width / 6 + width / 40, height * 6 / 10 - tall, width / 9, tall, wall);
   }
@@ -140,8 +141,8 @@ static void paint_movement (const Picture *picture, const PicturePlanes *to, gin
   const guint8 car[3] = { 80, 100, 190 }, lamp[3] = { 220, 60, 140 };
   int width = picture->width, height = picture->height, milliseconds = (int) (wall_us / 1000 % 8000);
   int swing = milliseconds % 4000 < 2000 ? milliseconds % 2000 : 2000 - milliseconds % 2000;
-  fill_colour (picture, to, milliseconds * (width + width / 8) / 8000 - width / 8, height * 7 / 10, width / 8, height / 12,
-               car);
+  fill_colour (picture, to, milliseconds * (width + width / 8) / 8000 - width / 8, height * 7 / 10, width / 8,
+               height / 12, car);
   fill_colour (picture, to, width * 9 / 10, height / 4 + swing * (height / 4) / 2000, width / 24, width / 24, lamp);
 }
 

@@ -1,8 +1,8 @@
 /* picture.h: what a simulated camera sees: a still scene, two things that move, its name, the wall clock, and the same
  * clock as blocks that a program can read back from a decoded picture.
  *
- * The blocks stand in the top left corner, picture_block_size (width) pixels wide and high, black or white, 32 in a row,
- * most significant first: 24 bits of the wall clock's milliseconds, then 8 bits that check them.
+ * The blocks stand in the top left corner, picture_block_size (width) pixels wide and high, black or white, 32 in a
+ * row, most significant first: 24 bits of the wall clock's milliseconds, then 8 bits that check them.
  *
  * thread: a Picture belongs to the thread that paints. */
 #pragma once

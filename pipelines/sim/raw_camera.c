@@ -31,7 +31,8 @@ typedef struct {
 static gboolean send_bytes (Session *session, const void *bytes, gsize size)
 {
   for (gsize done = 0; done < size;) {
-    gssize count = g_socket_send (session->socket, (const char *) bytes + done, size - done, session->camera->ended, NULL);
+    gssize count
+        = g_socket_send (session->socket, (const char *) bytes + done, size - done, session->camera->ended, NULL);
     if (count <= 0)
       return FALSE;
     done += (gsize) count;
@@ -52,7 +53,8 @@ static gboolean read_request (Session *session)
 {
   session->head_size = 0;
   while (session->head_size < HEAD_MAX - 1) {
-    gssize count = g_socket_receive (session->socket, session->head + session->head_size, 1, session->camera->ended, NULL);
+    gssize count
+        = g_socket_receive (session->socket, session->head + session->head_size, 1, session->camera->ended, NULL);
     if (count <= 0)
       return FALSE;
     session->head[++session->head_size] = '\0';
@@ -143,7 +145,8 @@ static gboolean answer (Session *session)
   if (is_method (session, "DESCRIBE"))
     return describe (session);
   if (is_method (session, "SETUP"))
-    return respond (session, "200 OK", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 12345678;timeout=60\r\n", "");
+    return respond (session, "200 OK",
+                    "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 12345678;timeout=60\r\n", "");
   if (is_method (session, "PLAY")) {
     play (session);
     return FALSE;
@@ -171,7 +174,8 @@ static void count_connections (RawCamera *camera, int change)
   g_mutex_unlock (&camera->mutex);
 }
 
-static gboolean client_came (GThreadedSocketService *service, GSocketConnection *connection, GObject *source, gpointer data)
+static gboolean client_came (GThreadedSocketService *service, GSocketConnection *connection, GObject *source,
+                             gpointer data)
 {
   (void) service, (void) source;
   RawCamera *camera = data;

@@ -4,8 +4,8 @@
 
 enum { PAYLOAD_TYPE = 96, TICKS_PER_FRAME = 9000, RTP_HEADER = 12, JUMP_TICKS = 3 * 3600 * 90000, SSRC = 0x47475349 };
 
-static const guint8 sps[] = { 0x67, 0x42, 0xc0, 0x0a, 0xdc, 0x42, 0x6c, 0x04, 0x40, 0x00, 0x00, 0x03,
-                              0x00, 0x40, 0x00, 0x00, 0x05, 0x03, 0xc4, 0x89, 0xe0 };
+static const guint8 sps[] = { 0x67, 0x42, 0xc0, 0x0a, 0xdc, 0x42, 0x6c, 0x04, 0x40, 0x00, 0x00,
+                              0x03, 0x00, 0x40, 0x00, 0x00, 0x05, 0x03, 0xc4, 0x89, 0xe0 };
 static const guint8 pps[] = { 0x68, 0xce, 0x0f, 0x2c, 0x80 };
 static const guint8 idr[] = { 0x65, 0x88, 0x84, 0x04, 0xbc, 0x98, 0xa0, 0x00, 0x38, 0xa3, 0x27, 0x27,
                               0x27, 0x5d, 0x75, 0xd7, 0x5d, 0x75, 0xd7, 0x5d, 0x75, 0xd7, 0x80 };
@@ -31,9 +31,12 @@ static void write_header (guint8 *header, RawPackets *packets, guint32 ticks, gb
 {
   guint16 sequence = packets->sequence++;
   const guint8 bytes[RTP_HEADER] = {
-    (guint8) (0x80 | flags), (guint8) (PAYLOAD_TYPE | (marker ? 0x80 : 0)), (guint8) (sequence >> 8), (guint8) sequence,
-    (guint8) (ticks >> 24), (guint8) (ticks >> 16), (guint8) (ticks >> 8), (guint8) ticks,
-    (guint8) (SSRC >> 24 & 0xff), (guint8) (SSRC >> 16 & 0xff), (guint8) (SSRC >> 8 & 0xff), (guint8) (SSRC & 0xff),
+    (guint8) (0x80 | flags),      (guint8) (PAYLOAD_TYPE | (marker ? 0x80 : 0)),
+    (guint8) (sequence >> 8),     (guint8) sequence,
+    (guint8) (ticks >> 24),       (guint8) (ticks >> 16),
+    (guint8) (ticks >> 8),        (guint8) ticks,
+    (guint8) (SSRC >> 24 & 0xff), (guint8) (SSRC >> 16 & 0xff),
+    (guint8) (SSRC >> 8 & 0xff),  (guint8) (SSRC & 0xff),
   };
   memcpy (header, bytes, sizeof bytes);
 }
@@ -50,11 +53,11 @@ static void put_packet (GByteArray *to, RawPackets *packets, guint32 ticks, gboo
 /* What RFC 3550 and RFC 6184 forbid, each once. */
 static void put_truncated (GByteArray *to, RawPackets *packets, guint32 ticks)
 {
-  static const guint8 aggregate[] = { 0x78, 0xff, 0xff, 0x67, 0x42 };    /* STAP-A whose unit is longer than the packet */
-  static const guint8 fragment[] = { 0x7c };                            /* FU-A without its header */
-  static const guint8 empty_fragment[] = { 0x7c, 0x85 };                /* FU-A of nothing */
-  static const guint8 padding[] = { 0x65, 0x88, 0xff };                 /* more padding than packet */
-  static const guint8 extension[] = { 0xbe, 0xde, 0xff, 0xff };         /* a header extension of 256 KiB */
+  static const guint8 aggregate[] = { 0x78, 0xff, 0xff, 0x67, 0x42 }; /* STAP-A whose unit is longer than the packet */
+  static const guint8 fragment[] = { 0x7c };                          /* FU-A without its header */
+  static const guint8 empty_fragment[] = { 0x7c, 0x85 };              /* FU-A of nothing */
+  static const guint8 padding[] = { 0x65, 0x88, 0xff };               /* more padding than packet */
+  static const guint8 extension[] = { 0xbe, 0xde, 0xff, 0xff };       /* a header extension of 256 KiB */
   put_interleaved (to, "", 0, 0);
   put_interleaved (to, "\x80", 1, 1);
   put_interleaved (to, "\x80\x60\x00\x01\x00\x00", 6, 6);

@@ -1,4 +1,5 @@
-/* say.h: one line on standard output for each thing that happens, whole, flushed, never blocking the simulation's locks.
+/* say.h: one line on standard output for each thing that happens, whole, flushed, never blocking the simulation's
+ * locks.
  *
  * thread: any. */
 #pragma once

@@ -35,7 +35,8 @@ static void require_login (SimCamera *camera)
   g_object_unref (auth);
 }
 
-static gboolean mount (SimCamera *camera, const char *path, const StreamScript *stream, const char *font, GError **error)
+static gboolean mount (SimCamera *camera, const char *path, const StreamScript *stream, const char *font,
+                       GError **error)
 {
   GstRTSPMediaFactory *factory = camera_media_factory_new (camera->script, stream, font, camera->faults, error);
   if (factory == NULL)

@@ -10,7 +10,7 @@
 typedef struct SimCamera SimCamera;
 
 typedef enum {
-  CAMERA_FAULT_STALL,  /* nothing more comes, connections stay */
+  CAMERA_FAULT_STALL, /* nothing more comes, connections stay */
   CAMERA_FAULT_BLACK,
   CAMERA_FAULT_FREEZE, /* the same picture again and again */
   CAMERA_FAULT_REFUSE, /* connections are ended and refused */

@@ -45,11 +45,13 @@ static void note_event (SimCenter *center, const char *gateway, const char *id)
 }
 
 /* `agency` NULL: the center's own feed. */
-static void receive_event (SimCenter *center, const char *gateway, const char *agency, const guint8 *payload, gsize size)
+static void receive_event (SimCenter *center, const char *gateway, const char *agency, const guint8 *payload,
+                           gsize size)
 {
   g_autoptr (GError) error = NULL;
   json_t *event = cloud_event_read (payload, size, &error);
-  g_autofree char *who = agency ? g_strdup_printf ("agency %s", agency) : g_strdup_printf ("center %s", center->script->id);
+  g_autofree char *who
+      = agency ? g_strdup_printf ("agency %s", agency) : g_strdup_printf ("center %s", center->script->id);
   if (event == NULL) {
     say ("%s: 无法识别的消息 / not understood: %s", who, error->message);
     return;
@@ -66,7 +68,7 @@ static void receive_state (SimCenter *center, const char *topic, const char *wha
 {
   json_t *body = size > 0 ? json_loadb ((const char *) payload, size, 0, NULL) : NULL;
   const json_t *online = json_object_get (body, "online");
-  const char *state = size == 0       ? "撤除 / removed"
+  const char *state = size == 0        ? "撤除 / removed"
                       : online != NULL ? (json_is_true (online) ? "在线 / online" : "离线 / offline")
                                        : json_string_value (json_object_get (body, "state"));
   if (state != NULL && g_strcmp0 (g_hash_table_lookup (center->states, topic), state) != 0) {

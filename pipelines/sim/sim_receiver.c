@@ -129,8 +129,8 @@ static guint receive (SimReceiver *receiver, struct MHD_Connection *connection, 
   }
   g_autofree char *words = cloud_event_describe (event);
   gboolean is_new = note_accepted (receiver, id);
-  say ("agency %s: %s%s%s", script->id, script->name ? script->name : "", is_new ? "收到 / received by webhook: " : "重复 / again: ",
-       words);
+  say ("agency %s: %s%s%s", script->id, script->name ? script->name : "",
+       is_new ? "收到 / received by webhook: " : "重复 / again: ", words);
   json_decref (event);
   return MHD_HTTP_NO_CONTENT;
 }
@@ -156,7 +156,8 @@ static enum MHD_Result handle (void *data, struct MHD_Connection *connection, co
   return answer (connection, receive (data, connection, body));
 }
 
-static void completed (void *data, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+static void completed (void *data, struct MHD_Connection *connection, void **state,
+                       enum MHD_RequestTerminationCode code)
 {
   (void) data, (void) connection, (void) code;
   if (*state)
@@ -172,12 +173,14 @@ SimReceiver *sim_receiver_new (const ReceiverScript *script, GError **error)
   g_mutex_init (&receiver->mutex);
   receiver->ids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   receiver->secret = file_read_secret (script->secret_file, error);
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons ((guint16) script->port),
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_port = htons ((guint16) script->port),
                                  .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   if (receiver->secret)
-    receiver->daemon = MHD_start_daemon (MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL, 0, NULL, NULL, handle, receiver,
-                                         MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, completed, receiver,
-                                         MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_SECONDS, MHD_OPTION_END);
+    receiver->daemon
+        = MHD_start_daemon (MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL, 0, NULL, NULL, handle, receiver,
+                            MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, completed, receiver,
+                            MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_SECONDS, MHD_OPTION_END);
   if (receiver->daemon == NULL) {
     if (receiver->secret)
       error_set (error, ERROR_RECONFIGURE, "receiver %s: port %d can't be listened on", script->id, script->port);

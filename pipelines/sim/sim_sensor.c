@@ -66,7 +66,8 @@ static void enqueue (SimSensor *sensor, char *payload)
 static void make_reading (SimSensor *sensor)
 {
   const SensorScript *script = sensor->script;
-  double value = sensor->is_set ? sensor->value : curve_value (script->curve, g_get_monotonic_time () - sensor->start_us);
+  double value
+      = sensor->is_set ? sensor->value : curve_value (script->curve, g_get_monotonic_time () - sensor->start_us);
   if (!sensor->is_set)
     value += script->noise * noise_value ((guint64) script->seed, sensor->made);
   enqueue (sensor, payload_make (script, value, sensor->made + 1, g_get_real_time ()));
@@ -109,7 +110,8 @@ static void published (gpointer data, guint64 tag, gboolean is_acknowledged)
   pump (sensor);
 }
 
-/* What was in flight may or may not have arrived: it goes out again, and the sequence number tells who received it twice. */
+/* What was in flight may or may not have arrived: it goes out again, and the sequence number tells who received it
+ * twice. */
 static void changed (gpointer data, gboolean is_connected, const char *reason)
 {
   SimSensor *sensor = data;

@@ -21,11 +21,11 @@ typedef struct {
 struct Simulation {
   SiteScript *script;
   GMainLoop *loop;
-  GHashTable *cameras; /* id → SimCamera */
+  GHashTable *cameras;     /* id → SimCamera */
   GHashTable *raw_cameras; /* id → RawCamera */
-  GHashTable *sensors; /* id → SimSensor */
-  GHashTable *centers; /* id → SimCenter */
-  GHashTable *receivers; /* id → SimReceiver */
+  GHashTable *sensors;     /* id → SimSensor */
+  GHashTable *centers;     /* id → SimCenter */
+  GHashTable *receivers;   /* id → SimReceiver */
   Control *control;
   GArray *steps; /* of StepTimer */
 };
@@ -84,8 +84,8 @@ gboolean simulation_command (Simulation *simulation, const char *command, char *
     *reply = order.reply;
     return done;
   }
-  return error_set (error, ERROR_REFUSE, "\"%s\" is no command: write “camera ID stall 5s”, “sensor ID set 350”, “quit”",
-                    command);
+  return error_set (error, ERROR_REFUSE,
+                    "\"%s\" is no command: write “camera ID stall 5s”, “sensor ID set 350”, “quit”", command);
 }
 
 static gboolean execute (gpointer data, const char *command, char **reply, GError **error)

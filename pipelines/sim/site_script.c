@@ -16,9 +16,9 @@ static const char *const formats[] = { "json", "value", NULL };
 static const char *const curve_kinds[] = { "constant", "ramp", "sine", "points", NULL };
 static const char *const shapes[] = { "linear", "steps", NULL };
 static const char *const raw_faults[] = {
-  "none",          "no_sdp",      "empty_sdp", "unknown_codec",         "truncated_rtp", "lying_lengths",
-  "early_rtp",     "silent",      "garbage",   "endless_header",        "lying_content_length",
-  "not_found",     "closes_after_play", "jumping_time", NULL,
+  "none",   "no_sdp",  "empty_sdp",      "unknown_codec",        "truncated_rtp", "lying_lengths",     "early_rtp",
+  "silent", "garbage", "endless_header", "lying_content_length", "not_found",     "closes_after_play", "jumping_time",
+  NULL,
 };
 
 /* a stream */
@@ -31,8 +31,10 @@ static void convert_size (YamlReader *reader, struct fy_node *node, gpointer tar
     return;
   if (sscanf (text, "%5dx%5d%n", &size[0], &size[1], &end) != 2 || text[end] != '\0')
     yaml_fault (reader, node, "\"%s\" is no picture size: write 640x360", text);
-  else if (MIN (size[0], size[1]) < DIMENSION_MIN || MAX (size[0], size[1]) > DIMENSION_MAX || size[0] % 2 || size[1] % 2)
-    yaml_fault (reader, node, "a picture is %d to %d pixels wide and high, in even numbers", DIMENSION_MIN, DIMENSION_MAX);
+  else if (MIN (size[0], size[1]) < DIMENSION_MIN || MAX (size[0], size[1]) > DIMENSION_MAX || size[0] % 2
+           || size[1] % 2)
+    yaml_fault (reader, node, "a picture is %d to %d pixels wide and high, in even numbers", DIMENSION_MIN,
+                DIMENSION_MAX);
 }
 
 static void convert_bitrate (YamlReader *reader, struct fy_node *node, gpointer target)
@@ -83,13 +85,15 @@ static void stream_free (gpointer item)
 /* A camera has these keys for its main stream, and again under `sub`. */
 #define STREAM_ROWS(base)                                                                                              \
   { "codec", FIELD_CHOICE, (base) + G_STRUCT_OFFSET (StreamScript, codec), .choices = codecs },                        \
-  { "size", FIELD_CUSTOM, (base) + G_STRUCT_OFFSET (StreamScript, size), .convert = convert_size },                    \
-  { "fps", FIELD_INTEGER, (base) + G_STRUCT_OFFSET (StreamScript, fps), .least = 1, .most = 60 },                      \
-  { "bitrate", FIELD_CUSTOM, (base) + G_STRUCT_OFFSET (StreamScript, bitrate), .convert = convert_bitrate },           \
-  { "key_frame_interval", FIELD_DURATION, (base) + G_STRUCT_OFFSET (StreamScript, key_interval_us), .least = 0.1,      \
-    .most = 600 },                                                                                                     \
-  { "b_frames", FIELD_INTEGER, (base) + G_STRUCT_OFFSET (StreamScript, b_frames), .least = 0, .most = 4 },             \
-  { "file", FIELD_CUSTOM, (base) + G_STRUCT_OFFSET (StreamScript, file), .convert = convert_path }
+      { "size", FIELD_CUSTOM, (base) + G_STRUCT_OFFSET (StreamScript, size), .convert = convert_size },                \
+      { "fps", FIELD_INTEGER, (base) + G_STRUCT_OFFSET (StreamScript, fps), .least = 1, .most = 60 },                  \
+      { "bitrate", FIELD_CUSTOM, (base) + G_STRUCT_OFFSET (StreamScript, bitrate), .convert = convert_bitrate },       \
+      { "key_frame_interval", FIELD_DURATION, (base) + G_STRUCT_OFFSET (StreamScript, key_interval_us), .least = 0.1,  \
+        .most = 600 },                                                                                                 \
+      { "b_frames", FIELD_INTEGER, (base) + G_STRUCT_OFFSET (StreamScript, b_frames), .least = 0, .most = 4 },         \
+  {                                                                                                                    \
+    "file", FIELD_CUSTOM, (base) + G_STRUCT_OFFSET (StreamScript, file), .convert = convert_path                       \
+  }
 
 static const Field stream_fields[] = { STREAM_ROWS (0), { NULL } };
 static const Form stream_form = { "a stream", stream_fields, sizeof (StreamScript), stream_init, NULL, stream_free };
@@ -106,7 +110,8 @@ static void camera_check (YamlReader *reader, struct fy_node *node, gpointer ite
   if ((camera->username == NULL) != (camera->password == NULL))
     yaml_fault (reader, node, "username and password stand together or not at all");
   if (!camera->is_raw && camera->raw_fault != RAW_NOTHING)
-    yaml_fault (reader, yaml_at (node, "fault"), "only a camera with “mode: raw” has a fault; others are told by commands");
+    yaml_fault (reader, yaml_at (node, "fault"),
+                "only a camera with “mode: raw” has a fault; others are told by commands");
   if (camera->is_raw && (camera->sub || camera->username || camera->main.file || camera->audio))
     yaml_fault (reader, node, "a raw camera has no sub, login, file or audio");
   if (camera->main.file && camera->audio)
@@ -149,7 +154,8 @@ static const Field camera_fields[] = {
   { "fault", FIELD_CHOICE, G_STRUCT_OFFSET (CameraScript, raw_fault), .choices = raw_faults },
   { NULL },
 };
-static const Form camera_form = { "a camera", camera_fields, sizeof (CameraScript), camera_init, camera_check, camera_free };
+static const Form camera_form
+    = { "a camera", camera_fields, sizeof (CameraScript), camera_init, camera_check, camera_free };
 
 /* brokers */
 
@@ -233,8 +239,8 @@ static const Field curve_fields[] = {
   { "repeat", FIELD_BOOLEAN, G_STRUCT_OFFSET (Curve, repeats) },
   { NULL },
 };
-static const Form curve_form = { "a curve", curve_fields, sizeof (Curve), curve_init, curve_check,
-                                 (GDestroyNotify) curve_free };
+static const Form curve_form
+    = { "a curve", curve_fields, sizeof (Curve), curve_init, curve_check, (GDestroyNotify) curve_free };
 
 /* sensors */
 
@@ -408,8 +414,8 @@ static void check_ids (YamlReader *reader, struct fy_node *node, const char *key
       yaml_fault (reader, yaml_at (node, key), "two of these %s are called \"%s\"", key, item_id (items->pdata[i]));
 }
 
-static void check_broker (YamlReader *reader, struct fy_node *node, const char *key, guint index, const SiteScript *script,
-                          const char *broker)
+static void check_broker (YamlReader *reader, struct fy_node *node, const char *key, guint index,
+                          const SiteScript *script, const char *broker)
 {
   struct fy_node *item = fy_node_sequence_get_by_index (yaml_at (node, key), (int) index);
   if (site_script_broker (script, broker) == NULL)
@@ -465,8 +471,8 @@ static const Field site_fields[] = {
   { "script", FIELD_LIST, G_STRUCT_OFFSET (SiteScript, steps), .form = &step_form },
   { NULL },
 };
-static const Form site_form = { "a simulated site", site_fields, sizeof (SiteScript), site_init, site_check,
-                                (GDestroyNotify) site_script_free };
+static const Form site_form = { "a simulated site", site_fields, sizeof (SiteScript),
+                                site_init,          site_check,  (GDestroyNotify) site_script_free };
 
 SiteScript *site_script_read (const char *path, GPtrArray *faults)
 {

@@ -32,23 +32,23 @@ typedef enum {
 } RawFault;
 
 typedef struct {
-  int codec;            /* VideoCodec */
-  int size[2];          /* width, height */
+  int codec;   /* VideoCodec */
+  int size[2]; /* width, height */
   int fps;
-  int bitrate;          /* bits a second */
+  int bitrate; /* bits a second */
   gint64 key_interval_us;
   int b_frames;
-  char *file;           /* a prerecorded MP4 played in a loop instead; NULL: drawn and encoded live */
+  char *file; /* a prerecorded MP4 played in a loop instead; NULL: drawn and encoded live */
 } StreamScript;
 
 typedef struct {
   char *id, *name, *path, *username, *password;
-  int port;             /* 0: any free one */
-  int audio, pacing;    /* AudioCodec, Pacing */
+  int port;          /* 0: any free one */
+  int audio, pacing; /* AudioCodec, Pacing */
   StreamScript main;
-  StreamScript *sub;    /* at PATH/sub; NULL: none */
+  StreamScript *sub; /* at PATH/sub; NULL: none */
   gboolean is_raw;
-  int raw_fault;        /* RawFault */
+  int raw_fault; /* RawFault */
 } CameraScript;
 
 typedef struct {
@@ -58,13 +58,13 @@ typedef struct {
 
 typedef struct {
   char *id, *broker, *topic;
-  int format, qos;      /* PayloadFormat */
+  int format, qos; /* PayloadFormat */
   gboolean retain, is_sequenced;
   gint64 interval_us;
   Curve *curve;
-  double noise;         /* at most this much to either side */
+  double noise; /* at most this much to either side */
   int seed, decimals;
-  json_t *fields;       /* template of the JSON payload; NULL: {"value": …, "time": …} */
+  json_t *fields; /* template of the JSON payload; NULL: {"value": …, "time": …} */
 } SensorScript;
 
 typedef struct {
@@ -83,7 +83,7 @@ typedef struct {
 } ScriptStep;
 
 typedef struct {
-  char *name, *font, *control; /* control: path of a unix socket, or NULL */
+  char *name, *font, *control;                                          /* control: path of a unix socket, or NULL */
   GPtrArray *brokers, *cameras, *sensors, *centers, *receivers, *steps; /* of the types above */
 } SiteScript;
 

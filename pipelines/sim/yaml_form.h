@@ -47,8 +47,8 @@ struct Form {
   GDestroyNotify free;
 };
 
-/* The file as a struct of `form`; NULL with `faults` (one line each, "FILE:LINE:COLUMN: message") when anything is wrong.
- * The result is freed with form->free. */
+/* The file as a struct of `form`; NULL with `faults` (one line each, "FILE:LINE:COLUMN: message") when anything is
+ * wrong. The result is freed with form->free. */
 gpointer yaml_form_read (const char *path, const Form *form, GPtrArray *faults);
 
 /* For `convert` and `check`: notes a fault at `node`. */

@@ -83,8 +83,8 @@ static AVFrame *decode (AVCodecContext *decoder, const guint8 *bytes, gsize size
   if (code >= 0)
     code = avcodec_receive_frame (decoder, frame);
   if (code < 0) {
-    set_libav_error (error, ERROR_REFUSE, code, code == AVERROR_EOF ? "the access unit holds no picture"
-                                                                    : "the access unit is damaged");
+    set_libav_error (error, ERROR_REFUSE, code,
+                     code == AVERROR_EOF ? "the access unit holds no picture" : "the access unit is damaged");
     return NULL;
   }
   if ((frame->flags & AV_FRAME_FLAG_CORRUPT) || frame->decode_error_flags != 0) {
@@ -96,10 +96,11 @@ static AVFrame *decode (AVCodecContext *decoder, const guint8 *bytes, gsize size
 
 static gboolean is_within_limits (const AVFrame *frame, GError **error)
 {
-  if (MIN (frame->width, frame->height) >= PICTURE_MIN_DIMENSION && MAX (frame->width, frame->height) <= PICTURE_MAX_DIMENSION)
+  if (MIN (frame->width, frame->height) >= PICTURE_MIN_DIMENSION
+      && MAX (frame->width, frame->height) <= PICTURE_MAX_DIMENSION)
     return TRUE;
-  return error_set (error, ERROR_GIVE_UP, "a picture of %dx%d is out of bounds: %d to %d pixels are taken", frame->width,
-                    frame->height, PICTURE_MIN_DIMENSION, PICTURE_MAX_DIMENSION);
+  return error_set (error, ERROR_GIVE_UP, "a picture of %dx%d is out of bounds: %d to %d pixels are taken",
+                    frame->width, frame->height, PICTURE_MIN_DIMENSION, PICTURE_MAX_DIMENSION);
 }
 
 /* JPEG is full range, BT.601; a camera's picture mostly is neither. */
@@ -109,8 +110,8 @@ static AVFrame *scale (const AVFrame *from, int width, int height, GError **erro
   to->format = AV_PIX_FMT_YUVJ420P;
   to->width = width;
   to->height = height;
-  struct SwsContext *scaler = sws_getContext (from->width, from->height, from->format, width, height, to->format, SWS_BICUBIC,
-                                              NULL, NULL, NULL);
+  struct SwsContext *scaler = sws_getContext (from->width, from->height, from->format, width, height, to->format,
+                                              SWS_BICUBIC, NULL, NULL, NULL);
   if (scaler == NULL || av_frame_get_buffer (to, 0) < 0) {
     sws_freeContext (scaler);
     error_set (error, ERROR_GIVE_UP, "a picture of %dx%d in format %d can't be scaled", from->width, from->height,
@@ -119,8 +120,8 @@ static AVFrame *scale (const AVFrame *from, int width, int height, GError **erro
   }
   gboolean is_full_range = from->color_range == AVCOL_RANGE_JPEG || from->format == AV_PIX_FMT_YUVJ420P;
   int matrix = from->colorspace == AVCOL_SPC_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601;
-  sws_setColorspaceDetails (scaler, sws_getCoefficients (matrix), is_full_range, sws_getCoefficients (SWS_CS_ITU601), 1, 0,
-                            1 << 16, 1 << 16);
+  sws_setColorspaceDetails (scaler, sws_getCoefficients (matrix), is_full_range, sws_getCoefficients (SWS_CS_ITU601), 1,
+                            0, 1 << 16, 1 << 16);
   sws_scale (scaler, (const uint8_t *const *) from->data, from->linesize, 0, from->height, to->data, to->linesize);
   sws_freeContext (scaler);
   return g_steal_pointer (&to);
@@ -151,8 +152,8 @@ static GBytes *encode (AVFrame *frame, GError **error)
   return g_bytes_new (packet->data, (gsize) packet->size);
 }
 
-gboolean access_unit_to_jpeg (const guint8 *bytes, gsize size, const char *codec, int max_width, EncodedPicture *picture,
-                              GError **error)
+gboolean access_unit_to_jpeg (const guint8 *bytes, gsize size, const char *codec, int max_width,
+                              EncodedPicture *picture, GError **error)
 {
   av_log_set_callback (log_libav);
   if (size == 0 || size > ACCESS_UNIT_MAX_BYTES)

@@ -1,7 +1,7 @@
 /* access_unit_picture.h: one key access unit of a camera becomes a JPEG.
  *
- * The bytes come from a camera, so they may be anything: size, codec and picture dimensions are bounded before a decoder
- * sees them, and a unit that does not decode without damage is refused.
+ * The bytes come from a camera, so they may be anything: size, codec and picture dimensions are bounded before a
+ * decoder sees them, and a unit that does not decode without damage is refused.
  *
  * thread: any; nothing is shared. */
 #pragma once
@@ -20,10 +20,10 @@ typedef struct {
 } EncodedPicture;
 
 /* `codec` is "h264" or "h265"; `bytes` is Annex B with its parameter sets. A picture wider than `max_width` (0: any) is
- * made smaller, in its proportions. ERROR_REFUSE when the unit is no whole picture, ERROR_GIVE_UP when it is over a limit
- * or the codec is unknown. Free with encoded_picture_clear. */
-gboolean access_unit_to_jpeg (const guint8 *bytes, gsize size, const char *codec, int max_width, EncodedPicture *picture,
-                              GError **error);
+ * made smaller, in its proportions. ERROR_REFUSE when the unit is no whole picture, ERROR_GIVE_UP when it is over a
+ * limit or the codec is unknown. Free with encoded_picture_clear. */
+gboolean access_unit_to_jpeg (const guint8 *bytes, gsize size, const char *codec, int max_width,
+                              EncodedPicture *picture, GError **error);
 
 void encoded_picture_clear (EncodedPicture *picture);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (EncodedPicture, encoded_picture_clear)

@@ -78,7 +78,8 @@ static json_t *encode_picture (VisionService *service, LinkMessage *request, GEr
   json_t *body = NULL;
   g_autofree guint8 *bytes = read_access_unit (access_unit, &size, error);
   gint64 max_width = CLAMP (link_message_integer (request, "max_width"), 0, PICTURE_MAX_DIMENSION);
-  if (bytes && access_unit_to_jpeg (bytes, size, link_message_string (request, "codec"), (int) max_width, &picture, error)
+  if (bytes
+      && access_unit_to_jpeg (bytes, size, link_message_string (request, "codec"), (int) max_width, &picture, error)
       && write_picture (file, picture.jpeg, error)) {
     gsize jpeg_size;
     const void *jpeg = g_bytes_get_data (picture.jpeg, &jpeg_size);
@@ -102,15 +103,16 @@ static gpointer work (gpointer data)
     __atomic_store_n (&service->busy_since_us, 0, __ATOMIC_RELAXED);
     if (body == NULL)
       log_limited (LOG_LEVEL_WARNING, "no picture: %s", error->message);
-    link_endpoint_post (service->endpoint, body ? link_message_reply (request, body) : link_message_error (request, error));
+    link_endpoint_post (service->endpoint,
+                        body ? link_message_reply (request, body) : link_message_error (request, error));
   }
   return NULL;
 }
 
 static void answer_hello (VisionService *service, const LinkMessage *request)
 {
-  json_t *body = json_pack ("{s:s, s:s, s:i, s:I}", "version", GRIDGATE_VERSION, "process", "vision", "pid", (int) getpid (),
-                            "started_at", (json_int_t) service->started_at_us);
+  json_t *body = json_pack ("{s:s, s:s, s:i, s:I}", "version", GRIDGATE_VERSION, "process", "vision", "pid",
+                            (int) getpid (), "started_at", (json_int_t) service->started_at_us);
   link_endpoint_send (service->endpoint, link_message_reply (request, body));
 }
 

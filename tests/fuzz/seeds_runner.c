@@ -1,4 +1,5 @@
-/* seeds_runner FOLDER: feeds a fuzz target its seeds and damaged copies of them, without libFuzzer; always the same ones. */
+/* seeds_runner FOLDER: feeds a fuzz target its seeds and damaged copies of them, without libFuzzer; always the same
+ * ones. */
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -34,7 +34,8 @@ static void the_gateway_reaches_every_camera_and_sensor_of_the_township (void **
     const Sensor *sensor = site_sensor (site, simulated->id);
     assert_non_null (sensor);
     assert_string_equal (sensor->topic, simulated->topic);
-    g_autofree char *url = g_strdup_printf ("mqtt://127.0.0.1:%d", site_script_broker (script, simulated->broker)->port);
+    g_autofree char *url
+        = g_strdup_printf ("mqtt://127.0.0.1:%d", site_script_broker (script, simulated->broker)->port);
     assert_string_equal (site_broker (site, sensor->broker)->url, url);
   }
   site_script_free (script);
@@ -52,7 +53,8 @@ static void the_water_rises_over_the_threshold_within_twenty_seconds_and_falls_a
   const struct {
     int second;
     gboolean is_above, is_clear;
-  } moments[] = { { 0, FALSE, TRUE }, { 20, TRUE, FALSE }, { 45, TRUE, FALSE }, { 52, FALSE, TRUE }, { 3600, FALSE, TRUE } };
+  } moments[]
+      = { { 0, FALSE, TRUE }, { 20, TRUE, FALSE }, { 45, TRUE, FALSE }, { 52, FALSE, TRUE }, { 3600, FALSE, TRUE } };
   for (gsize i = 0; i < G_N_ELEMENTS (moments); i++) {
     double metres = curve_value (level->curve, moments[i].second * (gint64) G_USEC_PER_SEC) / 100;
     assert_int_equal (metres - level->noise / 100 > flood->threshold, moments[i].is_above);

@@ -22,9 +22,11 @@ static void a_template_is_filled_in (void **state)
 {
   (void) state;
   SensorScript sensor = { .decimals = 1 };
-  sensor.fields = json_loads ("{\"level_cm\":\"{value}\",\"battery\":87,\"a\":[{\"t\":\"{time}\",\"ms\":\"{time_ms}\"}]}", 0, NULL);
-  assert_payload (&sensor, 312.44,
-                  "{\"level_cm\":312.4,\"battery\":87,\"a\":[{\"t\":\"2026-05-01T08:00:00.123Z\",\"ms\":1777622400123}]}");
+  sensor.fields = json_loads (
+      "{\"level_cm\":\"{value}\",\"battery\":87,\"a\":[{\"t\":\"{time}\",\"ms\":\"{time_ms}\"}]}", 0, NULL);
+  assert_payload (
+      &sensor, 312.44,
+      "{\"level_cm\":312.4,\"battery\":87,\"a\":[{\"t\":\"2026-05-01T08:00:00.123Z\",\"ms\":1777622400123}]}");
   json_decref (sensor.fields);
 }
 

@@ -35,9 +35,11 @@ static void the_clock_can_be_read_back_to_the_millisecond (void **state)
   for (gsize i = 0; i < G_N_ELEMENTS (times); i++) {
     gint64 read = 0;
     picture_paint (canvas->picture, &canvas->planes, times[i]);
-    assert_true (picture_read_clock (canvas->bytes, WIDTH, WIDTH, HEIGHT, times[i] + 3600 * (gint64) G_USEC_PER_SEC, &read));
+    assert_true (
+        picture_read_clock (canvas->bytes, WIDTH, WIDTH, HEIGHT, times[i] + 3600 * (gint64) G_USEC_PER_SEC, &read));
     assert_int_equal (read, times[i]);
-    assert_true (picture_read_clock (canvas->bytes, WIDTH, WIDTH, HEIGHT, times[i] - 3600 * (gint64) G_USEC_PER_SEC, &read));
+    assert_true (
+        picture_read_clock (canvas->bytes, WIDTH, WIDTH, HEIGHT, times[i] - 3600 * (gint64) G_USEC_PER_SEC, &read));
     assert_int_equal (read, times[i]);
   }
 }

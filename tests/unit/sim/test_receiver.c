@@ -10,7 +10,8 @@
 #define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 #define EVENT                                                                                                          \
   "{\"specversion\":\"1.0\",\"id\":\"e1\",\"source\":\"/gridgate/g\",\"type\":\"gridgate.incident.opened\","           \
-  "\"data\":{\"id\":\"01A\",\"title\":\"水位超警\",\"category\":\"flood\",\"severity\":\"severe\",\"state\":\"reported\"}}"
+  "\"data\":{\"id\":\"01A\",\"title\":\"水位超警\",\"category\":\"flood\",\"severity\":\"severe\",\"state\":"      \
+  "\"reported\"}}"
 
 typedef struct {
   char *folder;
@@ -45,18 +46,20 @@ static int post (Fixture *fixture, const char *id, const char *secret, const cha
 {
   g_autofree char *timestamp = g_strdup_printf ("%" G_GINT64_FORMAT, g_get_real_time () / G_USEC_PER_SEC);
   g_autofree char *signature = webhook_signature (secret, id, timestamp, body, strlen (body));
-  g_autofree char *request = g_strdup_printf ("POST /incidents HTTP/1.1\r\nHost: x\r\nConnection: close\r\nwebhook-id: %s\r\n"
-                                              "webhook-timestamp: %s\r\nwebhook-signature: v1,AAAA %s\r\n"
-                                              "Content-Length: %zu\r\n\r\n%s",
-                                              id, timestamp, signature, strlen (body), body);
+  g_autofree char *request
+      = g_strdup_printf ("POST /incidents HTTP/1.1\r\nHost: x\r\nConnection: close\r\nwebhook-id: %s\r\n"
+                         "webhook-timestamp: %s\r\nwebhook-signature: v1,AAAA %s\r\n"
+                         "Content-Length: %zu\r\n\r\n%s",
+                         id, timestamp, signature, strlen (body), body);
   g_autoptr (GSocketClient) client = g_socket_client_new ();
   g_autoptr (GSocketConnection) connection = g_socket_client_connect_to_host (
-    client, "127.0.0.1", (guint16) sim_receiver_port (fixture->receiver), NULL, NULL);
+      client, "127.0.0.1", (guint16) sim_receiver_port (fixture->receiver), NULL, NULL);
   assert_non_null (connection);
   char answer[256] = "";
   int status = 0;
   GIOStream *stream = G_IO_STREAM (connection);
-  assert_true (g_output_stream_write_all (g_io_stream_get_output_stream (stream), request, strlen (request), NULL, NULL, NULL));
+  assert_true (
+      g_output_stream_write_all (g_io_stream_get_output_stream (stream), request, strlen (request), NULL, NULL, NULL));
   assert_true (g_input_stream_read (g_io_stream_get_input_stream (stream), answer, sizeof answer - 1, NULL, NULL) > 0);
   assert_int_equal (sscanf (answer, "HTTP/1.1 %d", &status), 1);
   return status;
@@ -66,7 +69,8 @@ static void the_signature_is_that_of_the_standard (void **state)
 {
   (void) state; /* the example of the reference libraries (github.com/standard-webhooks/standard-webhooks) */
   const char *body = "{\"test\": 2432232314}";
-  g_autofree char *signature = webhook_signature (SECRET, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body, strlen (body));
+  g_autofree char *signature
+      = webhook_signature (SECRET, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body, strlen (body));
   assert_string_equal (signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
@@ -111,7 +115,8 @@ int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (the_signature_is_that_of_the_standard),
-    cmocka_unit_test_setup_teardown (a_signed_event_is_taken_and_a_repeated_one_counted, fixture_setup, fixture_teardown),
+    cmocka_unit_test_setup_teardown (a_signed_event_is_taken_and_a_repeated_one_counted, fixture_setup,
+                                     fixture_teardown),
     cmocka_unit_test_setup_teardown (a_foreign_signature_and_no_event_are_refused, fixture_setup, fixture_teardown),
     cmocka_unit_test_setup_teardown (it_fails_as_often_as_it_is_told_to, fixture_setup, fixture_teardown),
     cmocka_unit_test (an_event_is_told_in_plain_words),

@@ -33,26 +33,28 @@ static void assert_fault (const char *folder, const char *text, const char *plac
 static void a_whole_site_is_read (void **state)
 {
   g_autoptr (GPtrArray) faults = g_ptr_array_new_with_free_func (g_free);
-  SiteScript *script = read_text (*state,
-    "name: 石庙村\n"
-    "brokers:\n"
-    "  - {id: village, port: 11883, username: u, password: p}\n"
-    "cameras:\n"
-    "  - {id: bridge, name: 石庙桥, size: 320x180, fps: 10, bitrate: 1.5M, key_frame_interval: 500ms, audio: pcma,\n"
-    "     pacing: burst, username: v, password: s, sub: {size: 160x90, codec: h265}}\n"
-    "  - {id: liar, mode: raw, fault: lying_lengths}\n"
-    "sensors:\n"
-    "  - id: level-1\n"
-    "    broker: village\n"
-    "    topic: village/shimiao/level-1\n"
-    "    fields: {level_cm: \"{value}\", battery: 87, ok: true, deep: [1.5, {t: \"{time}\"}]}\n"
-    "    curve: {kind: points, points: [[0s, 210], [20s, 350.5]], shape: steps, repeat: true}\n"
-    "centers:\n"
-    "  - {id: center, broker: village, acknowledge: true}\n"
-    "receivers:\n"
-    "  - {id: water, port: 28081, secret_file: water.secret}\n"
-    "script:\n"
-    "  - {at: 10s, do: camera bridge stall 5s}\n", faults);
+  SiteScript *script = read_text (
+      *state,
+      "name: 石庙村\n"
+      "brokers:\n"
+      "  - {id: village, port: 11883, username: u, password: p}\n"
+      "cameras:\n"
+      "  - {id: bridge, name: 石庙桥, size: 320x180, fps: 10, bitrate: 1.5M, key_frame_interval: 500ms, audio: pcma,\n"
+      "     pacing: burst, username: v, password: s, sub: {size: 160x90, codec: h265}}\n"
+      "  - {id: liar, mode: raw, fault: lying_lengths}\n"
+      "sensors:\n"
+      "  - id: level-1\n"
+      "    broker: village\n"
+      "    topic: village/shimiao/level-1\n"
+      "    fields: {level_cm: \"{value}\", battery: 87, ok: true, deep: [1.5, {t: \"{time}\"}]}\n"
+      "    curve: {kind: points, points: [[0s, 210], [20s, 350.5]], shape: steps, repeat: true}\n"
+      "centers:\n"
+      "  - {id: center, broker: village, acknowledge: true}\n"
+      "receivers:\n"
+      "  - {id: water, port: 28081, secret_file: water.secret}\n"
+      "script:\n"
+      "  - {at: 10s, do: camera bridge stall 5s}\n",
+      faults);
   assert_non_null (script);
   const CameraScript *bridge = script->cameras->pdata[0], *liar = script->cameras->pdata[1];
   assert_string_equal (bridge->path, "/bridge");
@@ -68,7 +70,8 @@ static void a_whole_site_is_read (void **state)
   assert_int_equal (level->curve->points->len, 2);
   assert_true (level->curve->is_stepped && level->curve->repeats);
   g_autofree char *fields = json_dumps (level->fields, JSON_COMPACT);
-  assert_string_equal (fields, "{\"level_cm\":\"{value}\",\"battery\":87,\"ok\":true,\"deep\":[1.5,{\"t\":\"{time}\"}]}");
+  assert_string_equal (fields,
+                       "{\"level_cm\":\"{value}\",\"battery\":87,\"ok\":true,\"deep\":[1.5,{\"t\":\"{time}\"}]}");
   assert_true (g_str_has_suffix (((ReceiverScript *) script->receivers->pdata[0])->secret_file, "/water.secret"));
   assert_int_equal (((ScriptStep *) script->steps->pdata[0])->at_us, 10 * G_USEC_PER_SEC);
   site_script_free (script);
@@ -91,7 +94,8 @@ static void faults_name_place_and_what_is_expected (void **state)
   assert_fault (*state, "cameras: [{id: a, fault: no_sdp}]\n", "1:26", "mode: raw");
   assert_fault (*state, "cameras: [{id: a, username: u}]\n", "1:12", "together");
   assert_fault (*state, "sensors: [{id: a, broker: b, topic: t, curve: {kind: constant}}]\n", "1:27", "no broker");
-  assert_fault (*state, "brokers: [{id: b}]\nsensors: [{id: a, broker: b, topic: t, curve: {kind: ramp}}]\n", "2:48", "over");
+  assert_fault (*state, "brokers: [{id: b}]\nsensors: [{id: a, broker: b, topic: t, curve: {kind: ramp}}]\n", "2:48",
+                "over");
   assert_fault (*state, "script: [{at: soon, do: x}]\n", "1:15", "no duration");
   assert_fault (*state, "cameras: 5\n", "1:10", "list");
   assert_fault (*state, "cameras: [\n", "2:1", "bracket");

@@ -8,8 +8,9 @@ GBytes *key_frame_make (const char *folder, const char *encoder, const char *for
 {
   g_autofree char *path = g_build_filename (folder, "key_frame", NULL);
   g_autofree char *source = g_strdup_printf ("testsrc2=size=%dx%d:rate=10", width, height);
-  const char *const command[] = { "ffmpeg", "-v", "error", "-y",      "-f", "lavfi", "-i", source, "-frames:v", "1",
-                                  "-c:v",   encoder, "-pix_fmt", "yuv420p", "-f", format,  path, NULL };
+  const char *const command[]
+      = { "ffmpeg", "-v",   "error", "-y",       "-f",      "lavfi", "-i",   source, "-frames:v",
+          "1",      "-c:v", encoder, "-pix_fmt", "yuv420p", "-f",    format, path,   NULL };
   g_autoptr (GSubprocess) ffmpeg = g_subprocess_newv (command, G_SUBPROCESS_FLAGS_STDERR_SILENCE, NULL);
   assert_non_null (ffmpeg);
   assert_true (g_subprocess_wait_check (ffmpeg, NULL, NULL));

@@ -180,8 +180,10 @@ static void every_request_is_answered_also_when_it_ends (void **state)
 int main (void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown (the_picture_stands_in_the_file_as_the_answer_says, fixture_setup, fixture_teardown),
-    cmocka_unit_test_setup_teardown (a_hostile_unit_gets_an_error_and_the_next_a_picture, fixture_setup, fixture_teardown),
+    cmocka_unit_test_setup_teardown (the_picture_stands_in_the_file_as_the_answer_says, fixture_setup,
+                                     fixture_teardown),
+    cmocka_unit_test_setup_teardown (a_hostile_unit_gets_an_error_and_the_next_a_picture, fixture_setup,
+                                     fixture_teardown),
     cmocka_unit_test_setup_teardown (hello_says_who_is_there, fixture_setup, fixture_teardown),
     cmocka_unit_test_setup_teardown (what_is_not_for_it_is_refused, fixture_setup, fixture_teardown),
     cmocka_unit_test_setup_teardown (every_request_is_answered_also_when_it_ends, fixture_setup, fixture_teardown),
