@@ -16,6 +16,26 @@ static void random_fill (guint8 *bytes, gsize size)
   }
 }
 
+static void set_time (guint8 bits[16], guint64 ms)
+{
+  for (int i = 0; i < 6; i++)
+    bits[i] = (guint8) (ms >> (40 - 8 * i));
+}
+
+static char *encode (const guint8 bits[16])
+{
+  char *text = g_malloc (ULID_LENGTH + 1);
+  for (int i = 0; i < ULID_LENGTH; i++) {
+    int first = i * 5 - 2; /* 130 bits of text carry 128: two zero bits lead */
+    guint value = 0;
+    for (int bit = first; bit < first + 5; bit++)
+      value = value << 1 | (bit < 0 ? 0 : bits[bit / 8] >> (7 - bit % 8) & 1);
+    text[i] = crockford[value];
+  }
+  text[ULID_LENGTH] = '\0';
+  return text;
+}
+
 char *ulid_new (gint64 wall_us)
 {
   static GMutex mutex;
@@ -34,21 +54,19 @@ char *ulid_new (gint64 wall_us)
     for (int i = sizeof random - 1; i >= 0 && ++random[i] == 0; i--)
       ;
   }
-  for (int i = 0; i < 6; i++)
-    bits[i] = (guint8) (ms >> (40 - 8 * i));
+  set_time (bits, ms);
   memcpy (bits + 6, random, sizeof random);
   g_mutex_unlock (&mutex);
 
-  char *text = g_malloc (ULID_LENGTH + 1);
-  for (int i = 0; i < ULID_LENGTH; i++) {
-    int first = i * 5 - 2; /* 130 bits of text carry 128: two zero bits lead */
-    guint value = 0;
-    for (int bit = first; bit < first + 5; bit++)
-      value = value << 1 | (bit < 0 ? 0 : bits[bit / 8] >> (7 - bit % 8) & 1);
-    text[i] = crockford[value];
-  }
-  text[ULID_LENGTH] = '\0';
-  return text;
+  return encode (bits);
+}
+
+char *ulid_of (gint64 wall_us, const guint8 rest[10])
+{
+  guint8 bits[16];
+  set_time (bits, wall_us > 0 ? (guint64) wall_us / 1000 : 0);
+  memcpy (bits + 6, rest, 10);
+  return encode (bits);
 }
 
 gboolean ulid_is_valid (const char *text)

@@ -11,6 +11,9 @@ enum { ULID_LENGTH = 26, SITE_ID_MAX = 64 };
  * calls. Free with g_free. */
 char *ulid_new (gint64 wall_us);
 
+/* The ULID of that time whose other 80 bits are `rest`: for things that have a number already. Free with g_free. */
+char *ulid_of (gint64 wall_us, const guint8 rest[10]);
+
 gboolean ulid_is_valid (const char *text);
 
 /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} */

@@ -29,7 +29,8 @@ typedef struct {
 Observe *observe_new (Store *store, EventBus *events, DecoderFind find_decoder, const BrokerPort *brokers,
                       const ObservationSink *sink, GError **error);
 
-/* Waits for the store. Opens, changes and closes what differs; the first call passes what was left unapplied. */
+/* Waits for the store. Opens, changes and closes what differs. The first call passes what was left unapplied, so the
+ * rules must know the site by then. */
 gboolean observe_set_site (Observe *observe, Site *site, GError **error);
 
 /* Is told of every change of a broker's state. thread: the adapter's; must not wait. Set before the first site. */
@@ -47,9 +48,9 @@ json_t *observe_sensor_json (Observe *observe, const char *sensor);
 /* thread: any. FALSE when the site has no such broker. */
 gboolean observe_broker_status (Observe *observe, const char *broker, BrokerStatus *status);
 
-/* thread: any. Rejected payloads of late, newest first, bounded: {"items":[{"at","broker","topic","sensor","reason",
- * "detail","payload"|"payload_base64"}]}. */
-json_t *observe_rejected_json (Observe *observe, guint limit, GError **error);
+/* thread: any; reads files. Rejected payloads of late, newest first: {"items":[{"at","broker","topic","sensor","reason",
+ * "detail","payload"|"payload_base64"}]}. A payload is cut to 4 KiB, a day keeps its last 1000. */
+json_t *observe_rejected (const char *data_dir, guint limit);
 
 /* thread: any; reads files. {"items":[observation…],"next":CURSOR|null} by phenomenon time. `sensor` and `metric` may be
  * NULL: all; `from_us` to `to_us` (excluded). */

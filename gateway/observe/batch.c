@@ -1,0 +1,371 @@
+/* batch.c: the store's thread's part: what waits becomes observations on disk, then passes the rules and is counted. */
+#include <string.h>
+
+#include "gateway/core/error.h"
+#include "gateway/core/log.h"
+#include "gateway/observe/observation_json.h"
+#include "gateway/observe/observe_private.h"
+
+/* Watchers see each metric at most once a second, and all of them at most that many a second. */
+enum { EVENTS_A_SECOND = 50 };
+
+/* What waits in memory for a main database that can't be written; more is read from the files again. */
+enum { FRESH_MAX = 20000 };
+
+#define RETRY_US G_USEC_PER_SEC
+#define HASHES_EVERY_US (10 * G_USEC_PER_SEC)
+
+/* Decoding and storing */
+
+static void note (Observe *observe, const Pending *pending, const char *sensor, OutcomeKind kind, const char *reason)
+{
+  Outcome outcome = { pending->message->broker, sensor, kind, reason };
+  g_array_append_val (observe->outcomes, outcome);
+}
+
+static void note_for_all (Observe *observe, const Pending *pending, OutcomeKind kind, const char *reason)
+{
+  note (observe, pending, "", kind, reason);
+  for (guint i = 0; i < pending->inputs->len; i++)
+    note (observe, pending, ((const SensorInput *) pending->inputs->pdata[i])->sensor->id, kind, reason);
+}
+
+static Deliveries *deliveries_of (Observe *observe, const char *broker)
+{
+  Deliveries *deliveries = g_hash_table_lookup (observe->deliveries, broker);
+  if (deliveries == NULL) {
+    deliveries = g_new0 (Deliveries, 1);
+    observation_files_deliveries (observe->files, broker, deliveries);
+    g_hash_table_insert (observe->deliveries, g_strdup (broker), deliveries);
+  }
+  return deliveries;
+}
+
+/* Sent again, with the packet's number and the contents of one that is stored: its acknowledgement was lost. */
+static gboolean is_delivered (const Deliveries *deliveries, const RawMessage *message, guint64 hash)
+{
+  for (guint i = 0; i < DELIVERIES_KEPT; i++)
+    if (deliveries->packet_id[i] == message->packet_id && deliveries->hash[i] == hash)
+      return TRUE;
+  return FALSE;
+}
+
+static void add_delivery (Deliveries *deliveries, const RawMessage *message, guint64 hash)
+{
+  deliveries->packet_id[deliveries->next] = message->packet_id;
+  deliveries->hash[deliveries->next] = hash;
+  deliveries->next = (deliveries->next + 1) % DELIVERIES_KEPT;
+}
+
+static gboolean reject (Observe *observe, const Pending *pending, const char *sensor, const char *reason,
+                        const char *detail, GError **error)
+{
+  log_limited (LOG_LEVEL_WARNING, "sensor %s: %s, topic %s: %s", sensor != NULL ? sensor : "(none)", reason,
+               pending->message->topic, detail != NULL ? detail : "nobody has configured it");
+  return observation_files_reject (observe->files, pending->message, sensor, reason, detail, error);
+}
+
+static gboolean store_readings (Observe *observe, const Pending *pending, SensorInput *input, gboolean *is_first_of_message,
+                                GError **error)
+{
+  const GArray *readings = observe->decoded->readings;
+  for (guint i = 0; i < readings->len; i++) {
+    g_autoptr (Observation) observation = normalise (input->sensor, &input->clock, pending->message,
+                                                     &g_array_index (readings, Reading, i));
+    guint marks = (i == 0 ? FIRST_OF_SENSOR : 0) | (*is_first_of_message ? FIRST_OF_MESSAGE : 0);
+    if (!observation_files_add (observe->files, observation, marks, error))
+      return FALSE;
+    *is_first_of_message = FALSE;
+    g_ptr_array_add (observe->fresh, g_steal_pointer (&observation));
+  }
+  return TRUE;
+}
+
+/* A sensor's part of a message. `*reason` is why it gave nothing. */
+static gboolean store_for (Observe *observe, const Pending *pending, SensorInput *input, guint64 hash,
+                           gboolean *is_first_of_message, const char **reason, GError **error)
+{
+  const char *sensor = input->sensor->id;
+  if (pending->message->is_retained && input->has_last_hash && input->last_hash == hash) {
+    note (observe, pending, sensor, OUTCOME_DROPPED, REASON_DUPLICATE);
+    *reason = REASON_DUPLICATE;
+    return TRUE;
+  }
+  gsize size;
+  const guint8 *payload = g_bytes_get_data (pending->message->payload, &size);
+  decoded_reset (observe->decoded);
+  input->decoder->decode (input->prepared, payload != NULL ? payload : (const guint8 *) "", size, observe->decoded);
+  const Decoded *decoded = observe->decoded;
+  if (decoded->reason != NULL && !reject (observe, pending, sensor, decoded->reason, decoded->detail, error))
+    return FALSE;
+  if (decoded->readings->len == 0 && decoded->reason != NULL) {
+    note (observe, pending, sensor, OUTCOME_REJECTED, decoded->reason);
+    *reason = decoded->reason;
+    return TRUE;
+  }
+  input->last_hash = hash;
+  input->has_last_hash = input->is_hash_unwritten = TRUE;
+  note (observe, pending, sensor, OUTCOME_STORED, NULL);
+  *reason = NULL;
+  return store_readings (observe, pending, input, is_first_of_message, error);
+}
+
+static gboolean store_for_all (Observe *observe, const Pending *pending, guint64 hash, GError **error)
+{
+  gboolean is_first_of_message = TRUE, is_stored = FALSE;
+  const char *first_reason = NULL;
+  for (guint i = 0; i < pending->inputs->len; i++) {
+    const char *reason;
+    if (!store_for (observe, pending, pending->inputs->pdata[i], hash, &is_first_of_message, &reason, error))
+      return FALSE;
+    is_stored |= reason == NULL;
+    first_reason = first_reason != NULL ? first_reason : reason;
+  }
+  if (is_stored)
+    note (observe, pending, "", OUTCOME_STORED, NULL);
+  else
+    note (observe, pending, "", strcmp (first_reason, REASON_DUPLICATE) == 0 ? OUTCOME_DROPPED : OUTCOME_REJECTED,
+          first_reason);
+  return TRUE;
+}
+
+static gboolean store_message (Observe *observe, const Pending *pending, GError **error)
+{
+  const RawMessage *message = pending->message;
+  guint64 hash = raw_message_hash (message);
+  if (message->qos > 0) {
+    Deliveries *deliveries = deliveries_of (observe, message->broker);
+    if (message->is_redelivery && is_delivered (deliveries, message, hash)) {
+      note_for_all (observe, pending, OUTCOME_DROPPED, REASON_DUPLICATE);
+      return TRUE;
+    }
+    add_delivery (deliveries, message, hash);
+  }
+  if (pending->inputs->len == 0) {
+    note (observe, pending, "", OUTCOME_REJECTED, REASON_UNKNOWN_TOPIC);
+    observe_forget_topic (observe, message->broker, message->topic);
+    return reject (observe, pending, NULL, REASON_UNKNOWN_TOPIC, NULL, error);
+  }
+  if (message->payload_size > RAW_PAYLOAD_MAX) {
+    const SensorInput *input = pending->inputs->pdata[0];
+    g_autofree char *detail = g_strdup_printf ("%" G_GSIZE_FORMAT " bytes, at most %d are taken", message->payload_size,
+                                               RAW_PAYLOAD_MAX);
+    note_for_all (observe, pending, OUTCOME_REJECTED, REASON_TOO_LARGE);
+    return reject (observe, pending, input->sensor->id, REASON_TOO_LARGE, detail, error);
+  }
+  return store_for_all (observe, pending, hash, error);
+}
+
+static gboolean keep_deliveries (Observe *observe, GError **error)
+{
+  GHashTableIter iter;
+  gpointer broker, deliveries;
+  g_hash_table_iter_init (&iter, observe->deliveries);
+  while (g_hash_table_iter_next (&iter, &broker, &deliveries))
+    if (!observation_files_keep_deliveries (observe->files, broker, deliveries, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean store_all (Observe *observe, GError **error)
+{
+  if (!observation_files_begin (observe->files, clock_wall_us (observe->clock), error))
+    return FALSE;
+  for (guint i = 0; i < observe->batch->len; i++)
+    if (!store_message (observe, observe->batch->pdata[i], error))
+      return FALSE;
+  return keep_deliveries (observe, error) && observation_files_commit (observe->files, error);
+}
+
+static void count_outcomes (Observe *observe)
+{
+  for (guint i = 0; i < observe->outcomes->len; i++) {
+    const Outcome *outcome = &g_array_index (observe->outcomes, Outcome, i);
+    if (outcome->kind == OUTCOME_STORED)
+      account_stored (observe->accounts, outcome->broker, outcome->sensor);
+    else if (outcome->kind == OUTCOME_REJECTED)
+      account_rejected (observe->accounts, outcome->broker, outcome->sensor, outcome->reason);
+    else
+      account_dropped (observe->accounts, outcome->broker, outcome->sensor, outcome->reason);
+  }
+  g_array_set_size (observe->outcomes, 0);
+}
+
+static void let_go (Observe *observe)
+{
+  for (guint i = 0; i < observe->batch->len; i++)
+    intake_release (observe->intake, observe->batch->pdata[i]);
+  g_ptr_array_set_size (observe->batch, 0);
+}
+
+/* Nothing could be written: the batch stays, durable ones with their threads, and the deliveries are those on disk. */
+static void keep_batch (Observe *observe, guint fresh_before)
+{
+  observation_files_roll_back (observe->files);
+  g_array_set_size (observe->outcomes, 0);
+  g_ptr_array_set_size (observe->fresh, (int) fresh_before);
+  g_hash_table_remove_all (observe->deliveries);
+  store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + RETRY_US);
+}
+
+static void store_batch (Observe *observe)
+{
+  g_autoptr (GError) error = NULL;
+  guint fresh_before = observe->fresh->len;
+  while (observe->batch->len < BATCH_MESSAGES) {
+    Pending *pending = intake_take (observe->intake);
+    if (pending == NULL)
+      break;
+    g_ptr_array_add (observe->batch, pending);
+  }
+  if (observe->batch->len == 0)
+    return;
+  if (store_all (observe, &error)) {
+    count_outcomes (observe);
+    let_go (observe);
+    return;
+  }
+  log_limited (LOG_LEVEL_ERROR, "observations: %u messages wait, they can't be stored: %s", observe->batch->len,
+               error->message);
+  keep_batch (observe, fresh_before);
+}
+
+/* Rules */
+
+static gboolean pass (Observation *observation, guint marks, gpointer data, GError **error)
+{
+  gpointer *observe_and_database = data;
+  Observe *observe = observe_and_database[0];
+  if (observe->sink.observed != NULL
+      && !observe->sink.observed (observe->sink.self, observe_and_database[1], observation, error))
+    return FALSE;
+  last_values_take (observe->last_values, observation);
+  if (!observe->is_counting_again || marks == 0)
+    return TRUE;
+  const SensorInput *input = routes_input (observe->routes, observation->sensor);
+  if (input == NULL) /* configured no more */
+    return TRUE;
+  if (marks & FIRST_OF_MESSAGE)
+    account_stored (observe->accounts, input->sensor->broker, "");
+  if (marks & FIRST_OF_SENSOR)
+    account_stored (observe->accounts, input->sensor->broker, observation->sensor);
+  return TRUE;
+}
+
+/* What this transaction brings is in memory, unless an earlier one has failed or the gateway has been started. */
+static gboolean pass_all (Observe *observe, Database *database, GError **error)
+{
+  gpointer both[] = { observe, database };
+  gint64 first = observe->fresh->len > 0 ? ((Observation *) observe->fresh->pdata[0])->number : 0;
+  if (first != observe->applied + 1)
+    return observation_files_each_after (observe->files, observe->applied, pass, both, error);
+  for (guint i = 0; i < observe->fresh->len; i++)
+    if (!pass (observe->fresh->pdata[i], 0, both, error))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean observe_apply (Observe *observe, Database *database, GError **error)
+{
+  gint64 last = observation_files_last (observe->files);
+  if (observe->applied == last)
+    return TRUE;
+  if (!pass_all (observe, database, error)
+      || !database_run (database, error, "INSERT OR REPLACE INTO sensing (key, value) VALUES ('applied', ?)", "i", last))
+    return FALSE;
+  observe->applied = last;
+  return TRUE;
+}
+
+/* A kill forgets the hashes of ten seconds: then a retained message may be stored once more, as historical. */
+static gboolean keep_hashes (Observe *observe, Database *database, GError **error)
+{
+  gint64 now = clock_monotonic_us (observe->clock);
+  if (now - observe->hashes_written_us < HASHES_EVERY_US)
+    return TRUE;
+  observe->hashes_written_us = now;
+  GHashTableIter iter;
+  gpointer at;
+  g_hash_table_iter_init (&iter, routes_inputs (observe->routes));
+  while (g_hash_table_iter_next (&iter, NULL, &at)) {
+    SensorInput *input = at;
+    if (!input->is_hash_unwritten)
+      continue;
+    if (!database_run (database, error, "INSERT OR REPLACE INTO last_payloads (sensor, hash) VALUES (?, ?)", "si",
+                       input->sensor->id, (gint64) input->last_hash))
+      return FALSE;
+    input->is_hash_unwritten = FALSE;
+  }
+  return TRUE;
+}
+
+/* Watchers */
+
+static gboolean may_announce (Observe *observe, const Observation *observation, gint64 now)
+{
+  if (now - observe->announced_second >= G_USEC_PER_SEC) {
+    observe->announced_second = now;
+    observe->announced_in_second = 0;
+  }
+  g_autofree char *key = g_strconcat (observation->sensor, "\n", observation->metric, NULL);
+  gint64 *last = g_hash_table_lookup (observe->announced, key);
+  if (observe->announced_in_second >= EVENTS_A_SECOND || (last != NULL && now - *last < G_USEC_PER_SEC))
+    return FALSE;
+  observe->announced_in_second++;
+  g_hash_table_replace (observe->announced, g_steal_pointer (&key), g_memdup2 (&now, sizeof now));
+  return TRUE;
+}
+
+static void announce (Observe *observe, const Observation *observation)
+{
+  Site *site = routes_site (observe->routes);
+  const Sensor *sensor = site_sensor (site, observation->sensor);
+  if (observe->events == NULL || sensor == NULL
+      || !may_announce (observe, observation, clock_monotonic_us (observe->clock)))
+    return;
+  json_t *json = observation_to_json (site->gateway.id, observation);
+  char *text = json_dumps (json, JSON_COMPACT);
+  event_bus_publish (observe->events, "observation", text, sensor->grid, NULL, NULL, 0);
+  free (text);
+  json_decref (json);
+}
+
+static void publish (gpointer data)
+{
+  Observe *observe = data;
+  account_publish (observe->accounts);
+  for (guint i = 0; i < observe->fresh->len; i++)
+    announce (observe, observe->fresh->pdata[i]);
+  g_ptr_array_set_size (observe->fresh, 0);
+}
+
+void observe_publish_after_commit (Observe *observe)
+{
+  store_after_commit (observe->store, publish, observe, NULL);
+}
+
+static gboolean run_batch (Observe *observe, Database *database, GError **error)
+{
+  if (observe->fresh->len > FRESH_MAX)
+    g_ptr_array_set_size (observe->fresh, 0);
+  store_batch (observe);
+  if (!observe_apply (observe, database, error) || !keep_hashes (observe, database, error)
+      || !account_save (observe->accounts, database, error))
+    return FALSE;
+  observe_publish_after_commit (observe);
+  if (observe->batch->len == 0 && intake_length (observe->intake) > 0)
+    observe_schedule (observe);
+  return TRUE;
+}
+
+gboolean observe_run_batch (Database *database, gpointer data, GError **error)
+{
+  Observe *observe = data;
+  GError *problem = NULL;
+  g_atomic_int_set (&observe->is_scheduled, 0);
+  if (observe->routes == NULL || run_batch (observe, database, &problem))
+    return TRUE;
+  log_limited (LOG_LEVEL_ERROR, "observations: the rules have not seen the last ones yet: %s", problem->message);
+  g_propagate_error (error, problem);
+  return FALSE;
+}

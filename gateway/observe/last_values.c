@@ -1,0 +1,79 @@
+#include "gateway/observe/last_values.h"
+
+#include "gateway/core/clock.h"
+
+struct LastValues {
+  GMutex mutex;
+  GHashTable *sensors; /* id → GHashTable: metric → Observation */
+};
+
+LastValues *last_values_new (void)
+{
+  LastValues *values = g_new0 (LastValues, 1);
+  g_mutex_init (&values->mutex);
+  values->sensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
+  return values;
+}
+
+void last_values_take (LastValues *values, Observation *observation)
+{
+  g_mutex_lock (&values->mutex);
+  GHashTable *metrics = g_hash_table_lookup (values->sensors, observation->sensor);
+  if (metrics == NULL) {
+    metrics = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) observation_unref);
+    g_hash_table_insert (values->sensors, g_strdup (observation->sensor), metrics);
+  }
+  Observation *known = g_hash_table_lookup (metrics, observation->metric);
+  if (known == NULL || known->phenomenon_time_us <= observation->phenomenon_time_us)
+    g_hash_table_replace (metrics, observation->metric, observation_ref (observation));
+  g_mutex_unlock (&values->mutex);
+}
+
+static gboolean is_gone (gpointer sensor, gpointer metrics, gpointer site)
+{
+  (void) metrics;
+  return site_sensor (site, sensor) == NULL;
+}
+
+void last_values_keep_only (LastValues *values, const Site *site)
+{
+  g_mutex_lock (&values->mutex);
+  g_hash_table_foreach_remove (values->sensors, is_gone, (gpointer) site);
+  g_mutex_unlock (&values->mutex);
+}
+
+static json_t *describe_value (const Observation *observation)
+{
+  g_autofree char *phenomenon_time = time_to_rfc3339 (observation->phenomenon_time_us);
+  g_autofree char *receive_time = time_to_rfc3339 (observation->receive_time_us);
+  return json_pack ("{s:s, s:f, s:s?, s:s, s:s, s:s}", "metric", observation->metric, "value", observation->value,
+                    "unit", observation->unit, "phenomenon_time", phenomenon_time, "receive_time", receive_time,
+                    "quality", quality_name (observation->quality));
+}
+
+json_t *last_values_describe (LastValues *values, const Sensor *sensor)
+{
+  gint64 heard_us = 0;
+  json_t *list = json_array ();
+  g_mutex_lock (&values->mutex);
+  GHashTable *metrics = g_hash_table_lookup (values->sensors, sensor->id);
+  for (guint i = 0; metrics != NULL && i < sensor->metrics->len; i++) {
+    const Observation *observation = g_hash_table_lookup (metrics, ((const Metric *) sensor->metrics->pdata[i])->name);
+    if (observation == NULL)
+      continue;
+    heard_us = MAX (heard_us, observation->receive_time_us);
+    json_array_append_new (list, describe_value (observation));
+  }
+  g_mutex_unlock (&values->mutex);
+  g_autofree char *heard_at = heard_us != 0 ? time_to_rfc3339 (heard_us) : NULL;
+  return json_pack ("{s:s, s:s?, s:o}", "id", sensor->id, "heard_at", heard_at, "values", list);
+}
+
+void last_values_free (LastValues *values)
+{
+  if (values == NULL)
+    return;
+  g_hash_table_unref (values->sensors);
+  g_mutex_clear (&values->mutex);
+  g_free (values);
+}

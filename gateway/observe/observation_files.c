@@ -1,0 +1,335 @@
+#include "gateway/observe/observation_files.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/core/error.h"
+#include "gateway/core/log.h"
+
+enum { REJECTED_KEPT = 1000, REJECTED_PAYLOAD_MAX = 4096, FILES_TRIED_FOR_LAST = 31 };
+
+enum { FLAG_QUALITY = 3, FLAG_HISTORICAL = 4 }; /* and the marks */
+
+#define REPLAY_CHUNK 10000
+#define PREFIX "observations-"
+#define SCHEMA                                                                                                         \
+  "CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, sensor TEXT NOT NULL, metric TEXT NOT NULL, unit TEXT);" \
+  "CREATE TABLE IF NOT EXISTS observations (number INTEGER PRIMARY KEY, series INTEGER NOT NULL, at INTEGER NOT NULL," \
+  " delay INTEGER NOT NULL, value REAL NOT NULL, flags INTEGER NOT NULL, sequence INTEGER);"                           \
+  "CREATE INDEX IF NOT EXISTS observations_at ON observations (series, at);"                                           \
+  "CREATE TABLE IF NOT EXISTS rejected (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, broker TEXT NOT NULL,"            \
+  " topic TEXT NOT NULL, sensor TEXT, reason TEXT NOT NULL, detail TEXT, payload BLOB);"                               \
+  "CREATE TABLE IF NOT EXISTS deliveries (broker TEXT PRIMARY KEY, packet_ids BLOB NOT NULL, hashes BLOB NOT NULL,"    \
+  " next INTEGER NOT NULL) WITHOUT ROWID;"
+
+struct ObservationFiles {
+  char *data_dir;
+  char *path; /* of the open file */
+  Database *database;
+  GHashTable *series; /* "sensor\nmetric\nunit" → id in the open file */
+  gint64 last, last_given;
+  gboolean is_begun;
+};
+
+static int compare_paths (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+GPtrArray *observation_files_list (const char *data_dir)
+{
+  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GDir) dir = g_dir_open (data_dir, 0, NULL);
+  const char *name;
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    if (g_str_has_prefix (name, PREFIX) && g_str_has_suffix (name, ".db"))
+      g_ptr_array_add (paths, g_build_filename (data_dir, name, NULL));
+  g_ptr_array_sort (paths, compare_paths);
+  return paths;
+}
+
+static gint64 last_number_in (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Database) database = database_open (path, DATABASE_READER, &error);
+  if (database != NULL)
+    return database_integer (database, 0, "SELECT max (number) FROM observations", "");
+  log_error ("observations: %s can't be read: %s", path, error->message);
+  return 0;
+}
+
+ObservationFiles *observation_files_new (const char *data_dir, gint64 floor, GError **error)
+{
+  g_autoptr (GDir) dir = g_dir_open (data_dir, 0, error);
+  if (dir == NULL)
+    return NULL;
+  ObservationFiles *files = g_new0 (ObservationFiles, 1);
+  files->data_dir = g_strdup (data_dir);
+  files->series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  files->last = floor;
+  g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
+  for (guint i = 0; i < paths->len; i++)
+    files->last = MAX (files->last, last_number_in (paths->pdata[i]));
+  return files;
+}
+
+gint64 observation_files_last (const ObservationFiles *files)
+{
+  return files->last;
+}
+
+static void close_file (ObservationFiles *files)
+{
+  g_clear_pointer (&files->database, database_close);
+  g_clear_pointer (&files->path, g_free);
+  g_hash_table_remove_all (files->series);
+}
+
+static void remove_file (const char *path)
+{
+  static const char *const tails[] = { "", "-wal", "-shm" };
+  for (guint i = 0; i < G_N_ELEMENTS (tails); i++) {
+    g_autofree char *name = g_strconcat (path, tails[i], NULL);
+    unlink (name);
+  }
+  log_info ("observations: %s is over %d days of data old: deleted", path, OBSERVATION_DAYS_KEPT);
+}
+
+static void expire (ObservationFiles *files)
+{
+  g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
+  for (guint i = 0; i + OBSERVATION_DAYS_KEPT < paths->len; i++)
+    if (g_strcmp0 (paths->pdata[i], files->path) != 0)
+      remove_file (paths->pdata[i]);
+}
+
+static gboolean open_file_of (ObservationFiles *files, gint64 wall_us, GError **error)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (wall_us / G_USEC_PER_SEC);
+  g_autofree char *name = g_date_time_format (time, PREFIX "%Y%m%d.db");
+  g_autofree char *path = g_build_filename (files->data_dir, name, NULL);
+  if (g_strcmp0 (path, files->path) == 0)
+    return TRUE;
+  close_file (files);
+  files->database = database_open (path, DATABASE_WRITER, error);
+  if (files->database == NULL || !database_script (files->database, SCHEMA, error)) {
+    close_file (files);
+    return FALSE;
+  }
+  files->path = g_steal_pointer (&path);
+  expire (files);
+  return TRUE;
+}
+
+gboolean observation_files_begin (ObservationFiles *files, gint64 wall_us, GError **error)
+{
+  if (!open_file_of (files, wall_us, error) || !database_script (files->database, "BEGIN IMMEDIATE", error))
+    return FALSE;
+  files->last_given = files->last;
+  files->is_begun = TRUE;
+  return TRUE;
+}
+
+static gint64 series_of (ObservationFiles *files, const Observation *observation, GError **error)
+{
+  const char *unit = observation->unit != NULL ? observation->unit : "";
+  g_autofree char *key = g_strconcat (observation->sensor, "\n", observation->metric, "\n", unit, NULL);
+  gint64 *known = g_hash_table_lookup (files->series, key);
+  if (known != NULL)
+    return *known;
+  gint64 id = database_integer (files->database, 0,
+                                "SELECT id FROM series WHERE sensor = ? AND metric = ? AND coalesce (unit, '') = ?",
+                                "sss", observation->sensor, observation->metric, unit);
+  if (id == 0) {
+    if (!database_run (files->database, error, "INSERT INTO series (sensor, metric, unit) VALUES (?, ?, ?)", "sss",
+                       observation->sensor, observation->metric, observation->unit))
+      return 0;
+    id = database_last_rowid (files->database);
+  }
+  g_hash_table_insert (files->series, g_steal_pointer (&key), g_memdup2 (&id, sizeof id));
+  return id;
+}
+
+gboolean observation_files_add (ObservationFiles *files, Observation *observation, guint marks, GError **error)
+{
+  gint64 series = series_of (files, observation, error);
+  if (series == 0)
+    return FALSE;
+  gint64 at = observation->phenomenon_time_us / 1000;
+  gint64 flags = (gint64) observation->quality | (observation->is_historical ? FLAG_HISTORICAL : 0) | marks;
+  if (!database_run (files->database, error,
+                     "INSERT INTO observations (number, series, at, delay, value, flags, sequence)"
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif (?7, -1))",
+                     "iiiidii", files->last_given + 1, series, at, observation->receive_time_us / 1000 - at,
+                     observation->value, flags, observation->sequence))
+    return FALSE;
+  observation->number = ++files->last_given;
+  return TRUE;
+}
+
+gboolean observation_files_reject (ObservationFiles *files, const RawMessage *message, const char *sensor,
+                                   const char *reason, const char *detail, GError **error)
+{
+  gsize size;
+  const void *payload = g_bytes_get_data (message->payload, &size);
+  return database_run (files->database, error,
+                       "INSERT INTO rejected (at, broker, topic, sensor, reason, detail, payload)"
+                       " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                       "isssssb", message->receive_time_us, message->broker, message->topic, sensor, reason, detail,
+                       payload != NULL ? payload : "", MIN (size, (gsize) REJECTED_PAYLOAD_MAX))
+         && database_run (files->database, error, "DELETE FROM rejected WHERE id <= ?", "i",
+                          database_last_rowid (files->database) - REJECTED_KEPT);
+}
+
+gboolean observation_files_keep_deliveries (ObservationFiles *files, const char *broker, const Deliveries *deliveries,
+                                            GError **error)
+{
+  return database_run (files->database, error,
+                       "INSERT OR REPLACE INTO deliveries (broker, packet_ids, hashes, next) VALUES (?, ?, ?, ?)",
+                       "sbbi", broker, deliveries->packet_id, sizeof deliveries->packet_id, deliveries->hash,
+                       sizeof deliveries->hash, (gint64) deliveries->next);
+}
+
+gboolean observation_files_commit (ObservationFiles *files, GError **error)
+{
+  if (!database_script (files->database, "COMMIT", error))
+    return FALSE;
+  files->is_begun = FALSE;
+  files->last = files->last_given;
+  return TRUE;
+}
+
+void observation_files_roll_back (ObservationFiles *files)
+{
+  if (files->is_begun)
+    database_script (files->database, "ROLLBACK", NULL);
+  files->is_begun = FALSE;
+  g_hash_table_remove_all (files->series); /* some may have been of this transaction */
+}
+
+Observation *observation_of_row (Statement *row, guint *marks)
+{
+  Observation *observation = observation_new (statement_text (row, 1), statement_text (row, 2));
+  gint64 flags = statement_integer (row, 7);
+  observation->number = statement_integer (row, 0);
+  observation->unit = g_strdup (statement_text (row, 3));
+  observation->phenomenon_time_us = statement_integer (row, 4) * 1000;
+  observation->receive_time_us = observation->phenomenon_time_us + statement_integer (row, 5) * 1000;
+  observation->value = statement_real (row, 6);
+  observation->quality = (Quality) MIN (flags & FLAG_QUALITY, QUALITY_BAD);
+  observation->is_historical = (flags & FLAG_HISTORICAL) != 0;
+  observation->sequence = statement_is_null (row, 8) ? -1 : statement_integer (row, 8);
+  if (marks != NULL)
+    *marks = (guint) flags & (FIRST_OF_SENSOR | FIRST_OF_MESSAGE);
+  return observation;
+}
+
+typedef struct {
+  Observation *observation;
+  guint marks;
+} Found;
+
+static void found_clear (gpointer found)
+{
+  observation_unref (((Found *) found)->observation);
+}
+
+static int compare_found (gconstpointer a, gconstpointer b)
+{
+  gint64 first = ((const Found *) a)->observation->number, second = ((const Found *) b)->observation->number;
+  return first < second ? -1 : first > second;
+}
+
+/* Another connection than the writer's would do as well; a file that can't be read is left out and said. */
+static void collect (const char *path, const char *sql, gint64 number, GArray *found)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Database) database = database_open (path, DATABASE_READER, &error);
+  g_autoptr (Statement) rows = database != NULL ? database_query (database, &error, sql, "i", number) : NULL;
+  while (statement_step (rows, &error)) {
+    Found one;
+    one.observation = observation_of_row (rows, &one.marks);
+    g_array_append_val (found, one);
+  }
+  if (error != NULL)
+    log_error ("observations: %s can't be read: %s", path, error->message);
+}
+
+static gboolean call_each (GArray *found, ObservationEach each, gpointer data, GError **error)
+{
+  for (guint i = 0; i < found->len; i++) {
+    Found *one = &g_array_index (found, Found, i);
+    if (!each (one->observation, one->marks, data, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean observation_files_each_after (ObservationFiles *files, gint64 number, ObservationEach each, gpointer data,
+                                       GError **error)
+{
+  g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
+  while (number < files->last) {
+    g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (Found));
+    g_array_set_clear_func (found, found_clear);
+    for (guint i = 0; i < paths->len; i++)
+      collect (paths->pdata[i],
+               OBSERVATION_COLUMNS "WHERE o.number > ? ORDER BY o.number LIMIT " G_STRINGIFY (REPLAY_CHUNK), number, found);
+    if (found->len == 0)
+      return TRUE;
+    g_array_sort (found, compare_found);
+    if (found->len > REPLAY_CHUNK)
+      g_array_set_size (found, REPLAY_CHUNK);
+    if (!call_each (found, each, data, error))
+      return FALSE;
+    number = g_array_index (found, Found, found->len - 1).observation->number;
+  }
+  return TRUE;
+}
+
+gboolean observation_files_each_last (ObservationFiles *files, ObservationEach each, gpointer data, GError **error)
+{
+  g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
+  g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (Found));
+  g_array_set_clear_func (found, found_clear);
+  guint first = paths->len > FILES_TRIED_FOR_LAST ? paths->len - FILES_TRIED_FOR_LAST : 0;
+  for (guint i = first; i < paths->len; i++)
+    collect (paths->pdata[i],
+             OBSERVATION_COLUMNS "AND o.number = (SELECT l.number FROM observations l WHERE l.series = s.id"
+                                 " ORDER BY l.at DESC LIMIT 1) WHERE o.number > ?",
+             0, found);
+  g_array_sort (found, compare_found);
+  return call_each (found, each, data, error);
+}
+
+gboolean observation_files_deliveries (ObservationFiles *files, const char *broker, Deliveries *deliveries)
+{
+  g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
+  for (guint i = paths->len; i-- > 0;) {
+    g_autoptr (Database) database = database_open (paths->pdata[i], DATABASE_READER, NULL);
+    g_autoptr (Statement) row = database == NULL ? NULL
+      : database_query (database, NULL, "SELECT packet_ids, hashes, next FROM deliveries WHERE broker = ?", "s", broker);
+    if (!statement_step (row, NULL))
+      continue;
+    gsize ids_size, hashes_size;
+    const void *ids = statement_blob (row, 0, &ids_size), *hashes = statement_blob (row, 1, &hashes_size);
+    if (ids_size != sizeof deliveries->packet_id || hashes_size != sizeof deliveries->hash)
+      return FALSE;
+    memcpy (deliveries->packet_id, ids, ids_size);
+    memcpy (deliveries->hash, hashes, hashes_size);
+    deliveries->next = (guint) statement_integer (row, 2) % DELIVERIES_KEPT;
+    return TRUE;
+  }
+  return FALSE;
+}
+
+void observation_files_free (ObservationFiles *files)
+{
+  if (files == NULL)
+    return;
+  observation_files_roll_back (files);
+  close_file (files);
+  g_hash_table_unref (files->series);
+  g_free (files->data_dir);
+  g_free (files);
+}

@@ -1,0 +1,73 @@
+/* observation_files.h: what was observed, in one SQLite file a day: DATA_DIR/observations-YYYYMMDD.db.
+ *
+ * The day (UTC) is that of storing. Observations are numbered without a gap over all files. Names of sensors and metrics stand once
+ * in a file (series). A commit is on disk when it returns. With the observations go the payloads that were rejected, and
+ * what was delivered last: so that a message that the broker sends again after a kill is known.
+ *
+ * With each new file the oldest beyond OBSERVATION_DAYS_KEPT is deleted: counted in files, not by the clock, so that a clock
+ * that jumps forward deletes one file and not all.
+ *
+ * thread: the store's. */
+#pragma once
+
+#include "gateway/model/observation.h"
+#include "gateway/model/raw_message.h"
+#include "gateway/store/database.h"
+
+enum { DELIVERIES_KEPT = 64, OBSERVATION_DAYS_KEPT = 30 };
+
+typedef struct ObservationFiles ObservationFiles;
+
+/* The last deliveries of one broker, newest anywhere. */
+typedef struct {
+  guint64 hash[DELIVERIES_KEPT];
+  guint16 packet_id[DELIVERIES_KEPT];
+  guint next;
+} Deliveries;
+
+/* `floor`: numbers go on above it even when no file is left. */
+ObservationFiles *observation_files_new (const char *data_dir, gint64 floor, GError **error);
+
+/* The number of the last committed observation. */
+gint64 observation_files_last (const ObservationFiles *files);
+
+gboolean observation_files_begin (ObservationFiles *files, gint64 wall_us, GError **error);
+
+/* Marks of an observation, for counting messages again after a kill. */
+enum { FIRST_OF_SENSOR = 8, FIRST_OF_MESSAGE = 16 };
+
+/* Numbers the observation. `marks`: whether it is the first one of its message, or of its sensor's part of it. */
+gboolean observation_files_add (ObservationFiles *files, Observation *observation, guint marks, GError **error);
+
+/* `sensor` may be NULL. Payloads are cut to 4 KiB; the file keeps the last 1000. */
+gboolean observation_files_reject (ObservationFiles *files, const RawMessage *message, const char *sensor,
+                                   const char *reason, const char *detail, GError **error);
+gboolean observation_files_keep_deliveries (ObservationFiles *files, const char *broker, const Deliveries *deliveries,
+                                            GError **error);
+
+gboolean observation_files_commit (ObservationFiles *files, GError **error);
+
+/* The numbers given since begin are given again. */
+void observation_files_roll_back (ObservationFiles *files);
+
+/* Calls `each` for what is committed above `number`, in order. */
+typedef gboolean (*ObservationEach) (Observation *observation, guint marks, gpointer data, GError **error);
+gboolean observation_files_each_after (ObservationFiles *files, gint64 number, ObservationEach each, gpointer data,
+                                       GError **error);
+
+/* The newest observation of each series, from the newest files. */
+gboolean observation_files_each_last (ObservationFiles *files, ObservationEach each, gpointer data, GError **error);
+
+/* FALSE when the broker is unknown. */
+gboolean observation_files_deliveries (ObservationFiles *files, const char *broker, Deliveries *deliveries);
+
+void observation_files_free (ObservationFiles *files);
+
+/* For readers: the paths of all files, oldest first; thread: any. Free with g_ptr_array_unref. */
+GPtrArray *observation_files_list (const char *data_dir);
+
+/* "number, sensor, metric, unit, at, delay, value, flags, sequence" of a row. */
+#define OBSERVATION_COLUMNS                                                                                            \
+  "SELECT o.number, s.sensor, s.metric, s.unit, o.at, o.delay, o.value, o.flags, o.sequence"                           \
+  " FROM observations o JOIN series s ON s.id = o.series "
+Observation *observation_of_row (Statement *row, guint *marks); /* marks may be NULL */

@@ -1,0 +1,402 @@
+#include <string.h>
+
+#include "gateway/core/error.h"
+#include "gateway/core/log.h"
+#include "gateway/observe/observe_private.h"
+
+#define CLOSE_WAIT_US (5 * G_USEC_PER_SEC)
+#define HELD_CHECK_US G_USEC_PER_SEC
+#define RETRY_US G_USEC_PER_SEC
+
+/* A connection and what it was opened with. */
+typedef struct {
+  BrokerConnection *connection;
+  char *settings; /* one line of all of them: another line needs another connection */
+} BrokerSlot;
+
+static void slot_free (gpointer data)
+{
+  BrokerSlot *slot = data;
+  g_free (slot->settings);
+  g_free (slot);
+}
+
+/* The brokers' threads */
+
+static Routes *routes_now (Observe *observe)
+{
+  g_mutex_lock (&observe->mutex);
+  Routes *routes = routes_ref (observe->routes);
+  g_mutex_unlock (&observe->mutex);
+  return routes;
+}
+
+void observe_schedule (Observe *observe)
+{
+  if (g_atomic_int_compare_and_exchange (&observe->is_scheduled, 0, 1)
+      && !store_submit (observe->store, observe_run_batch, NULL, observe))
+    g_atomic_int_set (&observe->is_scheduled, 0);
+}
+
+static void count_received (Observe *observe, const Pending *pending)
+{
+  account_received (observe->accounts, pending->message->broker, "");
+  for (guint i = 0; i < pending->inputs->len; i++)
+    account_received (observe->accounts, pending->message->broker,
+                      ((const SensorInput *) pending->inputs->pdata[i])->sensor->id);
+}
+
+static void count_queue_full (Observe *observe, const Pending *pending)
+{
+  log_limited (LOG_LEVEL_WARNING, "broker %s: a message of %s is dropped, the queue is full", pending->message->broker,
+               pending->message->topic);
+  account_dropped (observe->accounts, pending->message->broker, "", REASON_QUEUE_FULL);
+  for (guint i = 0; i < pending->inputs->len; i++)
+    account_dropped (observe->accounts, pending->message->broker,
+                     ((const SensorInput *) pending->inputs->pdata[i])->sensor->id, REASON_QUEUE_FULL);
+}
+
+static void receive (gpointer self, RawMessage *message)
+{
+  Observe *observe = self;
+  g_autoptr (Routes) routes = routes_now (observe);
+  Pending *pending = pending_new (message, routes);
+  count_received (observe, pending);
+  gboolean is_taken = intake_put (observe->intake, pending, 0);
+  while (!is_taken && pending->is_durable) {
+    observe_schedule (observe);
+    is_taken = intake_put (observe->intake, pending, HELD_CHECK_US);
+  }
+  if (!is_taken)
+    count_queue_full (observe, pending);
+  observe_schedule (observe);
+  while (pending->is_durable && !intake_wait (observe->intake, pending, HELD_CHECK_US))
+    observe_schedule (observe);
+  pending_unref (pending);
+}
+
+static void broker_changed (gpointer self, const char *broker, const BrokerStatus *status)
+{
+  Observe *observe = self;
+  if (observe->changed != NULL)
+    observe->changed (observe->changed_data, broker, status);
+}
+
+/* Life */
+
+static gboolean read_applied (Observe *observe, Database *database)
+{
+  observe->applied = database_integer (database, 0, "SELECT value FROM sensing WHERE key = 'applied'", "");
+  return TRUE;
+}
+
+/* After a failed commit: what the rules have not kept passes again soon. */
+static gboolean reload (Database *database, gpointer data, GError **error)
+{
+  Observe *observe = data;
+  (void) error;
+  account_save_all (observe->accounts);
+  store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + RETRY_US);
+  return read_applied (observe, database);
+}
+
+Observe *observe_new (Store *store, EventBus *events, DecoderFind find_decoder, const BrokerPort *brokers,
+                      const ObservationSink *sink, GError **error)
+{
+  Database *reader = store_reader (store, error);
+  if (reader == NULL)
+    return NULL;
+  Observe *observe = g_new0 (Observe, 1);
+  g_mutex_init (&observe->mutex);
+  observe->store = store;
+  observe->events = events;
+  observe->clock = store_clock (store);
+  observe->find_decoder = find_decoder;
+  observe->port = brokers;
+  if (sink != NULL)
+    observe->sink = *sink;
+  observe->intake = intake_new (INTAKE_MESSAGES, INTAKE_BYTES);
+  observe->last_values = last_values_new ();
+  observe->brokers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, slot_free);
+  observe->deliveries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  observe->announced = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  observe->batch = g_ptr_array_new_with_free_func ((GDestroyNotify) pending_unref);
+  observe->fresh = g_ptr_array_new_with_free_func ((GDestroyNotify) observation_unref);
+  observe->outcomes = g_array_new (FALSE, FALSE, sizeof (Outcome));
+  observe->decoded = decoded_new ();
+  read_applied (observe, reader);
+  observe->accounts = account_book_new (reader, error);
+  if (observe->accounts != NULL)
+    observe->files = observation_files_new (store_data_dir (store), observe->applied, error);
+  if (observe->files == NULL) {
+    observe_free (observe);
+    return NULL;
+  }
+  store_add_rollback (store, reload, observe);
+  return observe;
+}
+
+void observe_set_broker_changed (Observe *observe, ObserveBrokerChanged changed, gpointer data)
+{
+  observe->changed = changed;
+  observe->changed_data = data;
+}
+
+/* The site: the store's part */
+
+typedef struct {
+  Observe *observe;
+  Site *site;
+} SetSite;
+
+static void read_hashes (Routes *routes, Database *database)
+{
+  g_autoptr (Statement) rows = database_query (database, NULL, "SELECT sensor, hash FROM last_payloads", "");
+  while (statement_step (rows, NULL)) {
+    SensorInput *input = routes_input (routes, statement_text (rows, 0));
+    if (input == NULL)
+      continue;
+    input->has_last_hash = TRUE;
+    input->last_hash = (guint64) statement_integer (rows, 1);
+  }
+}
+
+static gboolean take_last (Observation *observation, guint marks, gpointer data, GError **error)
+{
+  (void) marks, (void) error;
+  last_values_take (data, observation);
+  return TRUE;
+}
+
+/* What was on disk when the gateway ended, but not yet in the main database. */
+static gboolean catch_up (Observe *observe, Database *database, GError **error)
+{
+  read_hashes (observe->routes, database);
+  if (!observation_files_each_last (observe->files, take_last, observe->last_values, error))
+    return FALSE;
+  observe->is_counting_again = TRUE;
+  gboolean is_applied = observe_apply (observe, database, error);
+  observe->is_counting_again = FALSE;
+  if (!is_applied)
+    return FALSE;
+  account_settle (observe->accounts);
+  if (!account_save (observe->accounts, database, error))
+    return FALSE;
+  observe_publish_after_commit (observe);
+  return TRUE;
+}
+
+static gboolean set_site (Database *database, gpointer data, GError **error)
+{
+  SetSite *set = data;
+  Observe *observe = set->observe;
+  Routes *routes = routes_new (set->site, observe->find_decoder, observe->routes, error);
+  if (routes == NULL)
+    return FALSE;
+  g_mutex_lock (&observe->mutex);
+  Routes *before = observe->routes;
+  observe->routes = routes;
+  g_mutex_unlock (&observe->mutex);
+  last_values_keep_only (observe->last_values, set->site);
+  g_hash_table_remove_all (observe->announced);
+  if (before == NULL && !catch_up (observe, database, error)) {
+    observe->routes = NULL;
+    routes_unref (routes);
+    return FALSE;
+  }
+  routes_unref (before);
+  return TRUE;
+}
+
+/* The site: the main thread's part */
+
+static const char *or_empty (const char *text)
+{
+  return text != NULL ? text : "";
+}
+
+static char *client_id_of (const Site *site, const Broker *broker)
+{
+  return broker->client_id != NULL ? g_strdup (broker->client_id)
+                                   : g_strconcat ("gridgate-", site->gateway.id, "-", broker->id, NULL);
+}
+
+static char *settings_of (const Broker *broker, const char *client_id)
+{
+  return g_strdup_printf ("%s\n%d\n%d\n%s\n%s\n%s\n%s\n%s\n%s", broker->url, broker->protocol, broker->qos, client_id,
+                          or_empty (broker->username), or_empty (broker->password_file), or_empty (broker->ca_file),
+                          or_empty (broker->cert_file), or_empty (broker->key_file));
+}
+
+static gboolean close_slot (Observe *observe, const char *id)
+{
+  gpointer key, value;
+  g_mutex_lock (&observe->mutex);
+  gboolean is_there = g_hash_table_steal_extended (observe->brokers, id, &key, &value);
+  g_mutex_unlock (&observe->mutex);
+  if (!is_there)
+    return TRUE;
+  BrokerSlot *slot = value;
+  gboolean is_closed = observe->port->close (slot->connection, CLOSE_WAIT_US);
+  if (!is_closed)
+    log_warning ("broker %s: a message that can't be stored is held back unacknowledged", id);
+  slot_free (slot);
+  g_free (key);
+  return is_closed;
+}
+
+static void set_broker (Observe *observe, const Site *site, const Broker *broker, Routes *routes)
+{
+  g_autofree char *client_id = client_id_of (site, broker);
+  g_autofree char *settings = settings_of (broker, client_id);
+  g_auto (GStrv) filters = routes_filters (routes, broker->id);
+  BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker->id);
+  if (slot != NULL && strcmp (slot->settings, settings) != 0) {
+    close_slot (observe, broker->id);
+    slot = NULL;
+  }
+  if (slot == NULL) {
+    BrokerHandlers handlers = { observe, receive, broker_changed };
+    slot = g_new0 (BrokerSlot, 1);
+    slot->settings = g_steal_pointer (&settings);
+    slot->connection = observe->port->open (broker, client_id, &handlers);
+    g_mutex_lock (&observe->mutex);
+    g_hash_table_insert (observe->brokers, g_strdup (broker->id), slot);
+    g_mutex_unlock (&observe->mutex);
+  }
+  observe->port->subscribe (slot->connection, (const char *const *) filters);
+}
+
+static void close_where_gone (Observe *observe, const Site *site)
+{
+  g_autoptr (GList) ids = g_hash_table_get_keys (observe->brokers);
+  for (GList *at = ids, *next; at != NULL; at = next) {
+    next = at->next;
+    if (site == NULL || site_broker (site, at->data) == NULL)
+      close_slot (observe, at->data);
+  }
+}
+
+gboolean observe_set_site (Observe *observe, Site *site, GError **error)
+{
+  SetSite set = { observe, site };
+  if (!store_run (observe->store, set_site, &set, error))
+    return FALSE;
+  if (observe->port == NULL)
+    return TRUE;
+  close_where_gone (observe, site);
+  g_autoptr (Routes) routes = routes_now (observe);
+  for (guint i = 0; i < site->brokers->len; i++)
+    set_broker (observe, site, site->brokers->pdata[i], routes);
+  return TRUE;
+}
+
+void observe_forget_topic (Observe *observe, const char *broker, const char *topic)
+{
+  g_mutex_lock (&observe->mutex);
+  BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker);
+  if (slot != NULL)
+    observe->port->forget (slot->connection, topic);
+  g_mutex_unlock (&observe->mutex);
+}
+
+/* Views */
+
+static void describe_broker_state (Observe *observe, const char *broker, json_t *object)
+{
+  BrokerStatus status;
+  if (!observe_broker_status (observe, broker, &status))
+    return;
+  g_autofree char *since = time_to_rfc3339 (status.since_us);
+  json_object_set_new (object, "state", json_string (broker_state_name (status.state)));
+  json_object_set_new (object, "reason", status.reason != NULL ? json_string (status.reason) : json_null ());
+  json_object_set_new (object, "detail", json_string (status.detail));
+  json_object_set_new (object, "since", json_string (since));
+}
+
+static json_t *describe_broker (Observe *observe, const Site *site, const Broker *broker)
+{
+  json_t *object = json_pack ("{s:s}", "id", broker->id);
+  json_t *sensors = json_array ();
+  describe_broker_state (observe, broker->id, object);
+  account_describe (observe->accounts, broker->id, "", object);
+  for (guint i = 0; i < site->sensors->len; i++) {
+    const Sensor *sensor = site->sensors->pdata[i];
+    if (strcmp (sensor->broker, broker->id) != 0)
+      continue;
+    json_t *one = json_pack ("{s:s}", "id", sensor->id);
+    account_describe (observe->accounts, broker->id, sensor->id, one);
+    json_array_append_new (sensors, one);
+  }
+  json_object_set_new (object, "sensors", sensors);
+  return object;
+}
+
+json_t *observe_accounting_json (Observe *observe)
+{
+  json_t *brokers = json_array ();
+  g_mutex_lock (&observe->mutex);
+  g_autoptr (Routes) routes = observe->routes != NULL ? routes_ref (observe->routes) : NULL;
+  g_mutex_unlock (&observe->mutex);
+  if (routes != NULL) {
+    const Site *site = routes_site (routes);
+    for (guint i = 0; i < site->brokers->len; i++)
+      json_array_append_new (brokers, describe_broker (observe, site, site->brokers->pdata[i]));
+  }
+  return json_pack ("{s:o}", "brokers", brokers);
+}
+
+json_t *observe_sensor_json (Observe *observe, const char *sensor)
+{
+  g_mutex_lock (&observe->mutex);
+  g_autoptr (Routes) routes = observe->routes != NULL ? routes_ref (observe->routes) : NULL;
+  g_mutex_unlock (&observe->mutex);
+  const Sensor *known = routes != NULL ? site_sensor (routes_site (routes), sensor) : NULL;
+  return known != NULL ? last_values_describe (observe->last_values, known) : NULL;
+}
+
+gboolean observe_broker_status (Observe *observe, const char *broker, BrokerStatus *status)
+{
+  g_mutex_lock (&observe->mutex);
+  BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker);
+  if (slot != NULL)
+    observe->port->status (slot->connection, status);
+  g_mutex_unlock (&observe->mutex);
+  return slot != NULL;
+}
+
+guint observe_waiting (Observe *observe)
+{
+  return intake_length (observe->intake);
+}
+
+gboolean observe_stop (Observe *observe)
+{
+  gboolean is_stopped = TRUE;
+  g_autoptr (GList) ids = g_hash_table_get_keys (observe->brokers);
+  for (GList *at = ids, *next; at != NULL; at = next) {
+    next = at->next;
+    is_stopped &= close_slot (observe, at->data);
+  }
+  return is_stopped;
+}
+
+void observe_free (Observe *observe)
+{
+  if (observe == NULL)
+    return;
+  observation_files_free (observe->files);
+  account_book_free (observe->accounts);
+  decoded_free (observe->decoded);
+  g_array_unref (observe->outcomes);
+  g_ptr_array_unref (observe->fresh);
+  g_ptr_array_unref (observe->batch);
+  g_hash_table_unref (observe->announced);
+  g_hash_table_unref (observe->deliveries);
+  g_hash_table_unref (observe->brokers);
+  last_values_free (observe->last_values);
+  intake_free (observe->intake);
+  routes_unref (observe->routes);
+  g_mutex_clear (&observe->mutex);
+  g_free (observe);
+}

@@ -1,0 +1,68 @@
+/* observe_private.h: what observe.c (life, site, brokers, views) and batch.c (the store's thread) share. */
+#pragma once
+
+#include "gateway/observe/account.h"
+#include "gateway/observe/intake.h"
+#include "gateway/observe/last_values.h"
+#include "gateway/observe/observation_files.h"
+#include "gateway/observe/observe.h"
+
+enum { INTAKE_MESSAGES = 10000, BATCH_MESSAGES = 500 };
+#define INTAKE_BYTES (64 * 1024 * 1024)
+
+typedef enum { OUTCOME_STORED, OUTCOME_REJECTED, OUTCOME_DROPPED } OutcomeKind;
+
+typedef struct {
+  const char *broker, *sensor; /* borrowed from the batch; sensor "" for the broker itself */
+  OutcomeKind kind;
+  const char *reason;
+} Outcome;
+
+struct Observe {
+  Store *store;
+  EventBus *events;
+  Clock *clock;
+  DecoderFind find_decoder;
+  const BrokerPort *port;
+  ObservationSink sink;
+  ObserveBrokerChanged changed;
+  gpointer changed_data;
+
+  Intake *intake;
+  AccountBook *accounts;
+  LastValues *last_values;
+  gint is_scheduled; /* atomic: a batch job waits in the store */
+
+  GMutex mutex;        /* over routes and brokers */
+  Routes *routes;      /* NULL before the first site */
+  GHashTable *brokers; /* id → BrokerSlot (observe.c) */
+
+  /* The store's thread alone, from here on. */
+  ObservationFiles *files;
+  GHashTable *deliveries; /* broker → Deliveries */
+  GPtrArray *batch;       /* of Pending: taken, not yet on disk */
+  GArray *outcomes;       /* of Outcome, of the open transaction */
+  GPtrArray *fresh;       /* of Observation: on disk, events not yet published */
+  Decoded *decoded;
+  gint64 applied;         /* number of the last observation that rules have seen */
+  gint64 hashes_written_us; /* monotonic */
+  gboolean is_counting_again; /* the first pass after a start */
+  GHashTable *announced;  /* "sensor\nmetric" → gint64 monotonic: when watchers were last told */
+  gint64 announced_second;
+  guint announced_in_second;
+};
+
+/* thread: any. Makes sure that a batch job will run. */
+void observe_schedule (Observe *observe);
+
+/* The job. Data is the Observe. */
+gboolean observe_run_batch (Database *database, gpointer data, GError **error);
+
+/* thread: store, inside a job. The rules see what they have not seen yet. */
+gboolean observe_apply (Observe *observe, Database *database, GError **error);
+
+/* Shows what was counted and found once the open transaction is on disk. */
+void observe_publish_after_commit (Observe *observe);
+
+/* thread: any. Ends a subscription that nobody wants. */
+void observe_forget_topic (Observe *observe, const char *broker, const char *topic);

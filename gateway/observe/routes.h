@@ -1,0 +1,38 @@
+/* routes.h: which sensors a message is for: an immutable snapshot of the site for the threads of the brokers.
+ *
+ * thread: lookups any; an input's decoder and clock belong to the store's thread. */
+#pragma once
+
+#include "gateway/model/broker_port.h"
+#include "gateway/model/decoder.h"
+#include "gateway/observe/normalise.h"
+
+typedef struct {
+  const Sensor *sensor; /* borrowed from the routes' site */
+  const Decoder *decoder;
+  gpointer prepared;
+  DeviceClock clock;
+  gboolean has_last_hash;
+  guint64 last_hash; /* of the last payload: a retained message that repeats it is no news */
+  gboolean is_hash_unwritten;
+} SensorInput;
+
+typedef struct Routes Routes;
+
+/* `before` (may be NULL): device clocks and hashes go on from there. ERROR_RECONFIGURE names the sensor. */
+Routes *routes_new (Site *site, DecoderFind find_decoder, Routes *before, GError **error);
+Routes *routes_ref (Routes *routes);
+void routes_unref (Routes *routes);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Routes, routes_unref)
+
+Site *routes_site (const Routes *routes); /* borrowed */
+
+/* The sensors of `broker` whose topic matches, as an array of SensorInput *; free with g_ptr_array_unref. */
+GPtrArray *routes_find (const Routes *routes, const char *broker, const char *topic);
+
+/* NULL when the site has no such sensor. */
+SensorInput *routes_input (const Routes *routes, const char *sensor);
+GHashTable *routes_inputs (const Routes *routes); /* sensor id → SensorInput, borrowed */
+
+/* What to subscribe to at `broker`. Free with g_strfreev. */
+GStrv routes_filters (const Routes *routes, const char *broker);

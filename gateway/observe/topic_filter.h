@@ -1,0 +1,16 @@
+/* topic_filter.h: MQTT topic filters (MQTT 5.0 4.7).
+ *
+ * thread: any. */
+#pragma once
+
+#include <glib.h>
+
+/* Whether a message of `topic` belongs to `filter`. Wildcards don't reach topics that start with $. */
+gboolean topic_filter_matches (const char *filter, const char *topic);
+
+/* Whether everything that `narrow` matches is matched by `wide` too. */
+gboolean topic_filter_covers (const char *wide, const char *narrow);
+
+/* The filters without those that another one covers, each once: brokers deliver twice where subscriptions overlap.
+ * `filters` is an array of char *; free the result with g_strfreev. */
+GStrv topic_filters_reduce (const GPtrArray *filters);

@@ -1,0 +1,256 @@
+#include <signal.h>
+#include <string.h>
+
+#include "adapters/brokers/paho_broker.h"
+#include "tests/support/folder.h"
+#include "tests/support/mosquitto.h"
+#include "tests/support/process.h"
+#include "tests/support/test.h"
+
+enum { WATCHDOG_SECONDS = 30 };
+
+/* What arrived, and whether the callback lets it go. */
+typedef struct {
+  GMutex mutex;
+  GCond changed;
+  GPtrArray *messages; /* of RawMessage */
+  BrokerStatus status;
+  guint changes;
+  gboolean holds_back;
+} Receiver;
+
+static void received (gpointer self, RawMessage *message)
+{
+  Receiver *receiver = self;
+  g_mutex_lock (&receiver->mutex);
+  g_ptr_array_add (receiver->messages, raw_message_ref (message));
+  g_cond_broadcast (&receiver->changed);
+  while (receiver->holds_back)
+    g_cond_wait (&receiver->changed, &receiver->mutex);
+  g_mutex_unlock (&receiver->mutex);
+}
+
+static void changed (gpointer self, const char *broker, const BrokerStatus *status)
+{
+  Receiver *receiver = self;
+  assert_string_equal (broker, "village");
+  g_mutex_lock (&receiver->mutex);
+  receiver->status = *status;
+  receiver->changes++;
+  g_cond_broadcast (&receiver->changed);
+  g_mutex_unlock (&receiver->mutex);
+}
+
+static Receiver *receiver_new (void)
+{
+  Receiver *receiver = g_new0 (Receiver, 1);
+  g_mutex_init (&receiver->mutex);
+  g_cond_init (&receiver->changed);
+  receiver->messages = g_ptr_array_new_with_free_func ((GDestroyNotify) raw_message_unref);
+  return receiver;
+}
+
+static void receiver_free (Receiver *receiver)
+{
+  g_ptr_array_unref (receiver->messages);
+  g_cond_clear (&receiver->changed);
+  g_mutex_clear (&receiver->mutex);
+  g_free (receiver);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Receiver, receiver_free)
+
+static BrokerConnection *connect_to (const char *url, int protocol, const char *password_file, Receiver *receiver)
+{
+  Broker settings = { .id = (char *) "village", .url = (char *) url, .protocol = protocol, .qos = 1,
+                      .username = (char *) (password_file != NULL ? "gateway" : NULL),
+                      .password_file = (char *) password_file };
+  BrokerHandlers handlers = { receiver, received, changed };
+  return paho_broker_port.open (&settings, "gridgate-test-village", &handlers);
+}
+
+static void subscribe (BrokerConnection *connection, const char *filter)
+{
+  const char *filters[] = { filter, NULL };
+  paho_broker_port.subscribe (connection, filters);
+}
+
+static void wait_for_state (Receiver *receiver, BrokerState state, const char *reason)
+{
+  gint64 until = g_get_monotonic_time () + WATCHDOG_SECONDS * G_USEC_PER_SEC;
+  g_mutex_lock (&receiver->mutex);
+  gboolean in_time = TRUE;
+  while (in_time && (receiver->changes == 0 || receiver->status.state != state
+                     || g_strcmp0 (receiver->status.reason, reason) != 0))
+    in_time = g_cond_wait_until (&receiver->changed, &receiver->mutex, until);
+  BrokerStatus status = receiver->status;
+  g_mutex_unlock (&receiver->mutex);
+  if (!in_time)
+    fail_msg ("state is %s, %s, %s", broker_state_name (status.state), status.reason, status.detail);
+}
+
+static RawMessage *wait_for_message (Receiver *receiver, guint index)
+{
+  gint64 until = g_get_monotonic_time () + WATCHDOG_SECONDS * G_USEC_PER_SEC;
+  g_mutex_lock (&receiver->mutex);
+  gboolean in_time = TRUE;
+  while (in_time && receiver->messages->len <= index)
+    in_time = g_cond_wait_until (&receiver->changed, &receiver->mutex, until);
+  RawMessage *message = in_time ? receiver->messages->pdata[index] : NULL;
+  g_mutex_unlock (&receiver->mutex);
+  assert_non_null (message);
+  return message;
+}
+
+static const char *text_of (const RawMessage *message)
+{
+  return g_bytes_get_data (message->payload, NULL);
+}
+
+static const char *const qos_1[] = { "-q", "1", NULL };
+static const char *const qos_1_retained[] = { "-q", "1", "-r", NULL };
+
+/* Retained ones show that the subscription stands, without a pause. */
+static void messages_arrive (const char *folder, int protocol)
+{
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start (folder, NULL);
+  g_autoptr (Receiver) receiver = receiver_new ();
+  mosquitto_publish (mosquitto, "village/level", "before", qos_1_retained);
+  BrokerConnection *connection = connect_to (mosquitto_url (mosquitto), protocol, NULL, receiver);
+  subscribe (connection, "village/#");
+  const RawMessage *retained = wait_for_message (receiver, 0);
+  assert_true (retained->is_retained);
+  assert_memory_equal (text_of (retained), "before", 6);
+  mosquitto_publish (mosquitto, "village/level", "now", qos_1);
+  const RawMessage *live = wait_for_message (receiver, 1);
+  assert_string_equal (live->topic, "village/level");
+  assert_string_equal (live->broker, "village");
+  assert_int_equal (live->qos, 1);
+  assert_int_equal (live->payload_size, 3);
+  assert_false (live->is_retained);
+  assert_true (live->packet_id != 0);
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
+static void messages_arrive_over_mqtt_3_1_1 (void **state)
+{
+  messages_arrive (*state, 4);
+}
+
+static void messages_arrive_over_mqtt_5 (void **state)
+{
+  messages_arrive (*state, 5);
+}
+
+static void the_session_keeps_what_came_while_nobody_listened (void **state)
+{
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start (*state, NULL);
+  for (int protocol = 4; protocol <= 5; protocol++) {
+    g_autoptr (Receiver) receiver = receiver_new ();
+    mosquitto_publish (mosquitto, "village/level", "first", qos_1_retained);
+    BrokerConnection *connection = connect_to (mosquitto_url (mosquitto), protocol, NULL, receiver);
+    subscribe (connection, "village/level");
+    wait_for_message (receiver, 0);
+    assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+    mosquitto_publish (mosquitto, "village/level", "missed", qos_1);
+    connection = connect_to (mosquitto_url (mosquitto), protocol, NULL, receiver);
+    assert_memory_equal (text_of (wait_for_message (receiver, 1)), "missed", 6);
+    assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+  }
+}
+
+static void a_broker_that_restarts_is_connected_and_subscribed_again (void **state)
+{
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start (*state, NULL);
+  g_autoptr (Receiver) receiver = receiver_new ();
+  BrokerConnection *connection = connect_to (mosquitto_url (mosquitto), 4, NULL, receiver);
+  subscribe (connection, "village/level");
+  wait_for_state (receiver, BROKER_CONNECTED, NULL);
+  mosquitto_end (mosquitto, SIGKILL); /* without its sessions */
+  wait_for_state (receiver, BROKER_BACKING_OFF, "lost");
+  mosquitto_start_again (mosquitto);
+  mosquitto_publish (mosquitto, "village/level", "again", qos_1_retained);
+  assert_memory_equal (text_of (wait_for_message (receiver, 0)), "again", 5);
+  BrokerStatus status;
+  paho_broker_port.status (connection, &status);
+  assert_int_equal (status.connects, 2);
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
+static void a_wrong_password_is_told_apart_from_an_unreachable_broker (void **state)
+{
+  g_autofree char *password_file = g_build_filename (*state, "password", NULL);
+  assert_true (g_file_set_contents (password_file, "wrong", -1, NULL));
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start (*state, "allow_anonymous false\n");
+  for (int protocol = 4; protocol <= 5; protocol++) {
+    g_autoptr (Receiver) receiver = receiver_new ();
+    BrokerConnection *connection = connect_to (mosquitto_url (mosquitto), protocol, password_file, receiver);
+    wait_for_state (receiver, BROKER_REFUSED, "not_authorized");
+    assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+  }
+  mosquitto_end (mosquitto, SIGTERM);
+  g_autoptr (Receiver) receiver = receiver_new ();
+  BrokerConnection *connection = connect_to (mosquitto_url (mosquitto), 4, password_file, receiver);
+  wait_for_state (receiver, BROKER_BACKING_OFF, "unreachable");
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
+static void a_password_file_that_is_not_there_is_named (void **state)
+{
+  g_autofree char *password_file = g_build_filename (*state, "nothing-here", NULL);
+  g_autoptr (Receiver) receiver = receiver_new ();
+  BrokerConnection *connection = connect_to ("mqtt://127.0.0.1:1", 4, password_file, receiver);
+  wait_for_state (receiver, BROKER_REFUSED, "password_file");
+  assert_non_null (strstr (receiver->status.detail, password_file));
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
+static void filters_that_are_no_longer_wanted_are_unsubscribed (void **state)
+{
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start (*state, NULL);
+  g_autoptr (Receiver) receiver = receiver_new ();
+  mosquitto_publish (mosquitto, "village/one", "1", qos_1_retained);
+  mosquitto_publish (mosquitto, "village/two", "2", qos_1_retained);
+  BrokerConnection *connection = connect_to (mosquitto_url (mosquitto), 4, NULL, receiver);
+  subscribe (connection, "village/one");
+  wait_for_message (receiver, 0);
+  subscribe (connection, "village/two");
+  wait_for_message (receiver, 1);
+  mosquitto_publish (mosquitto, "village/one", "unwanted", qos_1);
+  mosquitto_publish (mosquitto, "village/two", "wanted", qos_1);
+  assert_memory_equal (text_of (wait_for_message (receiver, 2)), "wanted", 6);
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
+static void closing_gives_up_on_a_message_that_is_held_back (void **state)
+{
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start (*state, NULL);
+  g_autoptr (Receiver) receiver = receiver_new ();
+  receiver->holds_back = TRUE;
+  mosquitto_publish (mosquitto, "village/level", "held", qos_1_retained);
+  BrokerConnection *connection = connect_to (mosquitto_url (mosquitto), 4, NULL, receiver);
+  subscribe (connection, "village/level");
+  wait_for_message (receiver, 0);
+  assert_false (paho_broker_port.close (connection, G_USEC_PER_SEC / 10));
+  g_mutex_lock (&receiver->mutex);
+  receiver->holds_back = FALSE; /* so that the test can end without a leak */
+  g_cond_broadcast (&receiver->changed);
+  g_mutex_unlock (&receiver->mutex);
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown (messages_arrive_over_mqtt_3_1_1, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (messages_arrive_over_mqtt_5, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (the_session_keeps_what_came_while_nobody_listened, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (a_broker_that_restarts_is_connected_and_subscribed_again, folder_setup,
+                                     folder_teardown),
+    cmocka_unit_test_setup_teardown (a_wrong_password_is_told_apart_from_an_unreachable_broker, folder_setup,
+                                     folder_teardown),
+    cmocka_unit_test_setup_teardown (a_password_file_that_is_not_there_is_named, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (filters_that_are_no_longer_wanted_are_unsubscribed, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (closing_gives_up_on_a_message_that_is_held_back, folder_setup, folder_teardown),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
