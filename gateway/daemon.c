@@ -11,13 +11,12 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "config/site_loader.h"
+#include "config/command.h"
+#include "config/loader.h"
 #include "gateway/core/error.h"
 #include "gateway/core/file.h"
 #include "gateway/core/log.h"
 #include "gateway/wiring.h"
-
-enum { EXIT_BAD_CONFIGURATION = 78 };
 
 typedef struct {
   const DaemonOptions *options;

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "config/command.h"
-#include "config/site_loader.h"
+#include "config/loader.h"
 #include "gateway/access/command.h"
 #include "gateway/core/log.h"
 #include "gateway/daemon.h"
 #include "gateway/doctor.h"
 
-enum { EXIT_USAGE = 64, EXIT_BAD_CONFIGURATION = 78 };
+enum { EXIT_USAGE = 64 };
 
 static const char usage[]
   = "gridgate " GRIDGATE_VERSION ": the video and sensor gateway of a township 乡镇视频与传感汇聚网关\n"

@@ -38,7 +38,7 @@ static char *folder_of_executable (void)
   return self != NULL ? g_path_get_dirname (self) : g_strdup (".");
 }
 
-static void on_exit (GPid pid, gint status, gpointer data)
+static void on_ended (GPid pid, gint status, gpointer data)
 {
   Worker *worker = data;
   gint64 now = g_get_monotonic_time ();
@@ -83,7 +83,7 @@ static void start (Worker *worker)
     log_error ("%s: cannot be started: %s", worker->kind->name, error->message);
     return;
   }
-  worker->watch = g_child_watch_add (worker->child, on_exit, worker);
+  worker->watch = g_child_watch_add (worker->child, on_ended, worker);
   log_info ("%s: started, process %d", worker->kind->name, worker->child);
 }
 

@@ -24,6 +24,7 @@ struct LinkEndpoint {
   char *path;
   gboolean is_listener;
   int listen_fd, fd;
+  gint peer_pid; /* atomic */
   GSource *listen_source, *read_source, *write_source, *timer;
   GQueue backlog;      /* of LinkMessage, until the socket takes them */
   GHashTable *pending; /* serial → Pending */
@@ -93,6 +94,7 @@ static void disconnect (LinkEndpoint *endpoint)
   source_clear (&endpoint->write_source);
   close (endpoint->fd);
   endpoint->fd = -1;
+  g_atomic_int_set (&endpoint->peer_pid, 0);
   g_queue_clear_full (&endpoint->backlog, (GDestroyNotify) link_message_free);
   fail_pending (endpoint, "the other process is away");
   if (endpoint->changed != NULL)
@@ -227,10 +229,18 @@ static gboolean on_readable (gint fd, GIOCondition condition, gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+static int pid_of_peer (int fd)
+{
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  return getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
 static void adopt (LinkEndpoint *endpoint, int fd)
 {
   disconnect (endpoint);
   endpoint->fd = fd;
+  g_atomic_int_set (&endpoint->peer_pid, pid_of_peer (fd));
   endpoint->read_source = source_add_fd (endpoint, fd, G_IO_IN, on_readable);
   if (endpoint->changed != NULL)
     endpoint->changed (endpoint, TRUE, endpoint->data);
@@ -484,11 +494,7 @@ LinkMessage *link_endpoint_call (LinkEndpoint *endpoint, LinkMessage *message, g
 
 int link_endpoint_peer_pid (const LinkEndpoint *endpoint)
 {
-  struct ucred peer;
-  socklen_t size = sizeof peer;
-  if (endpoint->fd < 0 || getsockopt (endpoint->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-    return 0;
-  return peer.pid;
+  return g_atomic_int_get (&endpoint->peer_pid);
 }
 
 void link_endpoint_free (LinkEndpoint *endpoint)

@@ -47,7 +47,7 @@ void link_endpoint_post_request (LinkEndpoint *endpoint, LinkMessage *message);
  * owns; NULL with an error. */
 LinkMessage *link_endpoint_call (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, GError **error);
 
-/* The process at the other end, as the kernel says; 0 when nobody is there. */
+/* thread: any. The process at the other end, as the kernel says; 0 when nobody is there. */
 int link_endpoint_peer_pid (const LinkEndpoint *endpoint);
 
 /* Closes; waiting requests get their error first. NULL is taken. Not from inside one of its callbacks. */

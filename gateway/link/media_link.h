@@ -69,7 +69,7 @@ gboolean media_link_clip (MediaLink *link, const char *clip, const char *camera,
 /* Number of WebSocket and RTSP viewers that media knows of, over all cameras. thread: any. */
 guint media_link_viewers (MediaLink *link);
 
-/* thread: main. The worker's process id; 0 while it is away. */
+/* thread: any. The worker's process id; 0 while it is away. */
 int media_link_pid (MediaLink *link);
 
 void media_link_free (MediaLink *link);

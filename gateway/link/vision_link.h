@@ -22,7 +22,7 @@ gboolean vision_link_encode (VisionLink *link, int access_unit_fd, const char *c
 
 gboolean vision_link_is_connected (VisionLink *link); /* thread: any */
 
-/* thread: main. The worker's process id; 0 while it is away. */
+/* thread: any. The worker's process id; 0 while it is away. */
 int vision_link_pid (VisionLink *link);
 
 void vision_link_free (VisionLink *link);

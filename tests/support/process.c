@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -42,6 +43,7 @@ Process *process_start_with (const char *folder, const char *const *arguments, c
   process->pid = fork ();
   if (process->pid == 0) {
     int output = open (process->output_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    prctl (PR_SET_PDEATHSIG, SIGKILL); /* nothing outlives a test that was cut short */
     dup2 (pipe_fds[0], STDIN_FILENO);
     dup2 (output, STDOUT_FILENO);
     dup2 (output, STDERR_FILENO);

@@ -55,7 +55,7 @@ static Process *start_broker (Township *township, const char *name, int port)
 {
   g_autofree char *file = g_strconcat (name, ".conf", NULL);
   g_autofree char *path = g_build_filename (township->folder, file, NULL);
-  g_autofree char *text = g_strdup_printf ("listener %d 127.0.0.1\nallow_anonymous true\npersistence true\n"
+  g_autofree char *text = g_strdup_printf ("user root\nlistener %d 127.0.0.1\nallow_anonymous true\npersistence true\n"
                                            "persistence_location %s/\npersistence_file %s.db\nmax_queued_messages 100000\n",
                                            port, township->folder, name);
   write_file (township->folder, file, text);
@@ -70,14 +70,25 @@ void township_start_village (Township *township)
   township->village = start_broker (township, "village", township->village_port);
 }
 
+static char *command_output (Township *township, const char *const *arguments)
+{
+  char *output;
+  int status = process_run (township->folder, START_S, &output, arguments);
+  if (status != 0)
+    fail_msg ("%s %s ended with %d: %s", arguments[0], arguments[1], status, output);
+  return output;
+}
+
 static void start_subscriber (Township *township)
 {
   g_autofree char *port = g_strdup_printf ("%d", township->center_port);
   g_clear_pointer (&township->subscriber, process_free);
+  g_free (command_output (township, (const char *[]){ "mosquitto_pub", "-p", port, "-r", "-q", "1", "-t", "gridgate/v1/subscribed",
+                                                      "-m", "yes", NULL }));
   township->subscriber = process_start (
     township->folder, (const char *[]){ "mosquitto_sub", "-p", port, "-t", "gridgate/v1/#", "-q", "1", "-i", "subscriber",
-                                        "-c", "-F", "%I %t %p", "-d", NULL });
-  g_free (process_wait_for (township->subscriber, "SUBACK", START_S));
+                                        "-c", "-F", "%I %t %p", NULL });
+  g_free (process_wait_for (township->subscriber, "gridgate/v1/subscribed", START_S));
 }
 
 void township_start_center (Township *township)
@@ -93,15 +104,6 @@ void township_start_simulator (Township *township)
   g_clear_pointer (&township->simulator, process_free);
   township->simulator = process_start (township->folder, (const char *[]){ program, township->script_path, NULL });
   g_free (process_wait_for (township->simulator, "\nready", START_S));
-}
-
-static char *command_output (Township *township, const char *const *arguments)
-{
-  char *output;
-  int status = process_run (township->folder, START_S, &output, arguments);
-  if (status != 0)
-    fail_msg ("%s %s ended with %d: %s", arguments[0], arguments[1], status, output);
-  return output;
 }
 
 static void add_accounts (Township *township)
@@ -144,6 +146,7 @@ Township *township_new (const char *site, const char *script)
   township->base_url = g_strdup_printf ("http://127.0.0.1:%d", township->http_port);
   write_file (township->folder, "webhook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
   write_file (township->folder, "camera.password", "camera-secret\n");
+  write_file (township->folder, "viewer.password", "secret\n");
   township->site_path = fill_template (township, site, "gridgate.yaml");
   township_start_village (township);
   township_start_center (township);
