@@ -1,0 +1,55 @@
+/* sensing_child.c: the sensor path alone, as a process that a test can kill: sensing_child DATA_DIR BROKER_URL PROTOCOL.
+ *
+ * One durable sensor "counter" of format value on topic village/counter, with a rule that opens above 0 and clears below 0. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapters/brokers/paho_broker.h"
+#include "adapters/decoders/decoders.h"
+#include "gateway/alert/alert_engine.h"
+#include "gateway/core/log.h"
+#include "gateway/observe/observe.h"
+#include "tests/unit/sensing/sensing_site.h"
+
+static gboolean observed (gpointer self, Database *database, const Observation *observation, GError **error)
+{
+  return alert_engine_observe (self, database, observation, error);
+}
+
+static Site *counter_site (const char *url, int protocol)
+{
+  Site *site = test_site_new ();
+  test_site_add_broker (site, "village", url)->protocol = protocol;
+  Sensor *sensor = test_site_add_sensor (site, "counter");
+  g_free (sensor->format);
+  sensor->format = g_strdup ("value");
+  test_site_add_rule (site, "flips", 0, 0, 0);
+  site_publish (site);
+  return site;
+}
+
+int main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  log_open ("sensing_child");
+  if (argc != 4)
+    return 1;
+  Site *site = counter_site (argv[2], atoi (argv[3]));
+  Store *store = store_open (argv[1], clock_system (), &error);
+  AlertEngine *engine = store != NULL ? alert_engine_new (store, NULL, NULL, &error) : NULL;
+  ObservationSink sink = { engine, observed };
+  Observe *observe = engine != NULL
+                       ? observe_new (store, NULL, decoder_find, &paho_broker_port, &sink, &error) : NULL;
+  if (observe == NULL || !alert_engine_set_site (engine, site, &error) || !observe_set_site (observe, site, &error)) {
+    log_error ("%s", error->message);
+    return 1;
+  }
+  getchar (); /* until the test kills it or closes its input */
+  gboolean is_stopped = observe_stop (observe);
+  store_close (store);
+  if (is_stopped)
+    observe_free (observe);
+  alert_engine_free (engine);
+  site_unref (site);
+  return 0;
+}

@@ -1,0 +1,563 @@
+#include <string.h>
+
+#include "adapters/decoders/decoders.h"
+#include "gateway/alert/alert_book.h"
+#include "gateway/alert/alert_engine.h"
+#include "gateway/core/error.h"
+#include "gateway/observe/observation_files.h"
+#include "gateway/observe/observe.h"
+#include "tests/support/folder.h"
+#include "tests/support/test.h"
+#include "tests/unit/sensing/sensing_site.h"
+
+#define SECOND G_TIME_SPAN_SECOND
+
+/* 2026-05-01T08:00:00Z */
+static const gint64 start_wall_us = 1777622400000000;
+
+/* A broker that is the test itself. */
+static BrokerHandlers test_broker;
+static char *subscribed; /* filters, joined */
+
+static BrokerConnection *test_open (const Broker *settings, const char *client_id, const BrokerHandlers *handlers)
+{
+  assert_string_equal (settings->id, "village");
+  assert_string_equal (client_id, "gridgate-test-village");
+  test_broker = *handlers;
+  return (BrokerConnection *) &test_broker;
+}
+
+static void test_subscribe (BrokerConnection *connection, const char *const *filters)
+{
+  (void) connection;
+  g_free (subscribed);
+  subscribed = g_strjoinv (" ", (GStrv) filters);
+}
+
+static void test_forget (BrokerConnection *connection, const char *filter)
+{
+  (void) connection, (void) filter;
+}
+
+static void test_status (BrokerConnection *connection, BrokerStatus *status)
+{
+  (void) connection;
+  *status = (BrokerStatus){ .state = BROKER_CONNECTED, .since_us = start_wall_us };
+}
+
+static gboolean test_close (BrokerConnection *connection, gint64 wait_us)
+{
+  (void) connection, (void) wait_us;
+  g_clear_pointer (&subscribed, g_free);
+  return TRUE;
+}
+
+static const BrokerPort test_port = { test_open, test_subscribe, test_forget, test_status, test_close };
+
+typedef struct {
+  char *folder;
+  Clock *clock;
+  EventBus *bus;
+  Site *site;
+  Store *store;
+  AlertEngine *engine;
+  Observe *observe;
+  gint rules_fail; /* atomic */
+  guint passed;    /* observations that rules were asked about */
+} Fixture;
+
+static gboolean observed (gpointer self, Database *database, const Observation *observation, GError **error)
+{
+  Fixture *fixture = self;
+  if (g_atomic_int_get (&fixture->rules_fail))
+    return error_set (error, ERROR_RETRY, "the main database is full");
+  fixture->passed++;
+  return alert_engine_observe (fixture->engine, database, observation, error);
+}
+
+static void open_all (Fixture *fixture)
+{
+  ObservationSink sink = { fixture, observed };
+  fixture->store = store_open (fixture->folder, fixture->clock, NULL);
+  fixture->engine = alert_engine_new (fixture->store, fixture->bus, NULL, NULL);
+  fixture->observe = observe_new (fixture->store, fixture->bus, decoder_find, &test_port, &sink, NULL);
+  assert_non_null (fixture->observe);
+  assert_true (alert_engine_set_site (fixture->engine, fixture->site, NULL));
+  assert_true (observe_set_site (fixture->observe, fixture->site, NULL));
+}
+
+static void close_all (Fixture *fixture)
+{
+  assert_true (observe_stop (fixture->observe));
+  g_clear_pointer (&fixture->store, store_close);
+  g_clear_pointer (&fixture->observe, observe_free);
+  g_clear_pointer (&fixture->engine, alert_engine_free);
+}
+
+static void restart (Fixture *fixture)
+{
+  close_all (fixture);
+  open_all (fixture);
+}
+
+static Fixture *fixture_with (Site *site)
+{
+  Fixture *fixture = g_new0 (Fixture, 1);
+  fixture->folder = folder_make_temporary ();
+  fixture->clock = clock_fake_new (start_wall_us);
+  fixture->bus = event_bus_new (1000);
+  test_site_add_broker (site, "village", "mqtt://127.0.0.1:1");
+  fixture->site = site;
+  site_publish (site);
+  open_all (fixture);
+  return fixture;
+}
+
+static void fixture_free (Fixture *fixture)
+{
+  close_all (fixture);
+  site_unref (fixture->site);
+  event_bus_free (fixture->bus);
+  clock_fake_free (fixture->clock);
+  folder_drop (fixture->folder);
+  g_free (fixture);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Fixture, fixture_free)
+
+static Site *one_sensor (void)
+{
+  Site *site = test_site_new ();
+  test_site_add_sensor (site, "level-1");
+  test_site_add_rule (site, "flood", 3.2, 3.0, 0);
+  return site;
+}
+
+static gboolean nothing (Database *database, gpointer data, GError **error)
+{
+  (void) database, (void) data, (void) error;
+  return TRUE;
+}
+
+/* Until the store has done what waits, and what that brought about. */
+static void settle (Fixture *fixture)
+{
+  for (int i = 0; i < 3; i++)
+    assert_true (store_run (fixture->store, nothing, NULL, NULL));
+}
+
+static RawMessage *message_of (Fixture *fixture, const char *topic, const char *payload)
+{
+  RawMessage *message = raw_message_new ("village", topic, payload, strlen (payload));
+  message->receive_time_us = clock_wall_us (fixture->clock);
+  message->qos = 1;
+  return message;
+}
+
+static void deliver (RawMessage *message)
+{
+  test_broker.received (test_broker.self, message);
+  raw_message_unref (message);
+}
+
+static void publish (Fixture *fixture, const char *topic, const char *payload)
+{
+  deliver (message_of (fixture, topic, payload));
+}
+
+static gint64 stored_rows (Fixture *fixture)
+{
+  ObservationQuery query = { .limit = 1000 };
+  json_t *list = observe_query (fixture->folder, "test", &query, NULL);
+  gint64 count = (gint64) json_array_size (json_object_get (list, "items"));
+  json_decref (list);
+  return count;
+}
+
+static gint64 alerts (Fixture *fixture)
+{
+  return database_integer (store_reader (fixture->store, NULL), -1, "SELECT count(*) FROM alerts", "");
+}
+
+/* A number of the account, such as "stored" or "rejected.not_json"; sensor NULL: the broker's. */
+static gint64 counted (Fixture *fixture, const char *sensor, const char *name)
+{
+  settle (fixture);
+  json_t *accounting = observe_accounting_json (fixture->observe);
+  json_t *object = json_array_get (json_object_get (accounting, "brokers"), 0);
+  json_t *sensors = json_object_get (object, "sensors"), *one;
+  size_t index;
+  if (sensor != NULL)
+    json_array_foreach (sensors, index, one)
+      if (strcmp (json_string_value (json_object_get (one, "id")), sensor) == 0)
+        object = one;
+  g_auto (GStrv) path = g_strsplit (name, ".", 2);
+  json_t *value = json_object_get (object, path[0]);
+  if (path[1] != NULL)
+    value = json_object_get (value, path[1]);
+  gint64 number = (gint64) json_integer_value (value);
+  json_decref (accounting);
+  return number;
+}
+
+static gint64 sum_of (json_t *object)
+{
+  gint64 sum = 0;
+  const char *key;
+  json_t *value;
+  json_object_foreach (object, key, value)
+    sum += (gint64) json_integer_value (value);
+  return sum;
+}
+
+static void assert_balance (json_t *object)
+{
+  assert_int_equal (json_integer_value (json_object_get (object, "received")),
+                    json_integer_value (json_object_get (object, "stored"))
+                      + sum_of (json_object_get (object, "rejected")) + sum_of (json_object_get (object, "dropped"))
+                      + json_integer_value (json_object_get (object, "pending")));
+}
+
+static void assert_balanced (Fixture *fixture)
+{
+  json_t *accounting = observe_accounting_json (fixture->observe);
+  json_t *broker = json_array_get (json_object_get (accounting, "brokers"), 0), *one;
+  size_t index;
+  assert_balance (broker);
+  json_array_foreach (json_object_get (broker, "sensors"), index, one)
+    assert_balance (one);
+  json_decref (accounting);
+}
+
+static void a_durable_message_is_on_disk_when_the_broker_is_let_go (void **state)
+{
+  (void) state;
+  Site *site = one_sensor ();
+  ((Metric *) ((Sensor *) site->sensors->pdata[0])->metrics->pdata[0])->scale = 0.01;
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  assert_string_equal (subscribed, "village/level-1");
+  publish (fixture, "village/level-1", "{\"level\":123}");
+
+  ObservationQuery query = { .sensor = "level-1", .metric = "water_level", .limit = 10 };
+  json_t *list = observe_query (fixture->folder, "test", &query, NULL);
+  json_t *one = json_array_get (json_object_get (list, "items"), 0);
+  assert_true (json_number_value (json_object_get (one, "value")) == 1.23);
+  assert_string_equal (json_string_value (json_object_get (one, "unit")), "m");
+  assert_string_equal (json_string_value (json_object_get (one, "quality")), "good");
+  assert_string_equal (json_string_value (json_object_get (one, "phenomenon_time")), "2026-05-01T08:00:00.000Z");
+  assert_int_equal (strlen (json_string_value (json_object_get (one, "id"))), 26);
+  json_decref (list);
+}
+
+static void the_account_balances_and_says_why (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  publish (fixture, "village/level-1", "not json");
+  publish (fixture, "village/level-1", "{\"other\":1}");
+  publish (fixture, "village/level-1", "{\"level\":\"high\"}");
+  publish (fixture, "village/level-1", "");
+  g_autofree char *large = g_strnfill (RAW_PAYLOAD_MAX + 1, ' ');
+  publish (fixture, "village/level-1", large);
+  publish (fixture, "village/nobody", "{\"level\":1}");
+  assert_int_equal (counted (fixture, NULL, "received"), 7);
+  assert_int_equal (counted (fixture, NULL, "stored"), 1);
+  assert_int_equal (counted (fixture, NULL, "rejected.unknown_topic"), 1);
+  assert_int_equal (counted (fixture, "level-1", "received"), 6);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 1);
+  assert_int_equal (counted (fixture, "level-1", "rejected.not_json"), 2);
+  assert_int_equal (counted (fixture, "level-1", "rejected.path_absent"), 1);
+  assert_int_equal (counted (fixture, "level-1", "rejected.not_a_number"), 1);
+  assert_int_equal (counted (fixture, "level-1", "rejected.too_large"), 1);
+  assert_int_equal (counted (fixture, NULL, "pending"), 0);
+  assert_balanced (fixture);
+
+  json_t *rejected = observe_rejected (fixture->folder, 100);
+  json_t *newest = json_array_get (json_object_get (rejected, "items"), 0);
+  assert_int_equal (json_array_size (json_object_get (rejected, "items")), 6);
+  assert_string_equal (json_string_value (json_object_get (newest, "reason")), "unknown_topic");
+  assert_string_equal (json_string_value (json_object_get (newest, "payload")), "{\"level\":1}");
+  json_decref (rejected);
+
+  restart (fixture);
+  assert_int_equal (counted (fixture, NULL, "received"), 7);
+  assert_int_equal (counted (fixture, "level-1", "rejected.not_json"), 2);
+  publish (fixture, "village/level-1", "{\"level\":2}");
+  assert_int_equal (counted (fixture, "level-1", "stored"), 2);
+  assert_balanced (fixture);
+}
+
+static void observations_that_the_rules_had_not_seen_pass_once_after_a_kill (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  settle (fixture);
+  g_atomic_int_set (&fixture->rules_fail, 1);
+  publish (fixture, "village/level-1", "{\"level\":4}"); /* the observation commits, the main database doesn't */
+  settle (fixture);
+  assert_int_equal (stored_rows (fixture), 2);
+  assert_int_equal (alerts (fixture), 0);
+  assert_int_equal (fixture->passed, 1);
+
+  close_all (fixture);
+  g_atomic_int_set (&fixture->rules_fail, 0);
+  open_all (fixture);
+  assert_int_equal (fixture->passed, 2);
+  assert_int_equal (alerts (fixture), 1);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 2);
+  assert_balanced (fixture);
+  restart (fixture);
+  assert_int_equal (fixture->passed, 2);
+  assert_int_equal (alerts (fixture), 1);
+}
+
+static void observations_that_the_rules_had_not_seen_pass_once_when_the_disk_is_free_again (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  g_atomic_int_set (&fixture->rules_fail, 1);
+  publish (fixture, "village/level-1", "{\"level\":4}");
+  settle (fixture);
+  assert_int_equal (alerts (fixture), 0);
+  g_atomic_int_set (&fixture->rules_fail, 0);
+  clock_fake_advance (fixture->clock, 2 * SECOND);
+  settle (fixture);
+  assert_int_equal (alerts (fixture), 1);
+  assert_int_equal (fixture->passed, 1);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 1);
+  assert_balanced (fixture);
+}
+
+static RawMessage *delivery (Fixture *fixture, guint16 packet_id, gboolean is_redelivery, const char *payload)
+{
+  RawMessage *message = message_of (fixture, "village/level-1", payload);
+  message->packet_id = packet_id;
+  message->is_redelivery = is_redelivery;
+  return message;
+}
+
+static void a_redelivery_after_a_kill_counts_once (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  deliver (delivery (fixture, 7, FALSE, "{\"level\":1}"));
+  restart (fixture);
+  deliver (delivery (fixture, 7, TRUE, "{\"level\":1}")); /* its acknowledgement was lost */
+  deliver (delivery (fixture, 8, TRUE, "{\"level\":1}")); /* sent to us, never taken in: the same reading, a later one */
+  assert_int_equal (stored_rows (fixture), 2);
+  assert_int_equal (counted (fixture, "level-1", "dropped.duplicate"), 1);
+  assert_int_equal (counted (fixture, NULL, "dropped.duplicate"), 1);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 2);
+  assert_balanced (fixture);
+}
+
+static void retained_messages_set_values_and_fire_nothing (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  for (int i = 0; i < 2; i++) { /* as with every subscription anew */
+    RawMessage *retained = message_of (fixture, "village/level-1", "{\"level\":9}");
+    retained->is_retained = TRUE;
+    deliver (retained);
+  }
+  settle (fixture);
+  assert_int_equal (alerts (fixture), 0);
+  assert_int_equal (stored_rows (fixture), 1);
+  assert_int_equal (counted (fixture, "level-1", "dropped.duplicate"), 1);
+  json_t *sensor = observe_sensor_json (fixture->observe, "level-1");
+  json_t *value = json_array_get (json_object_get (sensor, "values"), 0);
+  assert_true (json_number_value (json_object_get (value, "value")) == 9);
+  assert_string_equal (json_string_value (json_object_get (value, "quality")), "uncertain");
+  json_decref (sensor);
+}
+
+static void last_values_are_there_after_a_restart (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  clock_fake_advance (fixture->clock, 26 * 3600 * SECOND);
+  publish (fixture, "village/level-1", "{\"level\":2}");
+  clock_fake_advance (fixture->clock, 26 * 3600 * SECOND);
+  restart (fixture);
+  json_t *sensor = observe_sensor_json (fixture->observe, "level-1");
+  json_t *value = json_array_get (json_object_get (sensor, "values"), 0);
+  assert_true (json_number_value (json_object_get (value, "value")) == 2);
+  assert_string_equal (json_string_value (json_object_get (sensor, "heard_at")), "2026-05-02T10:00:00.000Z");
+  json_decref (sensor);
+  assert_null (observe_sensor_json (fixture->observe, "nobody"));
+}
+
+static void a_file_holds_a_day_and_a_clock_that_jumps_deletes_one_file (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  for (int day = 0; day < OBSERVATION_DAYS_KEPT; day++) {
+    publish (fixture, "village/level-1", "{\"level\":1}");
+    clock_fake_advance (fixture->clock, 86400 * SECOND);
+  }
+  settle (fixture);
+  g_autoptr (GPtrArray) files = observation_files_list (fixture->folder);
+  assert_int_equal (files->len, OBSERVATION_DAYS_KEPT);
+  clock_fake_step_wall (fixture->clock, 3650LL * 86400 * SECOND);
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  settle (fixture);
+  g_autoptr (GPtrArray) after = observation_files_list (fixture->folder);
+  assert_int_equal (after->len, OBSERVATION_DAYS_KEPT);
+  assert_string_not_equal (files->pdata[0], after->pdata[0]);
+  assert_string_equal (files->pdata[1], after->pdata[0]);
+}
+
+static void pages_of_a_query_follow_each_other_over_days (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  for (int i = 0; i < 10; i++) {
+    g_autofree char *payload = g_strdup_printf ("{\"level\":%d}", i);
+    publish (fixture, "village/level-1", payload);
+    clock_fake_advance (fixture->clock, 8 * 3600 * SECOND);
+  }
+  g_autofree char *cursor = NULL;
+  int expected = 2;
+  do {
+    ObservationQuery query = { .sensor = "level-1", .from_us = start_wall_us + 16 * 3600 * SECOND,
+                               .to_us = start_wall_us + 72 * 3600 * SECOND, .limit = 3, .cursor = cursor };
+    json_t *list = observe_query (fixture->folder, "test", &query, NULL), *one;
+    size_t index;
+    json_array_foreach (json_object_get (list, "items"), index, one)
+      assert_int_equal (json_number_value (json_object_get (one, "value")), expected++);
+    g_free (cursor);
+    cursor = g_strdup (json_string_value (json_object_get (list, "next")));
+    json_decref (list);
+  } while (cursor != NULL);
+  assert_int_equal (expected, 9);
+  ObservationQuery broken = { .limit = 3, .cursor = "x" };
+  g_autoptr (GError) error = NULL;
+  assert_null (observe_query (fixture->folder, "test", &broken, &error));
+  assert_true (error_is (error, ERROR_REFUSE));
+}
+
+typedef struct {
+  GMutex mutex;
+  GCond changed;
+  gboolean is_running, may_end;
+} Block;
+
+static gboolean block (Database *database, gpointer data, GError **error)
+{
+  Block *one = data;
+  (void) database, (void) error;
+  g_mutex_lock (&one->mutex);
+  one->is_running = TRUE;
+  g_cond_broadcast (&one->changed);
+  while (!one->may_end)
+    g_cond_wait (&one->changed, &one->mutex);
+  g_mutex_unlock (&one->mutex);
+  return TRUE;
+}
+
+static void what_is_not_durable_is_dropped_and_counted_when_the_queue_is_full (void **state)
+{
+  (void) state;
+  Site *site = one_sensor ();
+  ((Sensor *) site->sensors->pdata[0])->durable = FALSE;
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  Block one = { 0 };
+  g_mutex_init (&one.mutex);
+  g_cond_init (&one.changed);
+  assert_true (store_submit (fixture->store, block, NULL, &one));
+  g_mutex_lock (&one.mutex);
+  while (!one.is_running)
+    g_cond_wait (&one.changed, &one.mutex);
+  g_mutex_unlock (&one.mutex);
+  for (int i = 0; i < 10010; i++)
+    publish (fixture, "village/level-1", "{\"level\":1}");
+  assert_int_equal (observe_waiting (fixture->observe), 10000);
+  g_mutex_lock (&one.mutex);
+  one.may_end = TRUE;
+  g_cond_broadcast (&one.changed);
+  g_mutex_unlock (&one.mutex);
+  while (observe_waiting (fixture->observe) > 0)
+    settle (fixture);
+  assert_int_equal (counted (fixture, "level-1", "received"), 10010);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 10000);
+  assert_int_equal (counted (fixture, "level-1", "dropped.queue_full"), 10);
+  assert_balanced (fixture);
+  g_cond_clear (&one.changed);
+  g_mutex_clear (&one.mutex);
+}
+
+static void a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  g_autoptr (Site) wrong = one_sensor ();
+  g_autoptr (GError) error = NULL;
+  Sensor *sensor = wrong->sensors->pdata[0];
+  g_free (sensor->format);
+  sensor->format = g_strdup ("senml");
+  site_publish (wrong);
+  assert_false (observe_set_site (fixture->observe, wrong, &error));
+  assert_non_null (strstr (error->message, "level-1"));
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  assert_int_equal (stored_rows (fixture), 1);
+}
+
+static void watchers_are_told_after_the_commit_and_not_too_often (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  for (int i = 0; i < 5; i++)
+    publish (fixture, "village/level-1", "{\"level\":1}");
+  settle (fixture);
+  assert_int_equal (event_bus_last (fixture->bus), 1);
+  clock_fake_advance (fixture->clock, SECOND);
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  settle (fixture);
+  assert_int_equal (event_bus_last (fixture->bus), 2);
+  g_autoptr (Event) event = event_bus_next (fixture->bus, 1);
+  assert_string_equal (event->type, "observation");
+  assert_string_equal (event->grid, "621101");
+}
+
+static void two_sensors_may_read_one_topic (void **state)
+{
+  (void) state;
+  Site *site = one_sensor ();
+  Sensor *battery = test_site_add_sensor (site, "battery-1");
+  g_free (battery->topic);
+  battery->topic = g_strdup ("village/+");
+  Metric *metric = battery->metrics->pdata[0];
+  g_free (metric->path);
+  metric->path = g_strdup ("$.battery");
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  assert_string_equal (subscribed, "village/+"); /* one that covers the other: no message comes twice */
+  publish (fixture, "village/level-1", "{\"level\":1,\"battery\":80}");
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  assert_int_equal (stored_rows (fixture), 3);
+  assert_int_equal (counted (fixture, NULL, "stored"), 2);
+  assert_int_equal (counted (fixture, "battery-1", "stored"), 1);
+  assert_int_equal (counted (fixture, "battery-1", "rejected.path_absent"), 1);
+  assert_balanced (fixture);
+}
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (a_durable_message_is_on_disk_when_the_broker_is_let_go),
+    cmocka_unit_test (the_account_balances_and_says_why),
+    cmocka_unit_test (observations_that_the_rules_had_not_seen_pass_once_after_a_kill),
+    cmocka_unit_test (observations_that_the_rules_had_not_seen_pass_once_when_the_disk_is_free_again),
+    cmocka_unit_test (a_redelivery_after_a_kill_counts_once),
+    cmocka_unit_test (retained_messages_set_values_and_fire_nothing),
+    cmocka_unit_test (last_values_are_there_after_a_restart),
+    cmocka_unit_test (a_file_holds_a_day_and_a_clock_that_jumps_deletes_one_file),
+    cmocka_unit_test (pages_of_a_query_follow_each_other_over_days),
+    cmocka_unit_test (what_is_not_durable_is_dropped_and_counted_when_the_queue_is_full),
+    cmocka_unit_test (a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running),
+    cmocka_unit_test (watchers_are_told_after_the_commit_and_not_too_often),
+    cmocka_unit_test (two_sensors_may_read_one_topic),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
