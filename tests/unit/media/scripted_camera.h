@@ -1,0 +1,23 @@
+/* scripted_camera.h: an RTSP camera for tests that does what real ones do wrong: one connection at a time, on a thread. */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+  const char *username, *password; /* NULL: no login asked */
+  gboolean asks_sha256;
+  const char *sdp;              /* body of DESCRIBE; NULL: one H.264 video without parameter sets */
+  const char *raw_answer;       /* sent to the first request instead of an answer */
+  gboolean sends_before_answer; /* packets come before the answer to PLAY */
+  guint8 channel;               /* that it chooses, whatever was asked */
+  guint frames;                 /* sent after PLAY, then silence */
+  gboolean closes_at_the_end;   /* after the frames */
+  gboolean refuses_audio;       /* SETUP of anything but the first track is answered with 461 */
+} CameraScript;
+
+typedef struct ScriptedCamera ScriptedCamera;
+
+ScriptedCamera *scripted_camera_new (const CameraScript *script);
+char *scripted_camera_url (const ScriptedCamera *camera); /* g_free */
+guint scripted_camera_requests (ScriptedCamera *camera, const char *method); /* that came so far */
+void scripted_camera_free (ScriptedCamera *camera);
