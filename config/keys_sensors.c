@@ -12,7 +12,7 @@ enum { TOPIC_BYTES_MAX = 1024, PATH_STEPS_MAX = 16 };
 static const char *path_step (const char *at)
 {
   if (*at == '.') {
-    gsize length = strcspn (++at, ".[]\"' ");
+    gsize length = strcspn (++at, ".[]\"' *");
     return length > 0 ? at + length : NULL;
   }
   if (*at++ != '[')
@@ -21,6 +21,7 @@ static const char *path_step (const char *at)
     const char *end = strchr (at + 1, *at);
     return end != NULL && end > at + 1 && end[1] == ']' ? end + 2 : NULL;
   }
+  at += *at == '-'; /* from the end */
   gsize digits = strspn (at, "0123456789");
   return digits > 0 && digits < 6 && at[digits] == ']' ? at + digits + 1 : NULL;
 }

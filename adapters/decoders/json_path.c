@@ -21,21 +21,14 @@ static void step_clear (gpointer step)
   g_free (((Step *) step)->name);
 }
 
-static gboolean is_name_character (char c)
-{
-  return g_ascii_isalnum (c) || c == '_' || c == '-' || (guchar) c >= 0x80;
-}
-
 static const char *parse_dotted (JsonPath *path, const char *at)
 {
-  const char *end = at;
-  while (is_name_character (*end))
-    end++;
-  if (end == at)
+  gsize length = strcspn (at, ".[]\"' *");
+  if (length == 0)
     return NULL;
-  Step step = { g_strndup (at, (gsize) (end - at)), 0 };
+  Step step = { g_strndup (at, length), 0 };
   g_array_append_val (path->steps, step);
-  return end;
+  return at + length;
 }
 
 static const char *parse_quoted (JsonPath *path, const char *at)

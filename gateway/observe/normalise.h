@@ -1,8 +1,8 @@
 /* normalise.h: from a decoder's reading to an observation: unit, scale, both times, quality.
  *
  * The device's time is believed as the sensor's `clock` says. With `auto`, a time that can't be (1970, the future, years
- * ago) gives way to the time of receipt; and a device whose messages come evenly but whose clock is off by the same
- * amount every time has a wrong clock, not late data: its times are moved by that amount. Both are "uncertain" then.
+ * ago) gives way to the time of receipt. So does the time of a device whose messages come evenly while its clock is off by
+ * the same amount every time: that is a wrong clock, not late data. Both are "uncertain" then.
  * What is believed and older than LATE_AFTER_US is historical.
  *
  * thread: the store's. */
