@@ -1,0 +1,297 @@
+/* The media process's own table and threads, with the link's other end beside it; the camera is a stream that is fed. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pipelines/media_control.h"
+#include "tests/support/folder.h"
+#include "tests/support/test.h"
+#include "tests/unit/record/sample_stream.h"
+
+enum { WATCHDOG_US = 20 * G_USEC_PER_SEC };
+
+typedef struct {
+  char *folder;
+  Media *media;
+  LinkEndpoint *link;
+  GPtrArray *events; /* of LinkMessage */
+  LinkMessage *reply;
+  char *error;
+  gboolean is_answered;
+} Fixture;
+
+static SampleStream *sample;
+static gint64 start_us;
+
+static void on_event (LinkEndpoint *endpoint, LinkMessage *message, gpointer data)
+{
+  (void) endpoint;
+  g_ptr_array_add (((Fixture *) data)->events, message);
+}
+
+static void on_changed (LinkEndpoint *endpoint, gboolean is_connected, gpointer data)
+{
+  (void) endpoint, (void) is_connected, (void) data;
+}
+
+static gboolean wake (gpointer data)
+{
+  (void) data;
+  return G_SOURCE_CONTINUE;
+}
+
+/* Turns the main context until `is_there` says so. */
+#define WAIT_FOR(condition)                                                                                            \
+  do {                                                                                                                 \
+    gint64 until_ = g_get_monotonic_time () + WATCHDOG_US;                                                             \
+    while (!(condition) && g_get_monotonic_time () < until_)                                                           \
+      g_main_context_iteration (NULL, TRUE);                                                                           \
+    assert_true (condition);                                                                                           \
+  } while (0)
+
+static LinkMessage *event_of (Fixture *fixture, LinkKind kind)
+{
+  for (guint i = 0; i < fixture->events->len; i++)
+    if (((LinkMessage *) fixture->events->pdata[i])->kind == kind)
+      return fixture->events->pdata[i];
+  return NULL;
+}
+
+static void on_reply (LinkMessage *reply, const GError *error, gpointer data)
+{
+  Fixture *fixture = data;
+  fixture->is_answered = TRUE;
+  g_clear_pointer (&fixture->error, g_free);
+  g_clear_pointer (&fixture->reply, link_message_free);
+  g_autoptr (GError) failure = NULL;
+  if (error != NULL) {
+    fixture->error = g_strdup (error->message);
+  } else if (link_message_failed (reply, &failure)) {
+    fixture->error = g_strdup (failure->message);
+  } else {
+    fixture->reply = link_message_reply (reply, json_incref (reply->body));
+    int fd = link_message_steal_fd (reply, 0);
+    if (fd >= 0)
+      link_message_add_fd (fixture->reply, fd);
+  }
+}
+
+static const char *ask (Fixture *fixture, LinkKind kind, json_t *body, int fd)
+{
+  LinkMessage *message = link_message_new (kind, body);
+  if (fd >= 0)
+    link_message_add_fd (message, fd);
+  fixture->is_answered = FALSE;
+  link_endpoint_request (fixture->link, message, 0, on_reply, fixture);
+  WAIT_FOR (fixture->is_answered);
+  return fixture->error;
+}
+
+static void put_site (Fixture *fixture, const char *record, gint64 pre_roll_us)
+{
+  assert_null (ask (fixture, LINK_SITE_BEGIN,
+                    json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "gateway", "g", "rtsp_listen",
+                               "127.0.0.1:0", "data_dir", fixture->folder, "segment", (json_int_t) 2000000, "retain",
+                               (json_int_t) 86400000000, "keep_at_least", (json_int_t) 0, "max_bytes", (json_int_t) 0,
+                               "min_free_bytes", (json_int_t) 0, "min_free_percent", (json_int_t) 0),
+                    -1));
+  assert_null (ask (fixture, LINK_CAMERA_PUT,
+                    json_pack ("{s:s, s:s, s:s, s:s, s:b, s:s, s:I}", "camera", "bridge", "stream", "main", "url",
+                               "rtsp://127.0.0.1:1/x", "transport", "tcp", "on_demand", FALSE, "record", record,
+                               "pre_roll", (json_int_t) pre_roll_us),
+                    -1));
+  assert_null (ask (fixture, LINK_SITE_END, NULL, -1));
+}
+
+static void feed_on_loop (gpointer data)
+{
+  MediaStream *stream = data;
+  if (stream_tracks (stream->stream) == NULL)
+    stream_begin (stream->stream, track_list_copy (sample->tracks));
+  sample_stream_feed (sample, stream->stream, 0, G_MAXUINT);
+}
+
+static void feed (Fixture *fixture)
+{
+  MediaStream *stream = media_find_stream (fixture->media, "bridge", "main");
+  loop_call (stream->loop, feed_on_loop, stream);
+}
+
+static int set_up (void **state)
+{
+  Fixture *fixture = g_new0 (Fixture, 1);
+  g_autoptr (GError) error = NULL;
+  fixture->folder = folder_make_temporary ();
+  fixture->events = g_ptr_array_new_with_free_func ((GDestroyNotify) link_message_free);
+  fixture->media = media_new (fixture->folder, &error);
+  if (fixture->media == NULL)
+    fail_msg ("%s", error->message);
+  g_autofree char *path = g_build_filename (fixture->folder, "media.sock", NULL);
+  fixture->link = link_endpoint_connect (path, on_event, on_changed, fixture);
+  g_timeout_add (20, wake, NULL); /* so that a watchdog sees its time */
+  WAIT_FOR (link_endpoint_is_connected (fixture->link));
+  *state = fixture;
+  return 0;
+}
+
+static int tear_down (void **state)
+{
+  Fixture *fixture = *state;
+  link_endpoint_free (fixture->link);
+  media_free (fixture->media);
+  g_ptr_array_unref (fixture->events);
+  link_message_free (fixture->reply);
+  g_free (fixture->error);
+  folder_drop (fixture->folder);
+  g_free (fixture);
+  return 0;
+}
+
+static int clip_file (Fixture *fixture, char **path)
+{
+  *path = g_build_filename (fixture->folder, "clip.mp4", NULL);
+  return open (*path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static json_t *clip_request (gint64 from_us, gint64 to_us)
+{
+  return json_pack ("{s:s, s:s, s:s, s:I, s:I}", "clip", "c1", "camera", "bridge", "stream", "main", "from",
+                    (json_int_t) from_us, "to", (json_int_t) to_us);
+}
+
+static void check_clip (Fixture *fixture, gint64 from_us, gint64 to_us)
+{
+  g_autofree char *path = NULL;
+  int fd = clip_file (fixture, &path);
+  assert_null (ask (fixture, LINK_CLIP_CUT, clip_request (from_us, to_us), fd));
+  WAIT_FOR (event_of (fixture, LINK_CLIP_DONE) != NULL);
+  LinkMessage *done = event_of (fixture, LINK_CLIP_DONE);
+  assert_true (link_message_boolean (done, "ok"));
+  assert_true (link_message_integer (done, "from") <= from_us);
+  assert_in_range (link_message_integer (done, "to"), to_us - 100000, to_us);
+  assert_int_equal (strlen (link_message_string (done, "sha256")), 64);
+  assert_plays (path);
+  FileFacts facts = file_facts (path);
+  assert_in_range (facts.video, 85, 115); /* 3.4 s and what comes before from the key frame on */
+  file_facts_clear (&facts);
+}
+
+static void check_picture (Fixture *fixture, gint64 at_us)
+{
+  assert_null (ask (fixture, LINK_PICTURE_TAKE,
+                    json_pack ("{s:s, s:s, s:I}", "camera", "bridge", "stream", "main", "at", (json_int_t) at_us), -1));
+  assert_string_equal (link_message_string (fixture->reply, "codec"), "h264");
+  int fd = link_message_steal_fd (fixture->reply, 0);
+  guint8 head[5];
+  assert_int_equal (pread (fd, head, 5, 0), 5);
+  assert_memory_equal (head, "\0\0\0\1\x67", 5);
+  assert_true (fcntl (fd, F_GET_SEALS) & F_SEAL_WRITE);
+  close (fd);
+  if (at_us != 0)
+    assert_in_range (link_message_integer (fixture->reply, "taken_at"), at_us - 1000000, at_us + 1000000);
+}
+
+static void a_recorded_camera_gives_clips_pictures_and_its_list (void **state)
+{
+  Fixture *fixture = *state;
+  put_site (fixture, "continuous", 0);
+  feed (fixture);
+  check_clip (fixture, start_us + 1600000, start_us + 5000000);
+  check_picture (fixture, 0);
+  check_picture (fixture, start_us + 3500000);
+  assert_null (ask (fixture, LINK_RECORDINGS_LIST,
+                    json_pack ("{s:s, s:I, s:I}", "camera", "bridge", "from", (json_int_t) (start_us - 1000000), "to",
+                               (json_int_t) (start_us + 60000000)),
+                    -1));
+  json_t *span = json_array_get (link_message_json (fixture->reply, "spans"), 0);
+  assert_in_range (json_integer_value (json_array_get (span, 1)) - json_integer_value (json_array_get (span, 0)), 7000000,
+                   8200000);
+  LinkMessage *recording = event_of (fixture, LINK_RECORDING_STATE);
+  assert_non_null (recording);
+  assert_string_equal (link_message_string (recording, "state"), "recording");
+}
+
+static void a_camera_that_is_not_recorded_gives_a_clip_from_memory (void **state)
+{
+  Fixture *fixture = *state;
+  put_site (fixture, "off", 20 * G_USEC_PER_SEC);
+  feed (fixture);
+  check_clip (fixture, start_us + 1600000, start_us + 5000000);
+  check_picture (fixture, start_us + 3500000);
+}
+
+static void an_event_camera_records_while_a_clip_is_made (void **state)
+{
+  Fixture *fixture = *state;
+  put_site (fixture, "event", 20 * G_USEC_PER_SEC);
+  feed (fixture);
+  check_clip (fixture, start_us + 1600000, start_us + 5000000);
+}
+
+static void nothing_to_cut_is_said (void **state)
+{
+  Fixture *fixture = *state;
+  g_autofree char *path = NULL;
+  put_site (fixture, "continuous", 0);
+  assert_null (ask (fixture, LINK_CLIP_CUT, clip_request (start_us, start_us + 1000000), clip_file (fixture, &path)));
+  WAIT_FOR (event_of (fixture, LINK_CLIP_DONE) != NULL);
+  assert_false (link_message_boolean (event_of (fixture, LINK_CLIP_DONE), "ok"));
+  assert_non_null (ask (fixture, LINK_CLIP_CUT, clip_request (start_us, start_us), open (path, O_RDWR | O_CLOEXEC)));
+  assert_non_null (ask (fixture, LINK_CLIP_CUT, clip_request (start_us, start_us + 1), -1));
+  assert_non_null (ask (fixture, LINK_PICTURE_TAKE,
+                        json_pack ("{s:s, s:s, s:I}", "camera", "bridge", "stream", "main", "at", (json_int_t) 1000), -1));
+  assert_non_null (ask (fixture, LINK_PICTURE_TAKE, json_pack ("{s:s, s:s}", "camera", "bridge", "stream", "sub"), -1));
+}
+
+static void a_browser_is_served_told_of_and_ended (void **state)
+{
+  Fixture *fixture = *state;
+  int sockets[2];
+  put_site (fixture, "off", 0);
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets), 0);
+  assert_null (ask (fixture, LINK_VIEWER_SOCKET,
+                    json_pack ("{s:s, s:s, s:s, s:s}", "viewer", "v1", "camera", "bridge", "stream", "main", "extra", ""),
+                    sockets[1]));
+  WAIT_FOR (event_of (fixture, LINK_VIEWER_STARTED) != NULL);
+  feed (fixture);
+  guint8 head[4];
+  assert_int_equal (recv (sockets[0], head, 4, 0), 4);
+  assert_int_equal (head[0], 0x81); /* the text message with the type */
+  assert_null (ask (fixture, LINK_VIEWER_END, json_pack ("{s:s, s:s}", "viewer", "v1", "reason", "revoked"), -1));
+  WAIT_FOR (event_of (fixture, LINK_VIEWER_ENDED) != NULL);
+  LinkMessage *ended = event_of (fixture, LINK_VIEWER_ENDED);
+  assert_string_equal (link_message_string (ended, "reason"), "revoked");
+  assert_true (link_message_integer (ended, "sent_bytes") > 1000);
+  close (sockets[0]);
+}
+
+static int make_sample (void **state)
+{
+  (void) state;
+  start_us = g_get_real_time () - 20 * G_USEC_PER_SEC;
+  sample = sample_stream_make ("libx264 -bf 2 -g 25 -keyint_min 25 -sc_threshold 0", SAMPLE_AAC, 8, start_us);
+  return 0;
+}
+
+static int drop_sample (void **state)
+{
+  (void) state;
+  sample_stream_free (sample);
+  return 0;
+}
+
+#define WITH_MEDIA(test) cmocka_unit_test_setup_teardown (test, set_up, tear_down)
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    WITH_MEDIA (a_recorded_camera_gives_clips_pictures_and_its_list),
+    WITH_MEDIA (a_camera_that_is_not_recorded_gives_a_clip_from_memory),
+    WITH_MEDIA (an_event_camera_records_while_a_clip_is_made),
+    WITH_MEDIA (nothing_to_cut_is_said),
+    WITH_MEDIA (a_browser_is_served_told_of_and_ended),
+  };
+  return cmocka_run_group_tests (tests, make_sample, drop_sample);
+}
