@@ -153,7 +153,7 @@ void stream_end (Stream *stream, const char *reason)
 {
   if (stream->tracks == NULL)
     return;
-  g_autoptr (TrackList) tracks = g_steal_pointer (&stream->tracks);
+  TrackList *tracks = g_steal_pointer (&stream->tracks);
   group_clear (&stream->group);
   memset (stream->reports, 0, sizeof stream->reports);
   for (GList *link = stream->taps.head; link != NULL; link = stream->next_tap) {
@@ -161,6 +161,7 @@ void stream_end (Stream *stream, const char *reason)
     stream->next_tap = link->next;
     tap->ended (tap, reason);
   }
+  track_list_free (tracks); /* only now: taps may look at it until they were told */
 }
 
 void stream_free (Stream *stream)
