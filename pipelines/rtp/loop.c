@@ -22,7 +22,9 @@ typedef struct {
 struct Loop {
   GThread *thread;
   int epoll_fd, wake_fd;
-  gint64 now_us, wall_us;
+  gint64 now_us;
+  gint64 wall_offset_us; /* wall minus monotonic, read anew each second */
+  gint64 wall_read_us;
   LoopWatch *wake_watch;
   GPtrArray *timers; /* a binary heap of those that are set, by time */
   GArray *garbage;   /* of Garbage, until the end of the turn */
@@ -48,10 +50,14 @@ struct LoopTimer {
   guint place; /* in the heap, from 1; 0: not set */
 };
 
+/* One clock read a turn: a turn is often a single packet. */
 static void read_clocks (Loop *loop)
 {
   loop->now_us = g_get_monotonic_time ();
-  loop->wall_us = g_get_real_time ();
+  if (loop->now_us - loop->wall_read_us < G_USEC_PER_SEC && loop->wall_read_us > 0)
+    return;
+  loop->wall_read_us = loop->now_us;
+  loop->wall_offset_us = g_get_real_time () - loop->now_us;
 }
 
 static LoopTimer *timer_at (Loop *loop, guint place)
@@ -146,7 +152,7 @@ static int wait_ms (Loop *loop)
 {
   if (loop->timers->len == 0)
     return -1;
-  gint64 us = timer_at (loop, 1)->at_us - g_get_monotonic_time ();
+  gint64 us = timer_at (loop, 1)->at_us - loop->now_us;
   return us <= 0 ? 0 : (int) MIN ((us + 999) / 1000, G_MAXINT);
 }
 
@@ -323,7 +329,7 @@ gint64 loop_now_us (const Loop *loop)
 
 gint64 loop_wall_us (const Loop *loop)
 {
-  return loop->wall_us;
+  return loop->now_us + loop->wall_offset_us;
 }
 
 BlockPool *loop_blocks (const Loop *loop)

@@ -21,6 +21,7 @@ enum {
   READ_BYTES = 16 * 1024,
   ASKS_MAX = 256,
   VIEWERS_MAX = 1000,
+  UNSENT_MAX = 256 * 1024, /* in the kernel: it would take 4 MB, half a minute of a stuck viewer's video, before we notice */
 };
 
 /* A question that gridgate has; it outlives the connection. */
@@ -683,9 +684,10 @@ static void on_ready (guint32 events, gpointer data)
 
 void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address)
 {
-  int on = 1;
+  int on = 1, unsent = UNSENT_MAX;
   RtspConnection *connection = g_new0 (RtspConnection, 1);
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt (fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
   connection->fd = fd;
   connection->link.data = connection;
   connection->address = g_strdup (address);
