@@ -14,9 +14,9 @@ static void make_file (Township *township, const char *name, const char *encoder
   g_autofree char *path = g_build_filename (township->folder, name, NULL);
   assert_int_equal (
     process_run (township->folder, 120, NULL,
-                 (const char *[]){ "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=25", "-f", "lavfi", "-i",
+                 (const char *[]){ "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i",
                                    "sine=f=440:r=8000", "-t", "120", "-c:v", encoder, "-preset", preset, "-g", "50", "-bf", "0",
-                                   "-b:v", "600k", "-x265-params", "log-level=none", "-c:a", audio, "-ac", "1", path, NULL }),
+                                   "-b:v", "300k", "-x265-params", "log-level=none", "-c:a", audio, "-ac", "1", path, NULL }),
     0);
 }
 
