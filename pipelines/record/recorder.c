@@ -14,6 +14,7 @@ struct Recorder {
 
   ArchiveTrack *track;     /* NULL: not to disk */
   GPtrArray *batch;
+  gsize batch_bytes;
   gint64 batch_start_us;
   gboolean is_new;         /* the next batch is after a loss */
   const char *loss_reason; /* static */
@@ -69,6 +70,7 @@ void recorder_flush (Recorder *recorder)
   gboolean is_key = access_unit_is_video (first) && first->is_key;
   GPtrArray *batch = recorder->batch;
   recorder->batch = unit_array ();
+  recorder->batch_bytes = 0;
   if (recorder->is_new && !is_key) {
     g_ptr_array_unref (batch);
     return;
@@ -89,11 +91,13 @@ static void batch_unit (Recorder *recorder, AccessUnit *unit)
   gint64 dts_us = access_unit_dts_us (unit);
   gboolean is_start = access_unit_is_video (unit) && unit->is_key;
   if (recorder->batch->len > 0
-      && (is_start || dts_us - recorder->batch_start_us >= RECORDER_BATCH_US || recorder->batch->len >= 500))
+      && (is_start || dts_us - recorder->batch_start_us >= RECORDER_BATCH_US
+          || recorder->batch->len >= RECORDER_BATCH_UNITS || recorder->batch_bytes >= RECORDER_BATCH_BYTES))
     recorder_flush (recorder);
   if (recorder->batch->len == 0)
     recorder->batch_start_us = dts_us;
   g_ptr_array_add (recorder->batch, access_unit_ref (unit));
+  recorder->batch_bytes += unit->size;
 }
 
 static void start_disk (Recorder *recorder)

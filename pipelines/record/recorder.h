@@ -13,6 +13,8 @@
 
 enum {
   RECORDER_BATCH_US = G_USEC_PER_SEC,
+  RECORDER_BATCH_UNITS = 500,
+  RECORDER_BATCH_BYTES = 8 * 1024 * 1024,
   RECORDER_MEMORY_BYTES = 64 * 1024 * 1024, /* for pre-roll and clips of one stream; the oldest group goes first */
 };
 

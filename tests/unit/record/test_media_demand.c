@@ -1,4 +1,5 @@
 /* The media process's own table and threads, with the link's other end beside it; the camera is a stream that is fed. */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,6 +21,8 @@ typedef struct {
   LinkMessage *reply;
   char *error;
   gboolean is_answered;
+  int camera; /* listens, and never answers: the source keeps its hands off the stream that is fed here */
+  char *url;
 } Fixture;
 
 static SampleStream *sample;
@@ -99,7 +102,7 @@ static void put_site (Fixture *fixture, const char *record, gint64 pre_roll_us)
                     -1));
   assert_null (ask (fixture, LINK_CAMERA_PUT,
                     json_pack ("{s:s, s:s, s:s, s:s, s:b, s:s, s:I}", "camera", "bridge", "stream", "main", "url",
-                               "rtsp://127.0.0.1:1/x", "transport", "tcp", "on_demand", FALSE, "record", record,
+                               fixture->url, "transport", "tcp", "on_demand", FALSE, "record", record,
                                "pre_roll", (json_int_t) pre_roll_us),
                     -1));
   assert_null (ask (fixture, LINK_SITE_END, NULL, -1));
@@ -119,11 +122,23 @@ static void feed (Fixture *fixture)
   loop_call (stream->loop, feed_on_loop, stream);
 }
 
+static void listen_as_camera (Fixture *fixture)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t size = sizeof address;
+  fixture->camera = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal (bind (fixture->camera, (struct sockaddr *) &address, size), 0);
+  assert_int_equal (listen (fixture->camera, 5), 0);
+  getsockname (fixture->camera, (struct sockaddr *) &address, &size);
+  fixture->url = g_strdup_printf ("rtsp://127.0.0.1:%u/x", ntohs (address.sin_port));
+}
+
 static int set_up (void **state)
 {
   Fixture *fixture = g_new0 (Fixture, 1);
   g_autoptr (GError) error = NULL;
   fixture->folder = folder_make_temporary ();
+  listen_as_camera (fixture);
   fixture->events = g_ptr_array_new_with_free_func ((GDestroyNotify) link_message_free);
   fixture->media = media_new (fixture->folder, &error);
   if (fixture->media == NULL)
@@ -144,6 +159,8 @@ static int tear_down (void **state)
   g_ptr_array_unref (fixture->events);
   link_message_free (fixture->reply);
   g_free (fixture->error);
+  g_free (fixture->url);
+  close (fixture->camera);
   folder_drop (fixture->folder);
   g_free (fixture);
   return 0;
