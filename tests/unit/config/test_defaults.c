@@ -82,6 +82,17 @@ static void every_key_of_the_table_is_in_the_defaults_and_in_the_schema (void **
   free (text);
 }
 
+static void the_example_in_the_repository_is_what_the_table_says (void **state)
+{
+  (void) state;
+  g_autofree char *path = g_build_filename (g_getenv ("GRIDGATE_SOURCE_ROOT"), "config/examples/gridgate.yaml", NULL);
+  g_autofree char *example = NULL;
+  g_autofree char *defaults = config_defaults ();
+  assert_true (g_file_get_contents (path, &example, NULL, NULL));
+  if (strcmp (example, defaults) != 0)
+    fail_msg ("config/examples/gridgate.yaml is out of date: gridgate defaults >config/examples/gridgate.yaml");
+}
+
 /* A table with a hole would crash at the first file that uses the key. */
 static void assert_rows_are_whole (const Section *section)
 {
@@ -110,6 +121,7 @@ int main (void)
     IN_FOLDER (the_defaults_load_as_they_are),
     IN_FOLDER (the_defaults_load_with_every_setting_uncommented),
     cmocka_unit_test (every_key_of_the_table_is_in_the_defaults_and_in_the_schema),
+    cmocka_unit_test (the_example_in_the_repository_is_what_the_table_says),
     cmocka_unit_test (every_row_has_its_help_in_both_languages),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
