@@ -5,6 +5,7 @@ import type { Session } from './types'
 
 const base = '/api/v1'
 const timeoutMs = 15_000
+const listMost = 20_000
 
 export class Problem extends Error {
   constructor(
@@ -72,10 +73,25 @@ export function problemOf(status: number, text: string): Problem {
 
 export const get = <T>(path: string): Promise<T> => request<T>('GET', path)
 
-// A list of the API, whichever way it comes: {"items":[…]} or a bare array.
+export interface Page<T> { items: T[]; next: string | null }
+
+// A page of a list.
+export async function page<T>(path: string): Promise<Page<T>> {
+  const { items = [], next = null } = await get<Partial<Page<T>>>(path)
+  return { items, next }
+}
+
+// All pages of a list, up to a number that a township does not reach.
 export async function list<T>(path: string): Promise<T[]> {
-  const answer = await get<{ items?: T[] } | T[]>(path)
-  return Array.isArray(answer) ? answer : (answer.items ?? [])
+  const all: T[] = []
+  let cursor: string | null = null
+  do {
+    const answer: Page<T> = await page(`${path}${path.includes('?') ? '&' : '?'}limit=1000` +
+      (cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''))
+    all.push(...answer.items)
+    cursor = answer.next
+  } while (cursor && all.length < listMost)
+  return all
 }
 
 // After a reload of the page the cookie is still there: the gateway says whose it is. Null: nobody is signed in.

@@ -1,12 +1,14 @@
 // What the page knows of the township: loaded once, kept current by events, loaded again after a break.
 
-import { currentSession, get, list, Problem } from './api'
+import { currentSession, get, list, page, Problem } from './api'
 import { watchEvents, type EventType } from './events'
 import { isOpen } from './incident/actions'
+import { named } from './strings'
 import type { Alert, Camera, Incident, Observation, Sensor, Session, Site } from './types'
 
 const trendLength = 120
-const incidentsKept = 500
+const incidentsKept = 2000
+const incidentsPage = 200
 // Sensors may report many times a second; drawing ten times a second is enough for eyes.
 const drawEveryMs = 100
 
@@ -25,6 +27,7 @@ export class Model {
   isLoaded = false
   isConnected = false
   loadProblem: string | null = null
+  olderIncidents: string | null = null // where the incidents go on that were not asked for yet
 
   private readonly watchers = new Set<() => void>()
   private drawTimer: number | undefined
@@ -59,20 +62,35 @@ export class Model {
   }
 
   async load(): Promise<void> {
-    const [site, cameras, sensors, incidents] = await Promise.allSettled([
-      get<Site>('/site'), list<Camera>('/cameras?limit=1000'), list<Sensor>('/sensors?limit=1000'),
-      list<Incident>('/incidents?limit=200'),
+    const [site, cameras, sensors, open, newest] = await Promise.allSettled([
+      get<Site>('/site'), list<Camera>('/cameras'), list<Sensor>('/sensors'), list<Incident>('/incidents?state=open'),
+      page<Incident>(`/incidents?limit=${incidentsPage}`),
     ])
     if (site.status === 'fulfilled') this.takeSite(site.value)
     if (cameras.status === 'fulfilled') for (const camera of cameras.value) this.takeCamera(camera)
     if (sensors.status === 'fulfilled') for (const sensor of sensors.value) this.takeSensor(sensor)
-    if (incidents.status === 'fulfilled') for (const incident of incidents.value) this.keepIncident(incident)
+    if (open.status === 'fulfilled') for (const incident of open.value) this.keepIncident(incident)
+    if (newest.status === 'fulfilled') this.takePage(newest.value)
     // A role that may not see one of the lists still sees the others.
-    const failure = [site, cameras, sensors, incidents].find(
+    const failure = [site, cameras, sensors, open, newest].find(
       (result) => result.status === 'rejected' && !(result.reason instanceof Problem && result.reason.status === 403))
     this.loadProblem = failure?.status === 'rejected' ? String((failure.reason as Error).message) : null
     this.isLoaded ||= site.status === 'fulfilled'
     this.changed()
+  }
+
+  // How many watch and how much flows changes without an event.
+  refreshCamera(id: string): void {
+    get<Camera>(`/cameras/${encodeURIComponent(id)}`).then(
+      (camera) => { this.takeCamera(camera); this.changed() },
+      () => {}) // told by the tile and the connection's light
+  }
+
+  async loadOlderIncidents(): Promise<void> {
+    const cursor = this.olderIncidents
+    if (!cursor) return
+    this.takePage(await page<Incident>(`/incidents?limit=${incidentsPage}&cursor=${encodeURIComponent(cursor)}`))
+    this.draw()
   }
 
   receive(type: EventType, data: unknown): void {
@@ -116,6 +134,16 @@ export class Model {
     const root = this.site.gateway?.division
     const ids = [...new Set([...(root ? [root] : []), ...(this.site.grids ?? []).map(({ id }) => id)])]
     return ids.map((id) => ({ id, name: this.gridName(id) ?? id }))
+  }
+
+  // The site's own words for its rule; those of the gateway's own rules are the page's.
+  ruleName(id: string): string {
+    return this.site.rules?.find((rule) => rule.id === id)?.name ?? named('rule', id)
+  }
+
+  // The gateway titles what its own rules raise by the rule's id; the rest is in the site's words.
+  titleOf({ title, rule }: Incident): string {
+    return rule && (title === rule || title.startsWith(`${rule}: `)) ? this.ruleName(rule) + title.slice(rule.length) : title
   }
 
   agencyName(id: string | null | undefined): string | null {
@@ -163,6 +191,11 @@ export class Model {
     const isSame = known?.last.phenomenon_time === observation.phenomenon_time && known?.last.value === observation.value
     const trend = isSame ? known!.trend : [...(known?.trend ?? []), observation.value].slice(-trendLength)
     metrics.set(observation.metric, { last: observation, trend })
+  }
+
+  private takePage({ items, next }: { items: Incident[]; next: string | null }): void {
+    for (const incident of items) this.keepIncident(incident)
+    this.olderIncidents = this.incidents.size < incidentsKept ? next : null
   }
 
   // Whether it is one that wasn't known yet and that somebody should look at.

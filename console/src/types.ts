@@ -123,5 +123,6 @@ export interface Site {
   grids?: Named[]
   cameras?: Camera[]
   sensors?: Sensor[]
+  rules?: Named[]
   agencies?: Named[]
 }

@@ -117,6 +117,20 @@ gboolean permit_matter (const Site *site, const Actor *actor, const char *grid, 
   return FALSE;
 }
 
+gboolean permit_rule (const Site *site, const Actor *actor, const Rule *rule, gint64 now_us)
+{
+  if (actor->role != ROLE_AGENCY)
+    return actor->role != ROLE_NONE;
+  const Agency *agency = agency_of (site, actor);
+  for (guint i = 0; agency != NULL && i < agency->grants->len; i++) {
+    const Grant *grant = agency->grants->pdata[i];
+    if (grant_is_valid (grant, now_us) && rule->severity >= grant->min_severity
+        && grant_covers_category (grant, rule->category))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 gboolean permit_evidence (const Site *site, const Actor *actor, const char *grid, const char *category,
                           Severity severity, gint64 now_us)
 {

@@ -39,6 +39,9 @@ gboolean permit_playback (const Site *site, const Actor *actor, const Camera *ca
 gboolean permit_matter (const Site *site, const Actor *actor, const char *grid, const char *category, Severity severity,
                         const char *assigned_agency, gint64 now_us);
 
+/* The name of a rule; an agency those that its grants may tell it of. */
+gboolean permit_rule (const Site *site, const Actor *actor, const Rule *rule, gint64 now_us);
+
 /* Its clips and pictures. */
 gboolean permit_evidence (const Site *site, const Actor *actor, const char *grid, const char *category,
                           Severity severity, gint64 now_us);

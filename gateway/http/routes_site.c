@@ -64,19 +64,31 @@ static json_t *agencies_to_json (const HttpRequest *request)
   return list;
 }
 
+static json_t *rules_to_json (const HttpRequest *request)
+{
+  json_t *list = json_array ();
+  for (guint i = 0; i < request->site->rules->len; i++) {
+    const Rule *rule = request->site->rules->pdata[i];
+    if (permit_rule (request->site, &request->caller.actor, rule, request->now_us))
+      json_array_append_new (list, json_pack ("{s:s, s:s?, s:s?, s:s}", "id", rule->id, "name", rule->name, "category",
+                                              rule->category, "severity", severity_name (rule->severity)));
+  }
+  return list;
+}
+
 static HttpResponse *get_site (HttpRequest *request, const HttpContext *context)
 {
   const GatewaySettings *gateway = &request->site->gateway;
   (void) context;
   return http_response_json (
-    200, json_pack ("{s:{s:s, s:s?, s:s?, s:s?, s:s}, s:o, s:o, s:o, s:o}", "gateway", "id", gateway->id, "name",
+    200, json_pack ("{s:{s:s, s:s?, s:s?, s:s?, s:s}, s:o, s:o, s:o, s:o, s:o}", "gateway", "id", gateway->id, "name",
                     gateway->name, "division", gateway->division, "time_zone", gateway->time_zone, "version",
                     GRIDGATE_VERSION, "grids", grids_to_json (request), "cameras", cameras_to_json (request), "sensors",
-                    sensors_to_json (request), "agencies", agencies_to_json (request)));
+                    sensors_to_json (request), "rules", rules_to_json (request), "agencies", agencies_to_json (request)));
 }
 
 const HttpRoute site_routes[] = {
-  { "GET", "/api/v1/site", ROLES_ALL, get_site, "gateway, grids, cameras, sensors and agencies that the caller may see", NULL,
+  { "GET", "/api/v1/site", ROLES_ALL, get_site, "gateway, grids, cameras, sensors, rules and agencies that the caller may see", NULL,
     NULL, "application/json", 200 },
   { NULL },
 };

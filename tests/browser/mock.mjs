@@ -45,6 +45,7 @@ function siteOf(count) {
     cameras,
     sensors: [{ id: 'level-1', name: '石庙桥水位', grid: 'g1' }, { id: 'rain-1', name: '石庙雨量', grid: 'g1' },
       { id: 'smoke-1', name: '粮仓烟感', grid: 'g2' }, { id: 'silent-1', name: '垭口位移', grid: 'g2' }],
+    rules: [{ id: 'flood', name: '水位超警' }],
     agencies: [{ id: 'water', name: '水务局' }, { id: 'fire', name: '消防队' }],
   }
 }

@@ -34,6 +34,7 @@ export const en: Record<Key, string> = {
   connection_on: 'Live connection is up',
   connection_off: 'Live connection lost, trying again',
   loading: 'Loading…',
+  more: 'Show more',
   retry: 'Try again',
   cancel: 'Cancel',
   close_panel: 'Close',

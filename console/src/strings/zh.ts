@@ -33,6 +33,7 @@ export const zh = {
   connection_off: '实时连接中断，正在重连',
   loading: '正在加载…',
   retry: '重试',
+  more: '显示更多',
   cancel: '取消',
   close_panel: '关闭',
   none: '—',

@@ -11,9 +11,9 @@ import { ActionPanel } from './action_panel'
 export function IncidentDetail({ model, incident, onReload }: { model: Model; incident: Incident; onReload: () => void }) {
   return (
     <article class={`detail severity-${incident.severity}`} data-incident={incident.id} data-state={incident.state}
-      aria-label={incident.title}>
+      aria-label={model.titleOf(incident)}>
       <header class="detail-head">
-        <h2>{incident.title}</h2>
+        <h2>{model.titleOf(incident)}</h2>
         <p class="row-line">
           <span class="severity">{named('severity', incident.severity)}</span>
           <span class={`incident-state state-${incident.state}`}>{named('state', incident.state)}</span>
@@ -69,7 +69,7 @@ function Facts({ model, incident }: { model: Model; incident: Incident }) {
     ['field_assignee', assigneeName(model, incident.assignee)],
     ['field_deadline_step', due(incident.deadlines?.step)],
     ['field_deadline_whole', due(incident.deadlines?.whole)],
-    ['field_rule', incident.rule ? named('rule', incident.rule) : null],
+    ['field_rule', incident.rule ? model.ruleName(incident.rule) : null],
     ['field_reporter', incident.reporter],
     ['field_location', lon !== undefined && lat !== undefined ? `${lon}, ${lat}` : null],
   ]
@@ -134,7 +134,7 @@ function AlertList({ model, alerts }: { model: Model; alerts: Alert[] }) {
         {alerts.map((alert) => (
           <li key={alert.id} class={`severity-${alert.severity}`} data-alert={alert.state}>
             <span class="severity">{named('severity', alert.severity)}</span>
-            <span>{named('rule', alert.rule)}</span>
+            <span>{model.ruleName(alert.rule)}</span>
             <span class="muted">{model.sensorName(alert.sensor) ?? model.cameraName(alert.camera)}</span>
             {typeof alert.value === 'number' && <strong>{number(alert.value)} {unit(alert.unit)}</strong>}
             {alert.historical && <span class="tag">{t('alert_historical')}</span>}

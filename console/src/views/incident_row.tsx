@@ -12,7 +12,7 @@ export function IncidentRow({ model, incident, isChosen }: { model: Model; incid
       data-category={incident.category ?? ''}>
       <span class="row-title">
         {model.arrived.includes(incident.id) && <span class="dot" />}
-        {incident.title}
+        {model.titleOf(incident)}
       </span>
       <span class="row-line">
         <span class="severity">{named('severity', incident.severity)}</span>

@@ -9,6 +9,7 @@ import { t } from '../strings'
 import type { Incident } from '../types'
 import { IncidentDetail } from './incident_detail'
 import { IncidentRow } from './incident_row'
+import { More, rowsAtOnce } from './more'
 import { ReportForm } from './report'
 
 type Filter = 'open' | 'done' | 'all'
@@ -17,8 +18,15 @@ export function IncidentsPage({ model, chosen }: { model: Model; chosen: string 
   useModel(model)
   const [filter, setFilter] = useState<Filter>('open')
   const [isReporting, setReporting] = useState(false)
+  const [most, setMost] = useState(rowsAtOnce)
   const rows = model.incidentsNewestFirst().filter(
     (incident) => filter === 'all' || isOpen(incident.state) === (filter === 'open') || incident.id === chosen)
+
+  const mayBeMore = filter !== 'open' && model.olderIncidents !== null
+  const showMore = (): void => {
+    setMost(most + rowsAtOnce)
+    if (mayBeMore && rows.length < most + rowsAtOnce) void model.loadOlderIncidents().catch(() => {})
+  }
 
   const choose = (name: Filter, label: string) => (
     <button type="button" aria-pressed={filter === name} onClick={() => setFilter(name)}>{label}</button>
@@ -37,10 +45,11 @@ export function IncidentsPage({ model, chosen }: { model: Model; chosen: string 
         </div>
         {rows.length === 0 && <p class="muted pad">{t('no_incidents')}</p>}
         <ul class="rows">
-          {rows.map((incident) => (
-            <li key={incident.id}><IncidentRow model={model} incident={incident} isChosen={incident.id === chosen} /></li>
+          {rows.slice(0, most).map((incident) => (
+            <li key={incident.id}><IncidentRow model={model} incident={incident} isChosen={!isReporting && incident.id === chosen} /></li>
           ))}
         </ul>
+        {(rows.length > most || mayBeMore) && <More onMore={showMore} />}
       </section>
       <section class="detail-part">
         {isReporting

@@ -1,15 +1,18 @@
 // Each sensor's last values, live, with their quality and age.
 
+import { useState } from 'preact/hooks'
 import { ago, fullTime, number, unit } from '../format'
 import { useModel, useNow } from '../hooks'
 import type { Model, Reading } from '../model'
 import { named, t } from '../strings'
 import { trendPath } from '../trend'
 import type { Sensor } from '../types'
+import { More, rowsAtOnce } from './more'
 
 export function SensorsPage({ model }: { model: Model }) {
   useModel(model)
   const now = useNow()
+  const [most, setMost] = useState(rowsAtOnce)
   const sensors = [...model.sensors.values()]
 
   return (
@@ -17,8 +20,9 @@ export function SensorsPage({ model }: { model: Model }) {
       <div class="section-head"><h1>{t('sensors_title')}</h1><span class="muted">{sensors.length}</span></div>
       {sensors.length === 0 && <p class="muted pad">{t('sensors_none')}</p>}
       <div class="sensor-cards">
-        {sensors.map((sensor) => <SensorCard key={sensor.id} model={model} sensor={sensor} now={now} />)}
+        {sensors.slice(0, most).map((sensor) => <SensorCard key={sensor.id} model={model} sensor={sensor} now={now} />)}
       </div>
+      {sensors.length > most && <More onMore={() => setMost(most + rowsAtOnce)} />}
     </section>
   )
 }

@@ -88,7 +88,7 @@ function News({ model, current }: { model: Model; current: string | null }) {
         if (!incident || !isOpen(incident.state)) return null
         return (
           <p key={id} class={`news-item severity-${incident.severity}`} data-incident={id}>
-            <span>{t('new_incident', { title: incident.title })}</span>
+            <span>{t('new_incident', { title: model.titleOf(incident) })}</span>
             <a class="button" href={`#/incidents/${encodeURIComponent(id)}`}>{t('see')}</a>
             <button type="button" class="quiet" aria-label={t('close_panel')} onClick={() => model.lookedAt(id)}>✕</button>
           </p>

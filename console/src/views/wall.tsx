@@ -10,6 +10,7 @@ import { IncidentRow } from './incident_row'
 import { Tile } from './tile'
 
 const kept = 'gridgate.wall'
+const refreshMs = 3000
 
 function keptChoice(): string[] | null {
   try {
@@ -34,6 +35,13 @@ export function WallPage({ model }: { model: Model }) {
     const onKey = (event: KeyboardEvent): void => { if (event.key === 'Escape') setEnlarged(null) }
     window.addEventListener('keydown', onKey)
     return () => window.removeEventListener('keydown', onKey)
+  }, [enlarged])
+
+  useEffect(() => {
+    if (!enlarged) return
+    model.refreshCamera(enlarged)
+    const timer = setInterval(() => model.refreshCamera(enlarged), refreshMs)
+    return () => clearInterval(timer)
   }, [enlarged])
 
   const choose = (id: string): void => {

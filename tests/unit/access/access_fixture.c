@@ -57,6 +57,17 @@ static void add_agency (Site *site, const char *id, const char *category, const 
   g_ptr_array_add (site->agencies, agency);
 }
 
+static void add_rule (Site *site, const char *id)
+{
+  Rule *rule = g_new0 (Rule, 1);
+  rule->id = g_strdup (id);
+  rule->name = g_strdup (id);
+  rule->category = g_strdup (id);
+  rule->severity = SEVERITY_SEVERE;
+  rule->match_metric = g_strdup ("water_level");
+  g_ptr_array_add (site->rules, rule);
+}
+
 Site *site_fixture_new (const char *data_dir)
 {
   Site *site = site_new ();
@@ -77,6 +88,7 @@ Site *site_fixture_new (const char *data_dir)
   add_camera (site, "post", "hill", "police");
   add_sensor (site, "level-1", "farm");
   add_sensor (site, "wind-1", "hill");
+  add_rule (site, "flood");
   add_agency (site, "water", "flood", "village", TRUE);
   add_agency (site, "fire", "fire", "town", FALSE);
   add_agency (site, "police", "none", "farm", FALSE);
