@@ -227,8 +227,8 @@ static GstElement *encoder (GstBin *bin, const StreamScript *stream)
   if (stream->codec == CODEC_H264)
     return element (bin, "x264enc", "speed-preset", "ultrafast", "tune", stream->b_frames ? "0" : "zerolatency",
                     "threads", "1", "bitrate", bitrate, "key-int-max", key_frames, "bframes",
-                    number (b_frames, sizeof b_frames, stream->b_frames), "rc-lookahead", "5", "option-string",
-                    "scenecut=0:open-gop=0", NULL);
+                    number (b_frames, sizeof b_frames, stream->b_frames), "rc-lookahead",
+                    stream->b_frames ? "5" : "0", "option-string", "scenecut=0:open-gop=0", NULL);
   g_snprintf (options, sizeof options,
               "pools=none:frame-threads=1:wpp=0:scenecut=0:open-gop=0:repeat-headers=1:bframes=%d", stream->b_frames);
   return element (bin, "x265enc", "speed-preset", "ultrafast", "tune", stream->b_frames ? "psnr" : "zerolatency",
