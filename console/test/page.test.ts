@@ -5,6 +5,7 @@ import { Backoff } from '../src/backoff'
 import { number, unit } from '../src/format'
 import { routeOf } from '../src/hooks'
 import { liveUrl, whyUnsupported } from '../src/live/player'
+import { prefersSub, streamFor } from '../src/live/stream_choice'
 import { parseLocation } from '../src/report_location'
 import { trendPath } from '../src/trend'
 import { chosenCameras, columnsFor, toggled } from '../src/wall_choice'
@@ -69,4 +70,16 @@ test('a trend fills its height and needs two values', () => {
   assert.equal(trendPath([1], 100, 24), '')
   assert.equal(trendPath([0, 10], 100, 24), 'M0.0 22.0L100.0 2.0')
   assert.equal(trendPath([5, 5], 100, 24), 'M0.0 12.0L100.0 12.0')
+})
+
+test('a full wall plays sub streams, an enlarged tile the main one, and a useless one is left', () => {
+  assert.deepEqual([prefersSub(4, false), prefersSub(5, false), prefersSub(9, true)], [false, true, false])
+  const both = ['main', 'sub']
+  assert.equal(streamFor(both, true, new Set()), 'sub')
+  assert.equal(streamFor(both, false, new Set()), 'main')
+  assert.equal(streamFor(both, false, new Set(['main'] as const)), 'sub')
+  assert.equal(streamFor(both, true, new Set(['sub'] as const)), 'main')
+  assert.equal(streamFor(both, true, new Set(['main', 'sub'] as const)), 'sub')
+  assert.equal(streamFor(['main'], true, new Set(['main'] as const)), 'main')
+  assert.equal(streamFor(undefined, true, new Set()), 'main')
 })

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { LivePlayer, liveUrl, whyUnsupported, type PlayerStatus } from '../live/player'
+import { fruitlessAttempts, streamFor, type StreamName } from '../live/stream_choice'
 import { named, t } from '../strings'
 import type { Camera } from '../types'
 
@@ -10,29 +11,35 @@ interface TileProps {
   gridName: string | null
   isEnlarged: boolean
   isHidden: boolean
+  wantsSub: boolean
   onEnlarge: () => void
 }
 
 const starting: PlayerStatus = { state: 'connecting', delaySeconds: null, mime: null }
 
-export function Tile({ camera, gridName, isEnlarged, isHidden, onEnlarge }: TileProps) {
+export function Tile({ camera, gridName, isEnlarged, isHidden, wantsSub, onEnlarge }: TileProps) {
   const video = useRef<HTMLVideoElement>(null)
   const player = useRef<LivePlayer | null>(null)
   const [status, setStatus] = useState(starting)
-  const [stream, setStream] = useState<'main' | 'sub'>('main')
+  const [useless, setUseless] = useState<ReadonlySet<StreamName>>(new Set())
+  const attempts = useRef(0)
   const [isMuted, setMuted] = useState(true)
   const name = camera.name ?? camera.id
+  const stream = streamFor(camera.streams, wantsSub, useless)
 
   useEffect(() => {
     const started = new LivePlayer(video.current!, liveUrl(camera.id, stream, location), setStatus)
     player.current = started
+    attempts.current = 0
     started.start()
     return () => started.stop()
   }, [camera.id, stream])
-  // An H.265 camera often has an H.264 sub stream, which this browser can play.
   useEffect(() => {
-    if (status.state === 'unsupported' && camera.streams?.includes('sub')) setStream('sub')
-  }, [status.state, camera.streams])
+    if (status.state === 'playing') attempts.current = 0
+    const isFruitless = status.state === 'waiting' && stream === 'sub' && camera.state === 'live' &&
+      ++attempts.current >= fruitlessAttempts
+    if (status.state === 'unsupported' || isFruitless) setUseless(new Set([...useless, stream]))
+  }, [status.state])
   // A camera that is back, or another codec where the browser could not play the last one: worth an attempt now.
   useEffect(() => {
     if (camera.state === 'live') player.current?.retryNow()

@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useModel } from '../hooks'
 import { isOpen } from '../incident/actions'
+import { prefersSub } from '../live/stream_choice'
 import type { Model } from '../model'
 import { named, t } from '../strings'
 import { chosenCameras, columnsFor, mostTiles, toggled } from '../wall_choice'
@@ -72,7 +73,7 @@ export function WallPage({ model }: { model: Model }) {
             <div class={`wall columns-${columnsFor(shown.length)} ${enlarged ? 'has-enlarged' : ''}`}>
               {shown.map((id) => (
                 <Tile key={id} camera={model.cameras.get(id)!} gridName={model.gridName(model.cameras.get(id)!.grid)}
-                  isEnlarged={enlarged === id} isHidden={enlarged !== null && enlarged !== id}
+                  wantsSub={prefersSub(shown.length, enlarged === id)} isEnlarged={enlarged === id} isHidden={enlarged !== null && enlarged !== id}
                   onEnlarge={() => setEnlarged(enlarged === id ? null : id)} />
               ))}
             </div>
