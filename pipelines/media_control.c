@@ -6,7 +6,12 @@
 #include "gateway/core/log.h"
 #include "pipelines/media_demand.h"
 
-enum { LOOPS_MAX = 4, STATISTICS_S = 5, VERDICT_UNAVAILABLE = 503 };
+enum {
+  LOOPS_MAX = 4,
+  STREAMS_A_LOOP = 64, /* 64 cameras of 2 Mb/s with a viewer each take a tenth of a core */
+  STATISTICS_S = 5,
+  VERDICT_UNAVAILABLE = 503,
+};
 
 /* ---- to gridgate ---- */
 
@@ -289,7 +294,9 @@ static void close_stream (gpointer data)
   g_clear_pointer (&stream->stream, stream_free);
 }
 
-static Loop *emptiest_loop (Media *media)
+/* Loops are filled one after the other: waking a thread costs more than a packet does, and one that has more to do sleeps
+ * less often (40 cameras: 0.19 against 0.12 % of a core each). When all are full, the emptiest. */
+static Loop *choose_loop (Media *media)
 {
   guint counts[LOOPS_MAX] = { 0 }, best = 0;
   GHashTableIter iterator;
@@ -298,7 +305,7 @@ static Loop *emptiest_loop (Media *media)
   while (g_hash_table_iter_next (&iterator, NULL, &value))
     for (guint i = 0; i < media->loop_count; i++)
       counts[i] += ((MediaStream *) value)->loop == media->loops[i];
-  for (guint i = 1; i < media->loop_count; i++)
+  for (guint i = 1; i < media->loop_count && counts[best] >= STREAMS_A_LOOP; i++)
     if (counts[i] < counts[best])
       best = i;
   return media->loops[best];
@@ -323,7 +330,7 @@ static MediaStream *media_stream_open (Media *media, const char *camera, const c
   stream->media = media;
   stream->camera = g_strdup (camera);
   stream->name = g_strdup (name);
-  stream->loop = emptiest_loop (media);
+  stream->loop = choose_loop (media);
   loop_call (stream->loop, open_stream, stream);
   g_hash_table_insert (media->streams, g_strconcat (camera, "/", name, NULL), stream);
   return stream;

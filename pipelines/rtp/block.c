@@ -4,6 +4,7 @@ struct BlockPool {
   Block *free_blocks;
   guint free_count;
   guint used;
+  guint most_used; /* since the last trim */
 };
 
 BlockPool *block_pool_new (void)
@@ -24,6 +25,7 @@ Block *block_new (BlockPool *pool)
   block->next_free = NULL;
   block->references = 1;
   pool->used++;
+  pool->most_used = MAX (pool->most_used, pool->used);
   return block;
 }
 
@@ -33,13 +35,20 @@ void block_unref (Block *block)
     return;
   BlockPool *pool = block->pool;
   pool->used--;
-  if (pool->free_count >= BLOCKS_KEPT_FREE) {
-    g_free (block);
-    return;
-  }
   block->next_free = pool->free_blocks;
   pool->free_blocks = block;
   pool->free_count++;
+}
+
+void block_pool_trim (BlockPool *pool)
+{
+  while (pool->free_count > 0 && pool->used + pool->free_count > pool->most_used) {
+    Block *block = pool->free_blocks;
+    pool->free_blocks = block->next_free;
+    pool->free_count--;
+    g_free (block);
+  }
+  pool->most_used = pool->used;
 }
 
 guint block_pool_used (const BlockPool *pool)

@@ -1,14 +1,15 @@
 /* block.h: the pooled, reference-counted memory that packets are read into and sent from.
  *
  * A pool belongs to one loop. Bytes of a block that a published unit covers are immutable; bytes behind them may still be
- * read into. The pool keeps a few free blocks and gives the rest back to the system.
+ * read into. The pool keeps as many blocks as were in use lately, for cameras free whole groups at once and fill them again
+ * in the next two seconds, and gives the rest back to the system.
  *
  * thread: the loop's; references are not atomic. */
 #pragma once
 
 #include <glib.h>
 
-enum { BLOCK_BYTES = 128 * 1024, BLOCKS_KEPT_FREE = 64 };
+enum { BLOCK_BYTES = 128 * 1024 };
 
 typedef struct BlockPool BlockPool;
 typedef struct Block Block;
@@ -35,6 +36,9 @@ void block_unref (Block *block); /* NULL is taken */
 
 /* Blocks that somebody holds; 0 when all came back. */
 guint block_pool_used (const BlockPool *pool);
+
+/* Gives back what was not needed since the last call. For the loop, every ten seconds. */
+void block_pool_trim (BlockPool *pool);
 
 /* All blocks must have come back. */
 void block_pool_free (BlockPool *pool);

@@ -7,7 +7,7 @@
 #include "gateway/core/error.h"
 
 /* One turn takes at most so many events; the rest waits in the kernel, in turn. */
-enum { EVENTS_A_TURN = 256 };
+enum { EVENTS_A_TURN = 256, TRIM_US = 10 * G_USEC_PER_SEC };
 
 typedef struct {
   LoopTask task;
@@ -25,6 +25,7 @@ struct Loop {
   gint64 now_us;
   gint64 wall_offset_us; /* wall minus monotonic, read anew each second */
   gint64 wall_read_us;
+  gint64 trimmed_us;
   LoopWatch *wake_watch;
   GPtrArray *timers; /* a binary heap of those that are set, by time */
   GArray *garbage;   /* of Garbage, until the end of the turn */
@@ -50,7 +51,7 @@ struct LoopTimer {
   guint place; /* in the heap, from 1; 0: not set */
 };
 
-/* One clock read a turn: a turn is often a single packet. */
+/* One clock read a turn: a turn is often a single packet. What is due each second comes along. */
 static void read_clocks (Loop *loop)
 {
   loop->now_us = g_get_monotonic_time ();
@@ -58,6 +59,10 @@ static void read_clocks (Loop *loop)
     return;
   loop->wall_read_us = loop->now_us;
   loop->wall_offset_us = g_get_real_time () - loop->now_us;
+  if (loop->now_us - loop->trimmed_us < TRIM_US)
+    return;
+  loop->trimmed_us = loop->now_us;
+  block_pool_trim (loop->blocks);
 }
 
 static LoopTimer *timer_at (Loop *loop, guint place)
