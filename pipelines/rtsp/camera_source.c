@@ -29,6 +29,7 @@ struct CameraSource {
   CameraStatusNow status;
   guint failures;        /* in a row */
   gint64 connected_at_us, live_since_us;
+  gboolean has_begun; /* the stream */
 };
 
 static const char *const state_names[] = {
@@ -75,7 +76,9 @@ static gboolean is_wanted (const CameraSource *source)
 static void disconnect (CameraSource *source, const char *reason)
 {
   receiver_flush (source->receiver);
-  stream_end (source->stream, reason);
+  if (source->has_begun)
+    stream_end (source->stream, reason);
+  source->has_begun = FALSE;
   receiver_reset (source->receiver);
   g_clear_pointer (&source->client, rtsp_client_free);
 }
@@ -153,6 +156,7 @@ static void on_first_packet (gpointer data)
   CameraSource *source = data;
   const TrackList *tracks = rtsp_client_tracks (source->client);
   note_picture_size (source);
+  source->has_begun = TRUE;
   stream_begin (source->stream, track_list_copy (tracks));
   source->live_since_us = loop_now_us (source->loop);
   loop_timer_set (source->timer, source->live_since_us + CHECK_US);

@@ -1,0 +1,101 @@
+#include <string.h>
+
+#include "pipelines/rtsp/rtsp_connection_private.h"
+
+enum { ASKS_MAX = 256 };
+
+/* A question that gridgate has; it outlives the connection. */
+struct PendingAsk {
+  RtspConnection *connection; /* NULL once that is closed */
+  RtspServerShared *shared;
+};
+
+static void on_verdict (int status, gint64 until_us, gpointer data)
+{
+  PendingAsk *ask = data;
+  RtspConnection *connection = ask->connection;
+  g_atomic_int_add (&ask->shared->asks, -1);
+  g_free (ask);
+  if (connection == NULL)
+    return;
+  connection->ask = NULL;
+
+  g_autoptr (GstRTSPMessage) request = g_steal_pointer (&connection->request);
+  g_auto (RtspPath) path = { 0 };
+  DirectoryEntry entry;
+  rtsp_path_parse (request->type_data.request.uri, &path);
+  if (status == GST_RTSP_STS_OK && !session_find_entry (connection, &path, &entry))
+    status = GST_RTSP_STS_NOT_FOUND;
+  if (status == GST_RTSP_STS_UNAUTHORIZED) {
+    connection_respond_unauthorized (connection, request, FALSE);
+  } else if (status != GST_RTSP_STS_OK) {
+    connection_respond (connection, request, (GstRTSPStatusCode) status);
+  } else {
+    connection->until_us = until_us;
+    if (path.token != NULL) {
+      g_free (connection->token);
+      connection->token = g_strdup (path.token);
+    }
+    if (request->type_data.request.method == GST_RTSP_DESCRIBE) {
+      connection->request = g_steal_pointer (&request);
+      session_start_describe (connection, &entry);
+    } else {
+      session_set_up (connection, request, &path, &entry);
+    }
+  }
+  connection_resume (connection);
+}
+
+/* The answer must be to our nonce, and about this resource. */
+static gboolean is_fresh (const RtspConnection *connection, const DigestAnswer *answer, const RtspPath *path)
+{
+  g_auto (RtspPath) answered = { 0 };
+  return strcmp (answer->nonce, connection->nonce) == 0 && strcmp (answer->realm, DIGEST_REALM) == 0
+         && rtsp_path_parse (answer->uri, &answered) && strcmp (answered.camera, path->camera) == 0
+         && answered.stream == path->stream;
+}
+
+static void put_question (RtspConnection *connection, GstRTSPMessage *request, const RtspPath *path,
+                          const DigestAnswer *answer)
+{
+  RtspServerShared *shared = connection_shared (connection);
+  if (g_atomic_int_add (&shared->asks, 1) >= ASKS_MAX) {
+    g_atomic_int_add (&shared->asks, -1);
+    connection_respond (connection, request, GST_RTSP_STS_SERVICE_UNAVAILABLE);
+    return;
+  }
+  RtspAsk question = { connection->viewer, path->camera, path->stream, connection->address,
+                       rtsp_message_header (request, GST_RTSP_HDR_USER_AGENT),
+                       gst_rtsp_method_as_text (request->type_data.request.method) };
+  question.token = path->token != NULL ? path->token : answer == NULL ? connection->token : NULL;
+  question.answer = answer;
+  PendingAsk *ask = g_new (PendingAsk, 1);
+  *ask = (PendingAsk){ connection, shared };
+  connection->ask = ask;
+  gst_rtsp_message_copy (request, &connection->request);
+  connection_watch_again (connection);
+  shared->handlers.ask (&question, connection->place->loop, on_verdict, ask, shared->data);
+}
+
+/* DESCRIBE, and SETUP of a session's first track. */
+void admission_ask (RtspConnection *connection, GstRTSPMessage *request)
+{
+  g_auto (RtspPath) path = { 0 };
+  DigestAnswer answer;
+  if (!rtsp_path_parse (request->type_data.request.uri, &path)) {
+    connection_respond (connection, request, GST_RTSP_STS_NOT_FOUND);
+    return;
+  }
+  gboolean has_answer = digest_answer_read (request, &answer);
+  if (has_answer && !is_fresh (connection, &answer, &path))
+    connection_respond_unauthorized (connection, request, TRUE);
+  else
+    put_question (connection, request, &path, has_answer ? &answer : NULL);
+  digest_answer_clear (&answer);
+}
+
+void admission_cancel (RtspConnection *connection)
+{
+  if (connection->ask != NULL)
+    connection->ask->connection = NULL;
+}

@@ -1,0 +1,87 @@
+/* rtsp_connection_private.h: what the three files of a client's connection share: its bytes (rtsp_connection.c), its requests
+ * and session (rtsp_session.c), and the question whether it may play (rtsp_admission.c).
+ *
+ * thread: the loop that the connection is on. */
+#pragma once
+
+#include "pipelines/rtsp/rtsp_connection.h"
+#include "pipelines/rtsp/rtsp_path.h"
+
+enum { SESSION_TIMEOUT_S = 60 };
+
+typedef struct {
+  RtspConnection *connection; /* NULL once that is closed */
+  RtspServerShared *shared;
+} PendingAsk;
+
+struct RtspConnection {
+  RtspServerLoop *place;
+  GList link;
+  int fd;
+  LoopWatch *watch;
+  char *address;
+  GByteArray *input;
+  gsize discard; /* bytes of a client's interleaved packet still to come */
+  Outlet outlet;
+
+  char *viewer, *nonce;
+  char *session;  /* NULL: no track is set up */
+  char *token;    /* that a DESCRIBE was admitted with */
+  gint64 until_us; /* wall, of the permission; 0: without end */
+  Player player;
+  guint64 sent_before; /* what the outlet had sent when it began to play */
+
+  GstRTSPMessage *request; /* that waits for the verdict or for the camera */
+  PendingAsk *ask;
+  StreamTap wait_tap;
+  Stream *wait_stream; /* NULL: no DESCRIBE waits */
+  gint64 wait_since_us;
+
+  gint64 last_request_us, input_since_us;
+  gboolean views; /* the register knows of it */
+  gboolean had_request, is_closed;
+};
+
+static inline void add_header (GstRTSPMessage *message, GstRTSPHeaderField field, char *value)
+{
+  gst_rtsp_message_take_header (message, field, value);
+}
+
+/* ---- rtsp_connection.c ---- */
+
+RtspServerShared *connection_shared (RtspConnection *connection);
+gint64 connection_now_us (const RtspConnection *connection);
+
+/* Reads unless something is waited for; writes while something waits. */
+void connection_watch_again (RtspConnection *connection);
+
+/* What was waited for is there: goes on with what has been read. */
+void connection_resume (RtspConnection *connection);
+
+GstRTSPMessage *connection_response_new (RtspConnection *connection, const GstRTSPMessage *request, GstRTSPStatusCode status);
+void connection_send (RtspConnection *connection, GstRTSPMessage *taken); /* may close the connection */
+void connection_respond (RtspConnection *connection, const GstRTSPMessage *request, GstRTSPStatusCode status);
+void connection_respond_unauthorized (RtspConnection *connection, const GstRTSPMessage *request, gboolean is_stale);
+
+/* ---- rtsp_session.c ---- */
+
+void session_handle (RtspConnection *connection, GstRTSPMessage *request);
+gboolean session_find_entry (RtspConnection *connection, const RtspPath *path, DirectoryEntry *entry);
+
+/* The client was admitted: waits for the camera and answers; sets a track up. */
+void session_start_describe (RtspConnection *connection, const DirectoryEntry *entry);
+void session_set_up (RtspConnection *connection, const GstRTSPMessage *request, const RtspPath *path,
+                     const DirectoryEntry *entry);
+
+/* Answers the DESCRIBE that waits, if it can be; `is_late`: with whatever there is by now. */
+void session_try_describe (RtspConnection *connection, gboolean is_late);
+void session_stop_waiting (RtspConnection *connection);
+void session_end (RtspConnection *connection, const char *reason);
+
+/* ---- rtsp_admission.c ---- */
+
+/* Puts a DESCRIBE, or the SETUP of a session's first track, to gridgate. */
+void admission_ask (RtspConnection *connection, GstRTSPMessage *request);
+
+/* The connection closes: the verdict will find nobody. */
+void admission_cancel (RtspConnection *connection);
