@@ -37,6 +37,14 @@ test('stalls that repeat get a longer cushion, which stays under a second', () =
   assert.notEqual(edge.decide(view(8.9, 10, 60_100)).seekTo, null)
 })
 
+test('a cushion that was not needed for a while gets thinner again', () => {
+  const edge = new LiveEdge()
+  for (let time = 0; time <= 5000; time += 1000) edge.stalled(time)
+  assert.equal(edge.decide(view(9.3, 10, 6000)).rate, 1)
+  for (let time = 10_000; time <= 120_000; time += 250) edge.decide(view(9.75, 10, time))
+  assert.equal(edge.decide(view(9.3, 10, 120_250)).rate, 1.1)
+})
+
 test('old ranges are removed, but never what the decoder may need again', () => {
   assert.equal(removableUntil(0, 20), null)
   assert.equal(removableUntil(0, 40), 25)

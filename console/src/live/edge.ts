@@ -17,6 +17,9 @@ const seekBehindSeconds = 1
 const catchUpRate = 1.1
 const smallestTarget = 0.25
 const largestTarget = 0.7
+const targetStep = 0.15
+// A cushion that was not needed for so long gets thinner again.
+const calmMs = 20_000
 // A seek decodes from the key frame before it; seeking again before that picture is there would never show any.
 const seekPauseMs = 1500
 // So many seconds behind the position stay for the decoder to come back to its key frame.
@@ -28,9 +31,11 @@ export class LiveEdge {
   private isCatchingUp = false
   private lastSeekMs = -Infinity
   private lastStallMs = -Infinity
+  private lastStepMs = -Infinity
 
   decide({ position, start, end, nowMs }: EdgeView): EdgeDecision {
     const lag = end - position
+    this.calmDown(nowMs)
     const maySeek = nowMs - this.lastSeekMs >= seekPauseMs
     // Outside of what is buffered nothing plays at all: go in at once.
     if (position < start || lag < -0.1) return this.seek(Math.max(start, end - this.target), nowMs)
@@ -42,8 +47,14 @@ export class LiveEdge {
 
   // The picture stopped for want of data: a network that does this twice in ten seconds gets a longer cushion.
   stalled(nowMs: number): void {
-    if (nowMs - this.lastStallMs < 10_000) this.target = Math.min(largestTarget, this.target + 0.15)
-    this.lastStallMs = nowMs
+    if (nowMs - this.lastStallMs < 10_000) this.target = Math.min(largestTarget, this.target + targetStep)
+    this.lastStallMs = this.lastStepMs = nowMs
+  }
+
+  private calmDown(nowMs: number): void {
+    if (this.target === smallestTarget || nowMs - this.lastStepMs < calmMs) return
+    this.target = Math.max(smallestTarget, this.target - targetStep)
+    this.lastStepMs = nowMs
   }
 
   private seek(seekTo: number, nowMs: number): EdgeDecision {
