@@ -160,7 +160,7 @@ static const char *tracks_of (const GPtrArray *units)
 }
 
 /* The row is committed before the file is made: a file without a row would never be deleted. */
-static gboolean start_file (ArchiveTrack *track, const GPtrArray *units, GError **error)
+static gboolean start_file (ArchiveTrack *track, const GPtrArray *units, GBytes *head, GError **error)
 {
   Archive *archive = track->archive;
   const AccessUnit *first = units->pdata[0];
@@ -177,11 +177,22 @@ static gboolean start_file (ArchiveTrack *track, const GPtrArray *units, GError 
                                                             error))
     return FALSE;
   g_autofree char *path = g_build_filename (archive->data_dir, name, NULL);
-  track->file = segment_file_new (path, units, error);
+  track->file = segment_file_new (path, units, head, error);
   if (track->file == NULL)
     return recordings_index_remove (archive->index, track->segment_id, NULL) && FALSE;
   archive->bytes += track->file->bytes;
   return TRUE;
+}
+
+/* NULL when no file can hold what the camera sends: its own fault, so the others are recorded on. */
+static GBytes *head_or_gap (ArchiveTrack *track, const GPtrArray *units)
+{
+  GError *error = NULL;
+  GBytes *head = segment_file_head (units, &error);
+  if (head == NULL)
+    open_gap (track, "unsupported_codec");
+  log_failure ("not recorded", track->camera, error);
+  return head;
 }
 
 /* Whether a key picture begins the next file. */
@@ -242,9 +253,10 @@ void archive_disk_write (ArchiveTrack *track, GPtrArray *units, gboolean is_new,
     open_gap (track, "stalled"); /* which closes at once, and is forgotten when it is short */
   }
   if (track->file == NULL) {
-    if (!is_key)
+    g_autoptr (GBytes) head = is_key ? head_or_gap (track, units) : NULL;
+    if (head == NULL)
       return;
-    if (!start_file (track, units, &error)) {
+    if (!start_file (track, units, head, &error)) {
       write_failed (track, error);
       return;
     }

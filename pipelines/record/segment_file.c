@@ -37,13 +37,15 @@ static MediaFormat *format_of (const GPtrArray *units, Medium medium)
   return NULL;
 }
 
-SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GError **error)
+GBytes *segment_file_head (const GPtrArray *units, GError **error)
+{
+  return init_segment_new (((const AccessUnit *) units->pdata[0])->format, format_of (units, MEDIUM_AUDIO), error);
+}
+
+SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GBytes *head, GError **error)
 {
   const AccessUnit *first = units->pdata[0];
   MediaFormat *audio = format_of (units, MEDIUM_AUDIO);
-  g_autoptr (GBytes) init = init_segment_new (first->format, audio, error);
-  if (init == NULL)
-    return NULL;
   int fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
   if (fd < 0) {
     error_set_errno (error, errno, "recording %s", path);
@@ -57,7 +59,7 @@ SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GError 
   file->video = media_format_ref (first->format);
   file->audio = audio != NULL ? media_format_ref (audio) : NULL;
   gsize size;
-  const guint8 *bytes = g_bytes_get_data (init, &size);
+  const guint8 *bytes = g_bytes_get_data (head, &size);
   if (!write_all (file, bytes, size, error)) {
     segment_file_free (file);
     unlink (path);

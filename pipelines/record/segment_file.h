@@ -17,9 +17,11 @@ typedef struct {
   MediaFormat *video, *audio; /* audio NULL: none */
 } SegmentFile;
 
-/* Makes `path` (which must not exist yet) and writes the init segment of the formats in `units`, whose first is a key
- * picture. ERROR_RETRY when the disk is full. */
-SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GError **error);
+/* The init segment of the formats in `units`, whose first is a key picture. NULL when no file can hold what the camera sends. */
+GBytes *segment_file_head (const GPtrArray *units, GError **error);
+
+/* Makes `path` (which must not exist yet) and writes `head`, which is of `units`. ERROR_RETRY when the disk is full. */
+SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GBytes *head, GError **error);
 
 /* Appends one fragment of those of `units` that fit the file, in one write. On an error the file keeps what was whole. */
 gboolean segment_file_append (SegmentFile *file, const GPtrArray *units, GError **error);

@@ -287,6 +287,33 @@ static void space_takes_the_oldest_but_never_what_must_be_kept (void **state)
   clock_fake_free (clock);
 }
 
+/* libavformat doubles a video clock below 10 kHz, which is then not the fragments' any more: no file can hold it. */
+static void a_camera_that_no_file_can_hold_stops_no_other (void **state)
+{
+  Told told = { 0 };
+  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (*state, &settings, clock_system (), note, &told, NULL);
+  ArchiveTrack *odd = archive_track_new (archive, "odd", "main"), *track = archive_track_new (archive, "bridge", "main");
+  const AccessUnit *key = units->pdata[0];
+  g_autoptr (MediaFormat) format = media_format_new_video (CODEC_H264, 8000, g_bytes_ref (key->format->header),
+                                                           g_strdup (key->format->codec_string), 320, 240, 0);
+  AccessUnit *copy = access_unit_new (format, key->size);
+  memcpy (copy->bytes, key->bytes, key->size);
+  copy->is_key = TRUE;
+  copy->wall_us = key->wall_us;
+  GPtrArray *batch = g_ptr_array_new_with_free_func ((GDestroyNotify) access_unit_unref);
+  g_ptr_array_add (batch, copy);
+  assert_true (archive_write (odd, batch, FALSE, NULL));
+  write_units (track, 0, 8, 0, NULL);
+  archive_flush (archive);
+  assert_string_equal (told.reason, "");
+  g_autoptr (GPtrArray) found = rows (*state);
+  assert_int_equal (found->len, 1);
+  archive_track_free (odd, NULL);
+  archive_track_free (track, NULL);
+  archive_free (archive);
+}
+
 static void a_clock_that_jumps_forward_deletes_nothing_in_bulk (void **state)
 {
   Clock *clock = clock_fake_new (start_us + 60 * G_USEC_PER_SEC);
@@ -422,6 +449,7 @@ int main (void)
     IN_FOLDER (after_sigkill_the_torn_tail_goes_and_the_gap_has_its_reason),
     IN_FOLDER (cut_at_any_byte_every_whole_fragment_is_found),
     IN_FOLDER (space_takes_the_oldest_but_never_what_must_be_kept),
+    IN_FOLDER (a_camera_that_no_file_can_hold_stops_no_other),
     IN_FOLDER (a_clock_that_jumps_forward_deletes_nothing_in_bulk),
     IN_FOLDER (a_clip_joins_files_from_the_key_frame_at_or_before_its_begin),
     IN_FOLDER (a_clip_from_memory_is_the_same),
