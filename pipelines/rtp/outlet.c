@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { PARTS_A_SEND = 64, COMPACT_AT = 256, WAITING_MAX = 16384 };
+enum { PARTS_A_SEND = 64, COMPACT_AT = 256, ANSWER_BLOCKS_MAX = 16, ANSWER_BLOCK_BYTES = 16 * 1024 };
 
 const OutletLimits outlet_limits_default = {
   .bytes = 4 * 1024 * 1024,
@@ -112,15 +112,28 @@ gboolean outlet_send (Outlet *outlet, const Unit *unit, gint64 now_us)
   return TRUE;
 }
 
+/* Behind the answer that is the last to wait, if there is room. */
+static gboolean join_answer (Outlet *outlet, const guint8 *bytes, gsize size)
+{
+  Unit *last = outlet_is_waiting (outlet) ? waiting_at (outlet, outlet->waiting->len - 1) : NULL;
+  if (last == NULL || !is_answer (last) || last->size + size > ANSWER_BLOCK_BYTES)
+    return FALSE;
+  memcpy (last->block->bytes + last->size, bytes, size);
+  last->size += (guint32) size;
+  outlet->waiting_bytes += size;
+  return TRUE;
+}
+
 gboolean outlet_send_bytes (Outlet *outlet, BlockPool *pool, const guint8 *bytes, gsize size, gint64 now_us)
 {
   gssize sent = outlet_is_waiting (outlet) ? 0 : send_now (outlet, bytes, size);
   if (sent < 0 || size - (gsize) sent > BLOCK_BYTES)
     return FALSE;
-  if ((gsize) sent == size)
+  if ((gsize) sent == size || join_answer (outlet, bytes + sent, size - (gsize) sent))
     return TRUE;
-  if (outlet->waiting->len - outlet->first > WAITING_MAX) /* a client that asks and never reads */
+  if (outlet->waiting_answers >= ANSWER_BLOCKS_MAX)
     return FALSE;
+  outlet->waiting_answers++;
   Unit rest = { .block = block_new (pool), .size = (guint32) (size - (gsize) sent) };
   memcpy (rest.block->bytes, bytes + sent, rest.size);
   wait_unit (outlet, &rest, now_us);
@@ -137,6 +150,7 @@ static void advance (Outlet *outlet, gsize sent)
     Unit *unit = waiting_at (outlet, outlet->first++);
     sent -= unit->size;
     outlet->waiting_bytes -= unit->size;
+    outlet->waiting_answers -= is_answer (unit);
     block_unref (unit->block);
   }
   outlet->sent_of_first = (guint32) sent;

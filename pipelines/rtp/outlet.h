@@ -29,6 +29,7 @@ typedef struct {
   guint first;
   guint32 sent_of_first;  /* bytes */
   gsize waiting_bytes;    /* of units */
+  guint waiting_answers;  /* blocks of answers among them */
   gsize allowance;        /* the kept group that it started with may wait as well */
   gboolean skips;
   gint64 behind_since_us; /* 0: nothing waits */
@@ -45,7 +46,8 @@ void outlet_allow (Outlet *outlet, gsize bytes);
 /* FALSE when the connection is broken. */
 gboolean outlet_send (Outlet *outlet, const Unit *unit, gint64 now_us);
 
-/* Bytes of an answer, copied into a block of `pool` when they can't be sent at once. */
+/* Bytes of an answer, copied into a block of `pool` when they can't be sent at once; answers in a row share blocks. FALSE
+ * also when too many wait: the client asks and never reads. */
 gboolean outlet_send_bytes (Outlet *outlet, BlockPool *pool, const guint8 *bytes, gsize size, gint64 now_us);
 
 /* The socket takes bytes again. FALSE when the connection is broken. */

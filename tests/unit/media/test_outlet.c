@@ -171,6 +171,20 @@ static void answers_are_not_skipped (void **state)
   assert_int_equal (g_array_index (units, guint8, units->len - 1), 255);
 }
 
+static void a_client_that_asks_and_never_reads_is_ended_before_it_costs_memory (void **state)
+{
+  Bench *bench = *state;
+  guint8 answer[200] = { 0 };
+  gsize asked = 0;
+  while (outlet_send_bytes (&bench->outlet, bench->pool, answer, sizeof answer, bench->now_us))
+    asked += sizeof answer;
+  assert_in_range (asked, 100 * 1024, 1024 * 1024);
+  assert_in_range (block_pool_used (bench->pool), 1, 16);
+  drain (bench);
+  assert_in_range (bench->received->len, asked, asked);
+  assert_true (outlet_send_bytes (&bench->outlet, bench->pool, answer, sizeof answer, bench->now_us));
+}
+
 static void a_client_that_is_gone_is_told (void **state)
 {
   Bench *bench = *state;
@@ -188,6 +202,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (the_kept_group_may_wait_beyond_the_bound, setup, teardown),
     cmocka_unit_test_setup_teardown (a_viewer_that_takes_nothing_is_lost, setup, teardown),
     cmocka_unit_test_setup_teardown (answers_are_not_skipped, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_client_that_asks_and_never_reads_is_ended_before_it_costs_memory, setup, teardown),
     cmocka_unit_test_setup_teardown (a_client_that_is_gone_is_told, setup, teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
