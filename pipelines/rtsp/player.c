@@ -17,28 +17,40 @@ static gsize frame_size (const guint8 *frame)
   return INTERLEAVED_HEADER + ((gsize) frame[2] << 8 | frame[3]);
 }
 
-/* The viewer's own tracks on its own channels, in a new block. FALSE when nothing of the unit is for it. */
-static gboolean filter (const Player *player, const Unit *unit, Unit *filtered)
+/* Units share blocks: a viewer that is behind must not hold 128 KiB for each small one. */
+static void make_room (Player *player, guint32 size)
 {
+  if (player->copies != NULL && BLOCK_BYTES - player->copied >= size)
+    return;
+  block_unref (player->copies);
+  player->copies = block_new (loop_blocks (stream_loop (player->stream)));
+  player->copied = 0;
+}
+
+/* The viewer's own tracks on its own channels, copied. FALSE when nothing of the unit is for it. Who has no video may start
+ * anywhere. The block is the player's. */
+static gboolean filter (Player *player, const Unit *unit, Unit *filtered)
+{
+  make_room (player, unit->size);
   *filtered = *unit;
-  filtered->block = block_new (loop_blocks (stream_loop (player->stream)));
-  filtered->offset = filtered->size = 0;
+  filtered->block = player->copies;
+  filtered->offset = player->copied;
+  filtered->size = 0;
   filtered->packets = 0;
+  filtered->is_random_access |= !player->has_video;
   const guint8 *frame = unit->block->bytes + unit->offset, *end = frame + unit->size;
   for (; frame < end; frame += frame_size (frame)) {
     guint8 channel = player->channels[frame[1]];
     if (channel == PLAYER_NO_CHANNEL)
       continue;
-    guint8 *copy = filtered->block->bytes + filtered->size;
+    guint8 *copy = filtered->block->bytes + filtered->offset + filtered->size;
     memcpy (copy, frame, frame_size (frame));
     copy[1] = channel;
     filtered->size += (guint32) frame_size (frame);
     filtered->packets++;
   }
-  if (filtered->packets > 0)
-    return TRUE;
-  block_unref (filtered->block);
-  return FALSE;
+  player->copied += filtered->size;
+  return filtered->packets > 0;
 }
 
 static void on_unit (StreamTap *tap, const Unit *unit)
@@ -53,7 +65,6 @@ static void on_unit (StreamTap *tap, const Unit *unit)
     if (!filter (player, unit, &filtered))
       return;
     is_open = outlet_send (player->outlet, &filtered, now);
-    block_unref (filtered.block);
   }
   if (!is_open)
     player->ended ("closed", player->data);
@@ -150,8 +161,10 @@ static gboolean send_reports (Player *player)
 
 void player_start (Player *player)
 {
+  int video = track_list_video (player->tracks);
   player->is_playing = TRUE;
   player->passes_untouched = has_all_on_our_channels (player);
+  player->has_video = video >= 0 && player->channels[2 * video] != PLAYER_NO_CHANNEL;
   player->away_since_us = stream_tracks (player->stream) != NULL ? 0 : loop_now_us (stream_loop (player->stream));
   if (!send_reports (player)) {
     player->ended ("closed", player->data);
@@ -167,5 +180,6 @@ void player_finish (Player *player)
     return;
   stream_remove_tap (player->stream, &player->tap);
   g_clear_pointer (&player->tracks, track_list_free);
+  g_clear_pointer (&player->copies, block_unref);
   player->is_playing = FALSE;
 }
