@@ -18,7 +18,14 @@ enum {
   UNSENT_MAX = 256 * 1024, /* in the kernel: it would take 4 MB, half a minute of a stuck viewer's video, before we notice */
 };
 
-static void process (RtspConnection *connection);
+/* What became of a connection's input. */
+typedef enum {
+  STEP_ON,    /* look at what is left */
+  STEP_WAIT,  /* for more, for an answer, or for nothing any more */
+  STEP_MOVED, /* the connection is another thread's now */
+} Step;
+
+static Step process (RtspConnection *connection);
 
 RtspServerShared *connection_shared (RtspConnection *connection)
 {
@@ -140,27 +147,27 @@ static void refuse_and_close (RtspConnection *connection, const char *problem)
   rtsp_connection_close (connection, "protocol");
 }
 
-/* FALSE when there is nothing more to do with what came in. */
-static gboolean process_message (RtspConnection *connection)
+static Step process_message (RtspConnection *connection)
 {
   g_autoptr (GstRTSPMessage) message = NULL;
   g_autoptr (GError) error = NULL;
   gsize used;
   switch (rtsp_message_parse (connection->input->data, connection->input->len, BODY_MAX, &message, &used, &error)) {
   case RTSP_MORE:
-    return FALSE;
+    return STEP_WAIT;
   case RTSP_BROKEN:
     refuse_and_close (connection, error->message);
-    return FALSE;
+    return STEP_WAIT;
   case RTSP_WHOLE:
     break;
   }
   if (message != NULL && move (connection, message))
-    return FALSE;
+    return STEP_MOVED;
   g_byte_array_remove_range (connection->input, 0, (guint) used);
+  connection->input_since_us = connection_now_us (connection);
   if (message != NULL)
     session_handle (connection, message);
-  return TRUE;
+  return STEP_ON;
 }
 
 /* Receiver reports and the like, which we don't need: `size` bytes of which perhaps not all are here. */
@@ -171,37 +178,39 @@ static void discard (RtspConnection *connection, gsize size)
   connection->discard = size - here;
 }
 
-static gboolean process_one (RtspConnection *connection)
+static Step process_one (RtspConnection *connection)
 {
   const guint8 *bytes = connection->input->data;
   gsize available = connection->input->len, size;
   if (connection->discard > 0) {
     discard (connection, connection->discard);
-    return connection->discard == 0;
+    return connection->discard == 0 ? STEP_ON : STEP_WAIT;
   }
   switch (interleaved_next (bytes, available, &size)) {
   case INTERLEAVED_FRAME:
     discard (connection, size);
-    return TRUE;
+    return STEP_ON;
   case INTERLEAVED_MORE:
-    if (available < INTERLEAVED_HEADER)
-      return FALSE;
-    discard (connection, INTERLEAVED_HEADER + ((gsize) bytes[2] << 8 | bytes[3]));
-    return FALSE;
+    if (available >= INTERLEAVED_HEADER)
+      discard (connection, INTERLEAVED_HEADER + ((gsize) bytes[2] << 8 | bytes[3]));
+    return STEP_WAIT;
   case INTERLEAVED_MESSAGE:
     return process_message (connection);
   case INTERLEAVED_GARBAGE:
     refuse_and_close (connection, "sends neither RTSP nor interleaved packets");
-    return FALSE;
+    break;
   }
-  return FALSE;
+  return STEP_WAIT;
 }
 
-static void process (RtspConnection *connection)
+/* STEP_MOVED: the connection must not be touched any more. */
+static Step process (RtspConnection *connection)
 {
-  while (!connection->is_closed && connection->ask == NULL && connection->wait_stream == NULL && connection->input->len > 0)
-    if (!process_one (connection))
-      break;
+  Step step = STEP_ON;
+  while (step == STEP_ON && !connection->is_closed && connection->ask == NULL && connection->wait_stream == NULL
+         && connection->input->len > 0)
+    step = process_one (connection);
+  return step;
 }
 
 static void read_some (RtspConnection *connection)
@@ -264,8 +273,7 @@ void rtsp_connection_tick (RtspConnection *connection)
     session_try_describe (connection, now - connection->wait_since_us >= DESCRIBE_WAIT_US);
   if (connection->wait_stream != NULL || connection->ask != NULL)
     return;
-  process (connection); /* what was sent while a DESCRIBE waited */
-  if (connection->is_closed)
+  if (process (connection) == STEP_MOVED || connection->is_closed) /* what was sent while a DESCRIBE waited */
     return;
   if (outlet_is_lost (&connection->outlet, now)) {
     rtsp_connection_close (connection, "too slow");
