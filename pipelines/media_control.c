@@ -475,6 +475,10 @@ static void on_received (LinkEndpoint *endpoint, LinkMessage *message, gpointer 
 {
   (void) endpoint;
   Media *media = data;
+  if (media->is_ending) {
+    link_message_free (message);
+    return;
+  }
   for (guint i = 0; i < G_N_ELEMENTS (handlers); i++)
     if (handlers[i].kind == message->kind) {
       handlers[i].handle (media, message);
@@ -544,6 +548,7 @@ void media_free (Media *media)
 {
   if (media == NULL)
     return;
+  media->is_ending = TRUE;
   g_clear_handle_id (&media->statistics_timer, g_source_remove);
   if (media->server != NULL)
     rtsp_server_stop (media->server);

@@ -66,6 +66,7 @@ struct Media {
   struct MediaDemand *demand; /* recording, browsers, clips, pictures */
   gint64 started_at;   /* wall */
   guint statistics_timer;
+  gboolean is_ending;  /* what the link still brings is dropped */
 };
 
 /* Starts loops and server and listens on RUNTIME_DIR/media.sock. */

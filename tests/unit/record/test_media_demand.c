@@ -284,6 +284,20 @@ static void a_browser_is_served_told_of_and_ended (void **state)
   close (sockets[0]);
 }
 
+/* What has come in and was not looked at yet when the process is told to end. */
+static void what_comes_while_the_process_ends_is_not_heard (void **state)
+{
+  Fixture *fixture = *state;
+  put_site (fixture, "continuous", 0);
+  fixture->is_answered = FALSE;
+  link_endpoint_request (fixture->link,
+                         link_message_new (LINK_PICTURE_TAKE, json_pack ("{s:s, s:s}", "camera", "bridge", "stream", "main")),
+                         0, on_reply, fixture);
+  g_clear_pointer (&fixture->media, media_free);
+  WAIT_FOR (fixture->is_answered);
+  assert_non_null (fixture->error);
+}
+
 static int make_sample (void **state)
 {
   (void) state;
@@ -309,6 +323,7 @@ int main (void)
     WITH_MEDIA (an_event_camera_records_while_a_clip_is_made),
     WITH_MEDIA (nothing_to_cut_is_said),
     WITH_MEDIA (a_browser_is_served_told_of_and_ended),
+    WITH_MEDIA (what_comes_while_the_process_ends_is_not_heard),
   };
   return cmocka_run_group_tests (tests, make_sample, drop_sample);
 }
