@@ -137,29 +137,46 @@ static gboolean commit (Store *store, GError **error)
   return TRUE;
 }
 
-static void run_group (Store *store, GPtrArray *group)
+/* Calls back the jobs from `from` up to `end`; `error` is of their transaction, NULL when it is on disk. */
+static void finish_jobs (GPtrArray *group, guint from, guint end, const GError *error)
 {
-  g_autoptr (GError) error = NULL;
-  look_after_reserve (store);
-  gboolean committed = database_script (store->database, "BEGIN IMMEDIATE", &error);
-  if (committed) {
-    for (guint i = 0; i < group->len; i++)
-      run_job (store, group->pdata[i]);
-    committed = commit (store, &error);
-    if (!committed)
-      run_rollbacks (store);
-  }
-  if (!committed)
-    log_limited (LOG_LEVEL_ERROR, "store: nothing could be written: %s", error->message);
-  run_after_commit (store, committed);
-
-  for (guint i = 0; i < group->len; i++) {
+  for (guint i = from; i < end; i++) {
     Job *job = group->pdata[i];
     if (job->done != NULL)
       job->done (job->data, job->error != NULL ? job->error : error);
     g_clear_error (&job->error);
     g_free (job);
   }
+}
+
+/* Runs jobs in one transaction; returns how far it came. A full disk may make SQLite roll back the whole transaction under
+ * a job: those after it would commit one by one while all are told that they failed, so they get a transaction anew. */
+static guint run_transaction (Store *store, GPtrArray *group, guint from)
+{
+  g_autoptr (GError) error = NULL;
+  guint end = group->len;
+  look_after_reserve (store);
+  gboolean committed = database_script (store->database, "BEGIN IMMEDIATE", &error);
+  if (committed) {
+    gboolean is_whole = TRUE;
+    for (end = from; end < group->len && is_whole; is_whole = sqlite3_get_autocommit (database_handle (store->database)) == 0)
+      run_job (store, group->pdata[end++]);
+    committed = is_whole ? commit (store, &error)
+                         : error_set (&error, ERROR_RETRY, "the whole transaction was rolled back under a job that failed");
+    if (!committed)
+      run_rollbacks (store);
+  }
+  if (!committed)
+    log_limited (LOG_LEVEL_ERROR, "store: nothing could be written: %s", error->message);
+  run_after_commit (store, committed);
+  finish_jobs (group, from, end, error);
+  return end;
+}
+
+static void run_group (Store *store, GPtrArray *group)
+{
+  for (guint next = 0; next < group->len;)
+    next = run_transaction (store, group, next);
 }
 
 static Timer *timer_next (Store *store)

@@ -92,6 +92,77 @@ static void hooks_run_after_a_commit_only (void **state)
   assert_int_equal (watched.hooks, 1);
 }
 
+typedef struct {
+  GMutex mutex;
+  GCond changed;
+  gboolean is_open;
+  guint done;
+  gboolean failed[4];
+} Gate;
+
+typedef struct {
+  Gate *gate;
+  guint place;
+} Passage;
+
+static gboolean wait_at_gate (Database *database, gpointer data, GError **error)
+{
+  Gate *gate = ((Passage *) data)->gate;
+  (void) database, (void) error;
+  g_mutex_lock (&gate->mutex);
+  while (!gate->is_open)
+    g_cond_wait (&gate->changed, &gate->mutex);
+  g_mutex_unlock (&gate->mutex);
+  return TRUE;
+}
+
+static gboolean insert_place (Database *database, gpointer data, GError **error)
+{
+  return database_run (database, error, "INSERT INTO t VALUES (?)", "i", (gint64) ((Passage *) data)->place);
+}
+
+/* SQLITE_FULL inside of a transaction, as a full disk gives it when the cache spills. */
+static gboolean insert_too_much (Database *database, gpointer data, GError **error)
+{
+  (void) data;
+  database_script (database, "PRAGMA max_page_count=1", NULL);
+  gboolean is_done = database_run (database, error, "INSERT INTO t VALUES (zeroblob (1000000))", "");
+  database_script (database, "PRAGMA max_page_count=1000000", NULL);
+  return is_done;
+}
+
+static void pass_gate (gpointer data, const GError *error)
+{
+  Passage *passage = data;
+  g_mutex_lock (&passage->gate->mutex);
+  passage->gate->failed[passage->place] = error != NULL;
+  passage->gate->done++;
+  g_cond_broadcast (&passage->gate->changed);
+  g_mutex_unlock (&passage->gate->mutex);
+}
+
+static void a_transaction_that_a_full_disk_rolled_back_fails_its_jobs_and_the_later_ones_commit_anew (void **state)
+{
+  Gate gate = { 0 };
+  Passage passages[] = { { &gate, 0 }, { &gate, 1 }, { &gate, 2 }, { &gate, 3 } };
+  StoreJob jobs[] = { wait_at_gate, insert_place, insert_too_much, insert_place };
+  g_autoptr (Store) store = store_open (*state, clock_system (), NULL);
+  assert_true (store_run (store, create_table, NULL, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (jobs); i++)
+    assert_true (store_submit (store, jobs[i], pass_gate, &passages[i]));
+  g_mutex_lock (&gate.mutex);
+  gate.is_open = TRUE;
+  g_cond_broadcast (&gate.changed);
+  while (gate.done < G_N_ELEMENTS (jobs))
+    g_cond_wait (&gate.changed, &gate.mutex);
+  g_mutex_unlock (&gate.mutex);
+  Database *reader = store_reader (store, NULL);
+  for (guint i = 1; i < G_N_ELEMENTS (jobs); i++)
+    assert_int_equal (database_integer (reader, -1, "SELECT count(*) FROM t WHERE v = ?", "i", (gint64) i), !gate.failed[i]);
+  assert_true (gate.failed[2]);
+  assert_false (gate.failed[3]);
+}
+
 static void a_database_of_a_newer_gridgate_is_refused (void **state)
 {
   g_autofree char *path = g_build_filename (*state, "gridgate.db", NULL);
@@ -111,6 +182,9 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_job_that_fails_takes_back_its_rows_and_calls_the_rollback_hooks, folder_setup,
                                      folder_teardown),
     cmocka_unit_test_setup_teardown (hooks_run_after_a_commit_only, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (
+      a_transaction_that_a_full_disk_rolled_back_fails_its_jobs_and_the_later_ones_commit_anew, folder_setup,
+      folder_teardown),
     cmocka_unit_test_setup_teardown (a_database_of_a_newer_gridgate_is_refused, folder_setup, folder_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
