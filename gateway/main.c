@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config/command.h"
 #include "config/loader.h"
@@ -85,6 +86,7 @@ static int command_access (const char *path, int count, char **arguments)
 int main (int count, char **arguments)
 {
   log_open ("gridgate");
+  umask (0077); /* SQLite makes its files 0644: what stands in them is nobody else's to read */
   const char *path = take_config_path (&count, arguments);
   const char *command = count > 1 ? arguments[1] : "";
 
