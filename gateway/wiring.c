@@ -303,12 +303,48 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
   return wiring;
 }
 
+/* ---- what must not keep the main loop from turning ---- */
+
+typedef struct {
+  Wiring *wiring;
+  void (*work) (Wiring *wiring);
+  gint is_done;
+} Aside;
+
+static gpointer run_aside (gpointer data)
+{
+  Aside *aside = data;
+  aside->work (aside->wiring);
+  g_atomic_int_set (&aside->is_done, TRUE);
+  g_main_context_wakeup (NULL);
+  return NULL;
+}
+
+/* Does `work` on a thread of its own. It joins threads that may wait for an answer over the links, which come in by the
+ * main loop alone. */
+static void while_the_loop_turns (Wiring *wiring, void (*work) (Wiring *wiring))
+{
+  Aside aside = { wiring, work, FALSE };
+  GThread *thread = g_thread_new ("aside", run_aside, &aside);
+  while (!g_atomic_int_get (&aside.is_done))
+    g_main_context_iteration (NULL, TRUE);
+  g_thread_join (thread);
+}
+
 /* ---- going over to another site ---- */
 
 static void log_failure (const char *part, GError *error)
 {
   log_error ("reload: %s: %s", part, error->message);
   g_error_free (error);
+}
+
+static void move_http (Wiring *wiring)
+{
+  GError *error = NULL;
+  g_autoptr (Site) site = current_site (wiring);
+  if (!http_api_set_site (wiring->http, site, &error))
+    log_failure ("http", error);
 }
 
 void wiring_reload (Wiring *wiring, Site *site)
@@ -337,8 +373,7 @@ void wiring_reload (Wiring *wiring, Site *site)
     log_failure ("sensors", g_steal_pointer (&error));
   media_link_set_site (wiring->media, site);
   receivers_set_site (wiring->receivers, site);
-  if (!http_api_set_site (wiring->http, site, &error))
-    log_failure ("http", g_steal_pointer (&error));
+  while_the_loop_turns (wiring, move_http);
   log_notice ("reload: done");
 }
 
@@ -364,45 +399,26 @@ gboolean wiring_is_healthy (Wiring *wiring)
 
 /* ---- taking down ---- */
 
-typedef struct {
-  Wiring *wiring;
-  gint is_done;
-} Closing;
-
-/* What other threads do may wait for an answer over the links: so the main loop turns while they finish. */
-static gpointer close_doors (gpointer data)
+static void close_doors (Wiring *wiring)
 {
-  Closing *closing = data;
-  Wiring *wiring = closing->wiring;
   g_clear_pointer (&wiring->http, http_api_free);
   if (wiring->evidence != NULL)
     evidence_stop (wiring->evidence);
-  g_atomic_int_set (&closing->is_done, TRUE);
-  g_main_context_wakeup (NULL);
-  return NULL;
-}
-
-static void close_doors_while_the_loop_turns (Wiring *wiring)
-{
-  Closing closing = { wiring, FALSE };
-  GThread *thread = g_thread_new ("closing", close_doors, &closing);
-  while (!g_atomic_int_get (&closing.is_done))
-    g_main_context_iteration (NULL, TRUE);
-  g_thread_join (thread);
 }
 
 void wiring_free (Wiring *wiring)
 {
   if (wiring == NULL)
     return;
-  close_doors_while_the_loop_turns (wiring);
+  while_the_loop_turns (wiring, close_doors);
   g_clear_pointer (&wiring->control, control_free);
-  g_clear_pointer (&wiring->receivers, receivers_free);
+  /* Sensors before receivers: a message that is held back holds Paho's lock, which leaving a center would wait for. */
   if (wiring->observe != NULL && !observe_stop (wiring->observe)) {
     log_error ("a message is held back because it can't be stored: leaving without acknowledging it");
     workers_stop (wiring->workers);
     _exit (1);
   }
+  g_clear_pointer (&wiring->receivers, receivers_free);
   workers_stop (wiring->workers);
   vision_link_free (wiring->vision);
   media_link_free (wiring->media);
