@@ -161,9 +161,11 @@ static json_t *execute (const Site *site, json_t *request, GError **error)
 {
   g_autoptr (GError) away = NULL;
   json_t *answer = control_call (site->gateway.runtime_dir, request, &away);
-  if (answer != NULL || !error_is (away, ERROR_RETRY)) {
-    g_propagate_error (error, g_steal_pointer (&away));
+  if (answer != NULL)
     return answer;
+  if (!error_is (away, ERROR_RETRY)) {
+    g_propagate_error (error, g_steal_pointer (&away));
+    return NULL;
   }
   return execute_here (site, request, error);
 }
