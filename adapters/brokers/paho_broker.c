@@ -399,6 +399,15 @@ static void unsubscribe (BrokerConnection *connection, const char *filter)
     wait_for_result (connection, SUBSCRIBE_SECONDS, FALSE);
 }
 
+/* Nobody answered: the connection may be on its way down, or a held message kept the library from reading the answer. */
+static void subscribe_again (BrokerConnection *connection)
+{
+  pause_for (connection, 1);
+  g_mutex_lock (&connection->mutex);
+  connection->is_wanted_new = TRUE;
+  g_mutex_unlock (&connection->mutex);
+}
+
 /* Brings the subscriptions of the session to what is wanted. */
 static void subscribe_wanted (BrokerConnection *connection, GStrv wanted)
 {
@@ -408,9 +417,17 @@ static void subscribe_wanted (BrokerConnection *connection, GStrv wanted)
   g_clear_pointer (&connection->subscribed, g_strfreev);
   guint total = g_strv_length (wanted);
   for (guint at = 0; at < total; at += SUBSCRIBE_AT_ONCE)
-    if (!subscribe_some (connection, wanted + at, (int) MIN (total - at, SUBSCRIBE_AT_ONCE)))
+    if (!subscribe_some (connection, wanted + at, (int) MIN (total - at, SUBSCRIBE_AT_ONCE))) {
+      subscribe_again (connection);
       return;
+    }
   connection->subscribed = g_strdupv (wanted);
+}
+
+/* Under the lock. */
+static gboolean is_wanted (const BrokerConnection *connection, const char *filter)
+{
+  return connection->wanted != NULL && g_strv_contains ((const char *const *) connection->wanted, filter);
 }
 
 /* What there is to do, when something is: filters to subscribe to, or one to forget. FALSE when the connection ends. */
@@ -427,6 +444,8 @@ static gboolean wait_for_work (BrokerConnection *connection, GStrv *wanted, char
     connection->is_wanted_new = FALSE;
   } else if (goes_on) {
     *forgotten = g_ptr_array_steal_index_fast (connection->forgotten, 0);
+    if (is_wanted (connection, *forgotten)) /* by now: a message of before a reload asked to forget it */
+      g_clear_pointer (forgotten, g_free);
   }
   g_mutex_unlock (&connection->mutex);
   return goes_on;

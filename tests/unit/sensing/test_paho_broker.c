@@ -221,6 +221,23 @@ static void filters_that_are_no_longer_wanted_are_unsubscribed (void **state)
   assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
 }
 
+/* A message of before a reload may ask to forget what the reload has just added. */
+static void a_filter_that_is_wanted_is_not_forgotten (void **state)
+{
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start (*state, NULL);
+  g_autoptr (Receiver) receiver = receiver_new ();
+  mosquitto_publish (mosquitto, "village/level", "0", qos_1_retained);
+  BrokerConnection *connection = connect_to (mosquitto_url (mosquitto), 4, NULL, receiver);
+  subscribe (connection, "village/level");
+  wait_for_message (receiver, 0);
+  paho_broker_port.forget (connection, "village/level");
+  for (guint i = 1; i <= 10; i++) { /* the first may come before an end of the subscription */
+    mosquitto_publish (mosquitto, "village/level", "1", qos_1);
+    wait_for_message (receiver, i);
+  }
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
 static void closing_gives_up_on_a_message_that_is_held_back (void **state)
 {
   g_autoptr (Mosquitto) mosquitto = mosquitto_start (*state, NULL);
@@ -250,6 +267,7 @@ int main (void)
                                      folder_teardown),
     cmocka_unit_test_setup_teardown (a_password_file_that_is_not_there_is_named, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (filters_that_are_no_longer_wanted_are_unsubscribed, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (a_filter_that_is_wanted_is_not_forgotten, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (closing_gives_up_on_a_message_that_is_held_back, folder_setup, folder_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
