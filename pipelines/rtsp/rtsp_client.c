@@ -451,7 +451,7 @@ static void on_timer (gpointer data)
   else if (client->is_playing)
     set_keep_alive (client); /* it plays: silence here is no fault while packets come */
   else if (client->is_connected)
-    fail (client, "protocol", "the camera did not answer %s in %d s", gst_rtsp_method_as_text (client->method),
+    fail (client, "unreachable", "the camera takes the connection and does not answer %s in %d s", gst_rtsp_method_as_text (client->method),
           (int) (ANSWER_TIMEOUT_US / G_USEC_PER_SEC));
   else
     try_next_address (client, client->lookup != NULL ? "its name could not be looked up in time" : "no answer");

@@ -37,6 +37,8 @@ void session_end (RtspConnection *connection, const char *reason)
     connection->outlet.skip_count = 0;
     shared->handlers.viewer_ended (connection->viewer, connection->outlet.sent_bytes - connection->sent_before, reason,
                                    shared->data);
+    g_free (connection->viewer);
+    connection->viewer = ulid_new (g_get_real_time ()); /* whoever plays again is another entry in the register */
   }
   player_finish (&connection->player);
   g_atomic_int_add (&shared->viewers, -1);

@@ -157,8 +157,12 @@ static void read_media (TrackList *tracks, const GstSDPMessage *message, const c
 
 TrackList *sdp_read (const char *text, gsize size, const char *base, GError **error)
 {
-  if (size == 0 || size > SDP_BYTES_MAX || memchr (text, '\0', size) != NULL) {
-    error_set (error, ERROR_REFUSE, "the session description is empty, over %d bytes or not text", SDP_BYTES_MAX);
+  if (size == 0) {
+    error_set (error, ERROR_REFUSE, "the camera answers DESCRIBE without a session description");
+    return NULL;
+  }
+  if (size > SDP_BYTES_MAX || memchr (text, '\0', size) != NULL) {
+    error_set (error, ERROR_REFUSE, "the session description is over %d bytes or not text", SDP_BYTES_MAX);
     return NULL;
   }
   GstSDPMessage *message = NULL;
