@@ -16,8 +16,14 @@ async function signedIn(name, options) {
   return page
 }
 
+const isStream = (socket, camera, stream) => socket.url().endsWith(`/cameras/${camera}/live?stream=${stream}`)
+
 try {
   const page = await openPage(browser)
+  let sockets = [] // since the page was loaded
+  page.on('framenavigated', () => { sockets = [] })
+  page.on('websocket', (socket) => sockets.push(socket))
+  const streamsOf = (camera) => sockets.flatMap((socket) => ['main', 'sub'].filter((stream) => isStream(socket, camera, stream)))
 
   await step('a wrong password is told, and the right one then works', async () => {
     await page.goto(mock.url)
@@ -56,7 +62,20 @@ try {
     assert.equal(await page.getAttribute('html', 'lang'), 'en')
   })
 
-  await step('an H.265 camera with an H.264 sub stream plays that', () => playing(page, 'dual'))
+  await step('a full wall plays sub streams, where there are any', async () => {
+    await playing(page, 'dual')
+    assert.deepEqual(streamsOf('dual'), ['sub'])
+    assert.deepEqual(streamsOf('c1'), ['main'])
+  })
+
+  await step('enlarged, an H.265 main stream is left for its H.264 sub stream', async () => {
+    const subAgain = page.waitForEvent('websocket', (socket) => isStream(socket, 'dual', 'sub'))
+    await page.click('[data-camera=dual] .tile-press')
+    await subAgain
+    await playing(page, 'dual')
+    assert.deepEqual(streamsOf('dual'), ['sub', 'main', 'sub'])
+    await page.keyboard.press('Escape')
+  })
 
   await step('a camera that is away says why', async () => {
     mock.publish('camera', { id: 'down', stream: 'sub', state: 'live', reason: null })
