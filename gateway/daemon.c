@@ -22,6 +22,7 @@ typedef struct {
   const DaemonOptions *options;
   GMainLoop *loop;
   Wiring *wiring;
+  gboolean is_ending;
 } Daemon;
 
 static Site *load (const char *path)
@@ -54,7 +55,9 @@ static int lock_data_dir (const char *data_dir, GError **error)
 static gboolean on_end (gpointer data)
 {
   Daemon *daemon = data;
-  log_info ("ending in order");
+  if (!daemon->is_ending)
+    log_info ("ending in order");
+  daemon->is_ending = TRUE;
   g_main_loop_quit (daemon->loop);
   return G_SOURCE_CONTINUE;
 }
@@ -62,6 +65,8 @@ static gboolean on_end (gpointer data)
 static gboolean on_reload (gpointer data)
 {
   Daemon *daemon = data;
+  if (daemon->is_ending || daemon->wiring == NULL)
+    return G_SOURCE_CONTINUE;
   sd_notifyf (0, "RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time ());
   g_autoptr (Site) site = load (daemon->options->config_path);
   if (site == NULL)
@@ -75,7 +80,7 @@ static gboolean on_reload (gpointer data)
 static gboolean on_watchdog (gpointer data)
 {
   Daemon *daemon = data;
-  if (wiring_is_healthy (daemon->wiring))
+  if (daemon->is_ending || wiring_is_healthy (daemon->wiring))
     sd_notify (0, "WATCHDOG=1");
   return G_SOURCE_CONTINUE;
 }
@@ -92,18 +97,12 @@ static void raise_descriptor_limit (void)
 static void run_loop (Daemon *daemon)
 {
   guint64 watchdog_us = 0;
-  daemon->loop = g_main_loop_new (NULL, FALSE);
-  guint sources[] = { g_unix_signal_add (SIGTERM, on_end, daemon), g_unix_signal_add (SIGINT, on_end, daemon),
-                      g_unix_signal_add (SIGHUP, on_reload, daemon) };
   if (sd_watchdog_enabled (0, &watchdog_us) > 0)
     g_timeout_add ((guint) (watchdog_us / 3000), on_watchdog, daemon);
   sd_notify (0, "READY=1");
   log_notice ("ready");
   g_main_loop_run (daemon->loop);
   sd_notify (0, "STOPPING=1");
-  for (gsize i = 0; i < G_N_ELEMENTS (sources); i++)
-    g_source_remove (sources[i]);
-  g_main_loop_unref (daemon->loop);
 }
 
 int daemon_run (const DaemonOptions *options)
@@ -116,6 +115,9 @@ int daemon_run (const DaemonOptions *options)
 
   signal (SIGPIPE, SIG_IGN);
   raise_descriptor_limit ();
+  daemon.loop = g_main_loop_new (NULL, FALSE);
+  const guint signals[] = { g_unix_signal_add (SIGTERM, on_end, &daemon), g_unix_signal_add (SIGINT, on_end, &daemon),
+                            g_unix_signal_add (SIGHUP, on_reload, &daemon) };
   int lock_fd = folder_make (site->gateway.data_dir, &error) && folder_make (site->gateway.runtime_dir, &error)
                   ? lock_data_dir (site->gateway.data_dir, &error)
                   : -1;
@@ -125,7 +127,10 @@ int daemon_run (const DaemonOptions *options)
     run_loop (&daemon);
   else
     log_error ("%s", error->message);
-  wiring_free (daemon.wiring);
+  wiring_free (daemon.wiring); /* a second signal, as Ctrl-C and then the shell send, must not cut this short */
+  for (gsize i = 0; i < G_N_ELEMENTS (signals); i++)
+    g_source_remove (signals[i]);
+  g_main_loop_unref (daemon.loop);
   if (lock_fd >= 0)
     close (lock_fd);
   return error != NULL ? EXIT_FAILURE : EXIT_SUCCESS;

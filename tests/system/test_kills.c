@@ -127,11 +127,24 @@ static void a_killed_gridgate_interrupts_neither_recording_nor_viewers_and_finds
   assert_int_equal (count_gaps (township), gaps);
 }
 
+static void ending_it_is_not_cut_short_by_a_second_signal (void **state)
+{
+  Township *township = *state;
+  kill (process_pid (township->gateway), SIGINT);
+  kill (process_pid (township->gateway), SIGTERM);
+  g_free (process_wait_for (township->gateway, "ending in order", 10));
+  kill (process_pid (township->gateway), SIGTERM);
+  assert_int_equal (process_end (township->gateway, SIGINT, 20), 0);
+  assert_int_equal (township_worker_pid (township, "gridgate-media"), 0);
+  assert_int_equal (township_worker_pid (township, "gridgate-vision"), 0);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (a_killed_media_comes_back_within_three_seconds_and_says_what_is_missing),
     cmocka_unit_test (a_killed_gridgate_interrupts_neither_recording_nor_viewers_and_finds_the_others_again),
+    cmocka_unit_test (ending_it_is_not_cut_short_by_a_second_signal),
   };
   return cmocka_run_group_tests (tests, township_setup, township_teardown);
 }
