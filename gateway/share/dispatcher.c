@@ -9,6 +9,8 @@
 #define PAUSE_FIRST_US (1 * G_TIME_SPAN_SECOND)
 #define PAUSE_LAST_US (5 * G_TIME_SPAN_MINUTE)
 #define AGAIN_US (60 * G_TIME_SPAN_SECOND) /* sent, but the receiver's own acknowledgement hasn't come */
+#define STEP_MIN_US (5 * G_TIME_SPAN_SECOND) /* less is the clock's regulation */
+#define PAUSE_BOUND_US (1 * G_TIME_SPAN_HOUR) /* no receiver may ask for a longer one */
 #define STORE_AGAIN_US (5 * G_TIME_SPAN_SECOND) /* nothing could be written: the disk is full */
 
 /* One port's attachment. Lives until dispatcher_free, since a port may report late. */
@@ -29,6 +31,7 @@ struct Dispatcher {
   gpointer data;
   GPtrArray *links; /* of Link */
   gboolean is_waking;
+  gint64 clock_offset_us; /* wall − monotonic, when last looked */
 };
 
 /* What a port reports, on its way to the store's thread. */
@@ -51,12 +54,27 @@ static void report_free (Report *report)
   g_free (report);
 }
 
+static gint64 clock_offset_us (const Dispatcher *dispatcher)
+{
+  const Clock *clock = store_clock (dispatcher->store);
+  return clock_wall_us (clock) - clock_monotonic_us (clock);
+}
+
+/* Pauses hold through a step of the wall clock: an hour back must not make them an hour longer. */
+static gboolean follow_clock (Dispatcher *dispatcher, Database *database, GError **error)
+{
+  gint64 offset_us = clock_offset_us (dispatcher), step_us = offset_us - dispatcher->clock_offset_us;
+  if (ABS (step_us) < STEP_MIN_US)
+    return TRUE;
+  dispatcher->clock_offset_us = offset_us;
+  return outbox_shift (database, step_us, error);
+}
+
 static gboolean wake_job (Database *database, gpointer data, GError **error)
 {
   Link *link = data;
-  (void) database, (void) error;
   dispatcher_wake (link->dispatcher);
-  return TRUE;
+  return follow_clock (link->dispatcher, database, error);
 }
 
 static void give (Link *link, const OutboxRow *row)
@@ -160,6 +178,8 @@ static gboolean completed_job (Database *database, gpointer data, GError **error
   gint64 wall_us = clock_wall_us (store_clock (link->dispatcher->store));
   g_hash_table_remove (link->in_flight, report->event);
   dispatcher_wake (link->dispatcher);
+  if (!follow_clock (link->dispatcher, database, error))
+    return FALSE;
   switch (report->outcome) {
   case DELIVERY_DONE:
     link->failures = 0;
@@ -265,8 +285,9 @@ static gboolean attach_job (Database *database, gpointer data, GError **error)
   Link *link = data;
   Dispatcher *dispatcher = link->dispatcher;
   DeliverySink sink = { link, port_ready, port_completed, port_command };
-  (void) database;
-  if (!link->port.operations->open (link->port.self, &sink, error))
+  gint64 latest_us = clock_wall_us (store_clock (dispatcher->store)) + PAUSE_BOUND_US;
+  if (!outbox_bound (database, link->receiver, latest_us, error)
+      || !link->port.operations->open (link->port.self, &sink, error))
     return FALSE;
   g_ptr_array_add (dispatcher->links, link);
   link->is_attached = TRUE;
@@ -342,6 +363,7 @@ Dispatcher *dispatcher_new (Store *store, DispatcherCommand command, DispatcherA
   dispatcher->command = command;
   dispatcher->attached = attached;
   dispatcher->data = data;
+  dispatcher->clock_offset_us = clock_offset_us (dispatcher);
   dispatcher->links = g_ptr_array_new_with_free_func (link_free);
   return dispatcher;
 }

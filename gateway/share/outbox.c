@@ -4,6 +4,7 @@
 
 enum { RECEIPTS_MAX = 1000, TIDY_ROWS = 1000 };
 #define RECEIPTS_KEPT_US (180 * G_TIME_SPAN_DAY)
+#define CLOCK_WAS_SET_US (1577836800 * (gint64) G_USEC_PER_SEC) /* 2020: a row from before it comes of a clock that wasn't */
 
 gboolean outbox_add (Database *database, const OutboxRow *row, GError **error)
 {
@@ -73,22 +74,34 @@ gboolean outbox_postpone (Database *database, const char *receiver, const char *
                        "iss", not_before_us, receiver, event);
 }
 
+gboolean outbox_shift (Database *database, gint64 step_us, GError **error)
+{
+  return database_run (database, error, "UPDATE outbox SET not_before = max (not_before + ?, 1) WHERE not_before > 0", "i",
+                       step_us);
+}
+
+gboolean outbox_bound (Database *database, const char *receiver, gint64 latest_us, GError **error)
+{
+  return database_run (database, error, "UPDATE outbox SET not_before = 0 WHERE receiver = ? AND not_before > ?", "si",
+                       receiver, latest_us);
+}
+
 gint64 outbox_attempts (Database *database, const char *receiver, const char *event)
 {
   return database_integer (database, 0, "SELECT attempts FROM outbox WHERE receiver = ? AND event = ?", "ss", receiver,
                            event);
 }
 
-static gboolean settle_all (Database *database, const char *receiver, const char *outcome, gint64 older_than_us,
-                            gint64 now_us, GError **error)
+static gboolean settle_all (Database *database, const char *receiver, const char *outcome, gint64 since_us,
+                            gint64 older_than_us, gint64 now_us, GError **error)
 {
   return database_run (database, error,
                        "INSERT INTO receipts (receiver, kind, event, subject, outcome, attempts, created_at, at, detail)"
                        " SELECT receiver, kind, event, subject, ?1, attempts, created_at, ?2, NULL FROM outbox"
-                       " WHERE receiver = ?3 AND created_at < ?4",
-                       "sisi", outcome, now_us, receiver, older_than_us)
-         && database_run (database, error, "DELETE FROM outbox WHERE receiver = ? AND created_at < ?", "si", receiver,
-                          older_than_us);
+                       " WHERE receiver = ?3 AND created_at >= ?4 AND created_at < ?5",
+                       "sisii", outcome, now_us, receiver, since_us, older_than_us)
+         && database_run (database, error, "DELETE FROM outbox WHERE receiver = ? AND created_at >= ? AND created_at < ?",
+                          "sii", receiver, since_us, older_than_us);
 }
 
 static GPtrArray *receivers (Database *database, GError **error)
@@ -110,8 +123,8 @@ gboolean outbox_tidy (Database *database, gboolean (*is_known) (gpointer data, c
   g_autoptr (GPtrArray) names = receivers (database, error);
   for (guint i = 0; names != NULL && i < names->len; i++) {
     gboolean known = is_known (data, names->pdata[i]);
-    if (!settle_all (database, names->pdata[i], known ? "expired" : "withdrawn", known ? oldest_us : G_MAXINT64, now_us,
-                     error))
+    if (!settle_all (database, names->pdata[i], known ? "expired" : "withdrawn", known ? CLOCK_WAS_SET_US : 0,
+                     known ? oldest_us : G_MAXINT64, now_us, error))
       return FALSE;
   }
   return names != NULL

@@ -25,6 +25,11 @@ gboolean outbox_add (Database *database, const OutboxRow *row, GError **error);
 GPtrArray *outbox_next (Database *database, const char *receiver, const char *kind, gint64 now_us, guint limit,
                         GError **error);
 
+/* Pauses are kept as wall times, so that they outlast a restart: moves them all when the wall clock has stepped, and ends
+ * those of a receiver that would last beyond `latest_us`. */
+gboolean outbox_shift (Database *database, gint64 step_us, GError **error);
+gboolean outbox_bound (Database *database, const char *receiver, gint64 latest_us, GError **error);
+
 /* When the receiver's next row that still waits may be tried; G_MAXINT64: none waits. */
 gint64 outbox_next_time (Database *database, const char *receiver, gint64 now_us);
 

@@ -22,6 +22,7 @@ struct Sharing {
   Site *site;
   GPtrArray *receivers; /* of Receiver */
   GHashTable *states;   /* topic → payload: the last one */
+  gint64 clock_offset_us, jumped_us; /* wall − monotonic at the last tidying; how far the wall clock went ahead since the start */
 };
 
 /* What is told of an alert or incident. */
@@ -172,13 +173,24 @@ static gboolean is_known (gpointer data, const char *name)
   return FALSE;
 }
 
+/* An outbox's age counts no step of the clock: a jump ahead must not give up at once what waits. */
+static gint64 oldest_kept_us (Sharing *sharing)
+{
+  Clock *clock = store_clock (sharing->store);
+  gint64 now_us = clock_wall_us (clock), offset_us = now_us - clock_monotonic_us (clock);
+  if (sharing->clock_offset_us != 0)
+    sharing->jumped_us = MAX (sharing->jumped_us + offset_us - sharing->clock_offset_us, 0);
+  sharing->clock_offset_us = offset_us;
+  return now_us - KEPT_US - sharing->jumped_us;
+}
+
 static gboolean tidy_job (Database *database, gpointer data, GError **error)
 {
   Sharing *sharing = data;
   Clock *clock = store_clock (sharing->store);
   gint64 now_us = clock_wall_us (clock);
   store_set_timer (sharing->store, tidy_job, sharing, clock_monotonic_us (clock) + TIDY_EVERY_US);
-  return outbox_tidy (database, is_known, sharing, now_us - KEPT_US, now_us, error);
+  return outbox_tidy (database, is_known, sharing, oldest_kept_us (sharing), now_us, error);
 }
 
 static gboolean topic_is_of_site (const Site *site, const char *topic)

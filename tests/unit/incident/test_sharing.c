@@ -173,6 +173,40 @@ static void what_is_returned_or_retried_comes_again_with_the_same_id (void **sta
   fake_port_free (port);
 }
 
+static void pauses_hold_when_the_wall_clock_steps_back (void **state)
+{
+  BookFixture *fixture = *state;
+  FakePort *port = fake_port_new ();
+  g_autoptr (Sharing) sharing = sharing_new (fixture->store, fixture->book, fixture->site);
+  fake_port_hold (port, TRUE);
+  assert_true (sharing_attach (sharing, "center", fake_port_port (port), NULL));
+  fake_port_set_ready (port, TRUE);
+  alert_free (raise_alert (fixture, "flood", "flood", "v1", SEVERITY_SEVERE));
+  fake_port_wait (port, 2);
+  fake_port_complete (port, fake_port_at (port, 0)->event, DELIVERY_RETRY);
+  settle (fixture);
+  clock_fake_step_wall (fixture->clock, -G_TIME_SPAN_HOUR);
+  clock_fake_advance (fixture->clock, 10 * G_TIME_SPAN_SECOND);
+  settle (fixture);
+  assert_int_equal (fake_port_count (port), 3);
+  store_close (g_steal_pointer (&fixture->store));
+  fake_port_free (port);
+}
+
+static void a_clock_that_jumps_ahead_gives_up_nothing_that_waits (void **state)
+{
+  BookFixture *fixture = *state;
+  g_autoptr (Sharing) sharing = sharing_new (fixture->store, fixture->book, fixture->site);
+  alert_free (raise_alert (fixture, "flood", "flood", "v1", SEVERITY_SEVERE));
+  assert_int_equal (waiting_for (fixture, "center"), 2);
+  clock_fake_step_wall (fixture->clock, 400 * G_TIME_SPAN_DAY);
+  clock_fake_advance (fixture->clock, 2 * G_TIME_SPAN_HOUR);
+  assert_int_equal (waiting_for (fixture, "center"), 2);
+  clock_fake_advance (fixture->clock, 31 * G_TIME_SPAN_DAY);
+  assert_int_equal (waiting_for (fixture, "center"), 0);
+  store_close (g_steal_pointer (&fixture->store));
+}
+
 static void an_event_waits_in_the_outbox_over_a_kill (void **state)
 {
   BookFixture *fixture = *state;
@@ -230,6 +264,8 @@ int main (void)
     book_test (who_may_not_see_evidence_gets_the_incident_without_it),
     book_test (the_most_severe_goes_first_and_no_more_than_twenty_at_a_time),
     book_test (what_is_returned_or_retried_comes_again_with_the_same_id),
+    book_test (pauses_hold_when_the_wall_clock_steps_back),
+    book_test (a_clock_that_jumps_ahead_gives_up_nothing_that_waits),
     book_test (an_event_waits_in_the_outbox_over_a_kill),
     book_test (events_for_a_receiver_that_is_gone_are_withdrawn),
   };
