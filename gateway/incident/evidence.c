@@ -23,7 +23,8 @@ enum { QUEUE_NOTES = 4096 };
 /* An item that is wanted. */
 typedef struct {
   EvidenceRow *row;
-  gint64 ask_at_us;  /* wall; when to ask (again) */
+  gint64 ask_at_us;  /* monotonic; when to ask (again) */
+  gint64 give_up_us; /* monotonic */
   gboolean is_asked; /* a clip that was accepted: CLIP_DONE is due */
   guint failures;
   char *last_problem;
@@ -122,6 +123,17 @@ static gboolean settle_job (Database *database, gpointer data, GError **error)
 
 /* ---- its own thread ---- */
 
+static gint64 now_us (Evidence *evidence)
+{
+  return clock_monotonic_us (store_clock (evidence->store));
+}
+
+/* How long from now on until that wall time; 0 when it is over. */
+static gint64 rest_until (Evidence *evidence, gint64 wall_us)
+{
+  return MAX (wall_us - clock_wall_us (store_clock (evidence->store)), 0);
+}
+
 /* TRUE when it is on disk; the item is gone then. */
 static gboolean settle (Evidence *evidence, Item *item, const char *problem)
 {
@@ -199,7 +211,7 @@ static gboolean ask_clip (Evidence *evidence, Item *item, GError **error)
   if (fd < 0 || !evidence->port.clip (evidence->port.self, row->id, row->camera, row->from_us, row->to_us, fd, error))
     return FALSE;
   item->is_asked = TRUE;
-  item->ask_at_us = MAX (row->to_us, clock_wall_us (store_clock (evidence->store))) + ANSWER_WITHIN_US;
+  item->ask_at_us = now_us (evidence) + rest_until (evidence, row->to_us) + ANSWER_WITHIN_US;
   return TRUE;
 }
 
@@ -222,14 +234,13 @@ static gboolean ask_picture (Evidence *evidence, Item *item, GError **error)
 /* A failure for now is asked again until the hour is over; one for good is final at once. */
 static void fail (Evidence *evidence, Item *item, const GError *error)
 {
-  gint64 now_us = clock_wall_us (store_clock (evidence->store));
   item->is_asked = FALSE;
-  item->ask_at_us = now_us + MIN (ASK_AGAIN_FIRST_US << MIN (item->failures, 10), ASK_AGAIN_LAST_US);
+  item->ask_at_us = now_us (evidence) + MIN (ASK_AGAIN_FIRST_US << MIN (item->failures, 10), ASK_AGAIN_LAST_US);
   item->failures++;
   g_free (item->last_problem);
   item->last_problem = g_strdup (error->message);
   if (!error_is (error, ERROR_GIVE_UP) && !error_is (error, ERROR_REFUSE)
-      && now_us < item->row->to_us + GIVE_UP_AFTER_US)
+      && now_us (evidence) < item->give_up_us)
     return;
   g_autofree char *part = part_path (evidence, item->row);
   unlink (part);
@@ -263,6 +274,7 @@ static void take_wanted (Evidence *evidence)
       continue;
     Item *item = g_new0 (Item, 1);
     item->row = row;
+    item->give_up_us = now_us (evidence) + rest_until (evidence, row->to_us + GIVE_UP_AFTER_US);
     rows->pdata[i] = NULL;
     g_hash_table_insert (evidence->items, row->id, item);
   }
@@ -317,11 +329,10 @@ static Item *next_due (Evidence *evidence, gint64 *wait_us)
 {
   GHashTableIter iter;
   gpointer value;
-  gint64 now_us = clock_wall_us (store_clock (evidence->store));
   *wait_us = -1;
   g_hash_table_iter_init (&iter, evidence->items);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    gint64 rest_us = ((Item *) value)->ask_at_us - now_us;
+    gint64 rest_us = ((Item *) value)->ask_at_us - now_us (evidence);
     if (rest_us <= 0)
       return value;
     *wait_us = *wait_us < 0 ? rest_us : MIN (*wait_us, rest_us);

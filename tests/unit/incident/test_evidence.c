@@ -137,6 +137,24 @@ static void a_clip_is_asked_for_again_when_media_comes_back (void **state)
   g_free (media.clip);
 }
 
+static void a_clock_that_jumps_ahead_gives_up_no_evidence (void **state)
+{
+  BookFixture *fixture = *state;
+  Media media = { .is_away = TRUE };
+  EvidencePort port = { &media, clip, picture };
+  Evidence *evidence = evidence_new (fixture->store, fixture->book, &port);
+  evidence_start (evidence);
+  g_autoptr (Alert) alert = raise_alert (fixture, "flood", "flood", "v1", SEVERITY_SEVERE);
+  wait_for (&media, &media.clips, 1);
+  clock_fake_step_wall (fixture->clock, 3 * G_TIME_SPAN_HOUR);
+  evidence_port_back (evidence);
+  wait_for (&media, &media.clips, 2);
+  evidence_port_back (evidence);
+  wait_for (&media, &media.clips, 3);
+  evidence_free (evidence);
+  g_free (media.clip);
+}
+
 static void what_can_not_be_had_fails_with_its_reason (void **state)
 {
   BookFixture *fixture = *state;
@@ -167,6 +185,7 @@ int main (void)
   const struct CMUnitTest tests[] = {
     book_test (a_clip_and_a_picture_come_and_are_bound_to_the_incident),
     book_test (a_clip_is_asked_for_again_when_media_comes_back),
+    book_test (a_clock_that_jumps_ahead_gives_up_no_evidence),
     book_test (what_can_not_be_had_fails_with_its_reason),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
