@@ -65,13 +65,14 @@ json_t *page_of_site (const GPtrArray *items, const char *(*id_of) (gpointer ite
   gboolean has_begun = cursor == NULL;
   for (guint i = 0; i < items->len; i++) {
     const char *id = id_of (items->pdata[i]);
-    if (!has_begun) {
-      has_begun = g_str_equal (id, cursor);
-      continue;
-    }
     json_t *item = show (items->pdata[i], data);
     if (item == NULL)
       continue;
+    if (!has_begun) { /* after what was shown only: a list must not tell of what is hidden */
+      has_begun = g_str_equal (id, cursor);
+      json_decref (item);
+      continue;
+    }
     if (json_array_size (shown) == limit) {
       json_decref (item);
       next = json_string (last);
