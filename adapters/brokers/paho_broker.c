@@ -32,8 +32,9 @@ struct BrokerConnection {
   GMutex mutex; /* never held over a call into the library */
   GCond wake;
   gboolean is_closing, is_finished, is_lost;
-  Result result; /* of the one request under way */
-  int code;      /* its reason code, when it failed */
+  Result connecting; /* how it ended; apart, for a late answer to a request of the former connection must not end it */
+  Result result; /* of the one other request under way */
+  int code;      /* why connecting failed */
   char problem[160];
   char tls_problem[160];
   int asked; /* filters of the request under way */
@@ -71,10 +72,18 @@ static void set_state (BrokerConnection *connection, BrokerState state, const ch
 
 /* The library's threads */
 
-static void finish_request (BrokerConnection *connection, Result result, int code, const char *problem)
+static void finish_request (BrokerConnection *connection, Result result)
 {
   g_mutex_lock (&connection->mutex);
   connection->result = result;
+  g_cond_signal (&connection->wake);
+  g_mutex_unlock (&connection->mutex);
+}
+
+static void fail_connect (BrokerConnection *connection, int code, const char *problem)
+{
+  g_mutex_lock (&connection->mutex);
+  connection->connecting = RESULT_FAILED;
   connection->code = code;
   g_strlcpy (connection->problem, problem != NULL ? problem : "", sizeof connection->problem);
   g_cond_signal (&connection->wake);
@@ -86,8 +95,10 @@ static void note_connected (BrokerConnection *connection, int session_present)
   g_mutex_lock (&connection->mutex);
   connection->status.connects++;
   connection->status.session_present = session_present != 0;
+  connection->is_lost = FALSE; /* that was the former connection */
+  connection->connecting = RESULT_DONE;
+  g_cond_signal (&connection->wake);
   g_mutex_unlock (&connection->mutex);
-  finish_request (connection, RESULT_DONE, 0, NULL);
 }
 
 static void on_connected (void *context, MQTTAsync_successData *response)
@@ -103,33 +114,44 @@ static void on_connected5 (void *context, MQTTAsync_successData5 *response)
 static void on_done (void *context, MQTTAsync_successData *response)
 {
   (void) response;
-  finish_request (context, RESULT_DONE, 0, NULL);
+  finish_request (context, RESULT_DONE);
 }
 
 static void on_done5 (void *context, MQTTAsync_successData5 *response)
 {
   (void) response;
-  finish_request (context, RESULT_DONE, 0, NULL);
+  finish_request (context, RESULT_DONE);
+}
+
+static void on_not_connected (void *context, MQTTAsync_failureData *response)
+{
+  fail_connect (context, response != NULL ? response->code : -1, response != NULL ? response->message : NULL);
+}
+
+static void on_not_connected5 (void *context, MQTTAsync_failureData5 *response)
+{
+  int reason = response != NULL ? (int) response->reasonCode : 0;
+  int code = reason >= FIRST_REFUSAL ? reason : response != NULL ? response->code : -1;
+  fail_connect (context, code, response != NULL ? response->message : NULL);
 }
 
 static void on_failed (void *context, MQTTAsync_failureData *response)
 {
-  finish_request (context, RESULT_FAILED, response != NULL ? response->code : -1,
-                  response != NULL ? response->message : NULL);
+  (void) response;
+  finish_request (context, RESULT_FAILED);
 }
 
 static void on_failed5 (void *context, MQTTAsync_failureData5 *response)
 {
-  int reason = response != NULL ? (int) response->reasonCode : 0;
-  int code = reason >= FIRST_REFUSAL ? reason : response != NULL ? response->code : -1;
-  finish_request (context, RESULT_FAILED, code, response != NULL ? response->message : NULL);
+  (void) response;
+  finish_request (context, RESULT_FAILED);
 }
 
 static void on_subscribed (void *context, MQTTAsync_successData *response)
 {
   BrokerConnection *connection = context;
   (void) response; /* what was granted is in the list only when several were asked for: then the caller looks there */
-  finish_request (connection, RESULT_DONE, 0, NULL);
+  finish_request (connection, RESULT_DONE);
 }
 
 static void on_subscribed_many (void *context, MQTTAsync_successData *response)
@@ -139,7 +161,7 @@ static void on_subscribed_many (void *context, MQTTAsync_successData *response)
   for (int i = 0; i < connection->asked; i++)
     connection->granted[i] = (guint8) response->alt.qosList[i];
   g_mutex_unlock (&connection->mutex);
-  finish_request (connection, RESULT_DONE, 0, NULL);
+  finish_request (connection, RESULT_DONE);
 }
 
 static void on_subscribed_many5 (void *context, MQTTAsync_successData5 *response)
@@ -150,7 +172,7 @@ static void on_subscribed_many5 (void *context, MQTTAsync_successData5 *response
   for (int i = 0; connection->asked > 1 && i < MIN (connection->asked, response->alt.sub.reasonCodeCount); i++)
     connection->granted[i] = (guint8) response->alt.sub.reasonCodes[i];
   g_mutex_unlock (&connection->mutex);
-  finish_request (connection, RESULT_DONE, 0, NULL);
+  finish_request (connection, RESULT_DONE);
 }
 
 static void on_lost (void *context, char *cause)
@@ -197,7 +219,6 @@ static void expect_result (BrokerConnection *connection)
 {
   g_mutex_lock (&connection->mutex);
   connection->result = RESULT_NONE;
-  connection->tls_problem[0] = '\0';
   memset (connection->granted, G_MAXUINT8, sizeof connection->granted);
   g_mutex_unlock (&connection->mutex);
 }
@@ -211,6 +232,19 @@ static Result wait_for_result (BrokerConnection *connection, int seconds, gboole
          && g_cond_wait_until (&connection->wake, &connection->mutex, until))
     ;
   Result result = connection->result;
+  g_mutex_unlock (&connection->mutex);
+  return result;
+}
+
+/* Ends with an answer, or when the time is over or the connection is being closed. */
+static Result wait_for_connect (BrokerConnection *connection)
+{
+  gint64 until = g_get_monotonic_time () + 3 * CONNECT_SECONDS * G_USEC_PER_SEC;
+  g_mutex_lock (&connection->mutex);
+  while (connection->connecting == RESULT_NONE && !connection->is_closing
+         && g_cond_wait_until (&connection->wake, &connection->mutex, until))
+    ;
+  Result result = connection->connecting;
   g_mutex_unlock (&connection->mutex);
   return result;
 }
@@ -282,12 +316,12 @@ static int request_connect (BrokerConnection *connection, const char *password)
     options.connectProperties = &properties;
     options.cleanstart = 0;
     options.onSuccess5 = on_connected5;
-    options.onFailure5 = on_failed5;
+    options.onFailure5 = on_not_connected5;
   } else {
     options.MQTTVersion = MQTTVERSION_3_1_1; /* the default would try 3.1 after every refusal */
     options.cleansession = 0;
     options.onSuccess = on_connected;
-    options.onFailure = on_failed;
+    options.onFailure = on_not_connected;
   }
   options.context = connection;
   options.keepAliveInterval = KEEP_ALIVE_SECONDS;
@@ -328,14 +362,14 @@ static gboolean attempt (BrokerConnection *connection)
   if (!read_password (connection, &password))
     return FALSE;
   g_mutex_lock (&connection->mutex);
-  connection->is_lost = FALSE;
+  connection->connecting = RESULT_NONE;
+  connection->code = -1;
+  connection->problem[0] = connection->tls_problem[0] = '\0';
   g_mutex_unlock (&connection->mutex);
-  expect_result (connection);
   int code = request_connect (connection, password);
   if (code != MQTTASYNC_SUCCESS)
-    finish_request (connection, RESULT_FAILED, -1, MQTTAsync_strerror (code));
-  Result result = wait_for_result (connection, 3 * CONNECT_SECONDS, FALSE);
-  if (result == RESULT_DONE)
+    fail_connect (connection, -1, MQTTAsync_strerror (code));
+  if (wait_for_connect (connection) == RESULT_DONE)
     return TRUE;
   if (!must_close (connection))
     say_failure (connection);
