@@ -28,7 +28,7 @@ struct CameraSource {
   LoopTimer *linger;
   CameraStatusNow status;
   guint failures;        /* in a row */
-  gint64 connected_at_us, live_since_us;
+  gint64 connected_at_us, playing_since_us, live_since_us;
   gboolean has_begun; /* the stream */
 };
 
@@ -117,6 +117,7 @@ static void on_failed (const char *reason, const char *detail, gpointer data)
 static void connect_now (CameraSource *source)
 {
   source->connected_at_us = loop_now_us (source->loop);
+  source->playing_since_us = 0;
   source->status.connects++;
   source->client = rtsp_client_new (source->loop, source->receiver, &source->client_settings, source->resolver, on_failed,
                                     source);
@@ -182,11 +183,13 @@ static void on_parameter_sets (gpointer data)
 
 static void check_connecting (CameraSource *source)
 {
-  gint64 since = loop_now_us (source->loop) - source->connected_at_us;
-  if (rtsp_client_is_playing (source->client) && since > FIRST_PACKET_US)
+  gint64 now = loop_now_us (source->loop);
+  if (rtsp_client_is_playing (source->client) && source->playing_since_us == 0)
+    source->playing_since_us = now;
+  if (source->playing_since_us > 0 && now - source->playing_since_us > FIRST_PACKET_US)
     back_off (source, "stalled", "the camera answers PLAY and sends nothing");
   else
-    loop_timer_set (source->timer, loop_now_us (source->loop) + CHECK_US);
+    loop_timer_set (source->timer, now + CHECK_US);
 }
 
 static void check_live (CameraSource *source)

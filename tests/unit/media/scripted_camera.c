@@ -84,6 +84,14 @@ static void answer (const ScriptedCamera *camera, int fd, const GstRTSPMessage *
   send_all (fd, text, strlen (text));
 }
 
+/* A slow camera is the behaviour that is tested: nothing tells when it will be done. */
+static void think (const ScriptedCamera *camera, guint milliseconds)
+{
+  struct pollfd stop = { camera->stop_fd, POLLIN, 0 };
+  if (milliseconds > 0)
+    poll (&stop, 1, (int) milliseconds);
+}
+
 static void answer_setup (const ScriptedCamera *camera, int fd, const GstRTSPMessage *request)
 {
   gboolean is_first = strstr (request->type_data.request.uri, "trackID=0") != NULL;
@@ -109,6 +117,7 @@ static void handle (const ScriptedCamera *camera, int fd, GstRTSPMessage *reques
   } else if (method == GST_RTSP_OPTIONS) {
     answer (camera, fd, request, 200, "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n", "");
   } else if (method == GST_RTSP_DESCRIBE) {
+    think (camera, script->describes_after_ms);
     answer (camera, fd, request, 200, "Content-Type: application/sdp\r\n", script->sdp != NULL ? script->sdp : default_sdp);
   } else if (method == GST_RTSP_SETUP) {
     answer_setup (camera, fd, request);
@@ -116,6 +125,7 @@ static void handle (const ScriptedCamera *camera, int fd, GstRTSPMessage *reques
     if (script->sends_before_answer)
       send_frames (camera, fd);
     answer (camera, fd, request, 200, "", "");
+    think (camera, script->plays_after_ms);
     if (!script->sends_before_answer)
       send_frames (camera, fd);
   } else {

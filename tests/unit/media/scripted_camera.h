@@ -12,6 +12,8 @@ typedef struct {
   guint8 channel;               /* that it chooses, whatever was asked */
   guint frames;                 /* sent after PLAY, then silence */
   gboolean closes_at_the_end;   /* after the frames */
+  guint describes_after_ms;     /* how long it thinks about DESCRIBE */
+  guint plays_after_ms;         /* and from its answer to PLAY to the first frame */
   gboolean refuses_audio;       /* SETUP of anything but the first track is answered with 461 */
 } CameraScript;
 

@@ -221,6 +221,15 @@ static void silence_is_a_stall_and_then_a_new_connection (void **state)
   assert_next (bench->states, "live ");
 }
 
+/* Five seconds count from PLAY, not from the connection. */
+static void a_camera_that_answers_slowly_goes_live (void **state)
+{
+  Bench *bench = *state;
+  start (bench, &(CameraScript){ .frames = 2, .describes_after_ms = 5000, .plays_after_ms = 1200 }, NULL, NULL);
+  assert_next (bench->states, "connecting ");
+  assert_next (bench->states, "live ");
+}
+
 static void taps_go_on_after_a_reconnect (void **state)
 {
   Bench *bench = *state;
@@ -259,6 +268,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (packets_before_the_answer_to_play_and_on_own_channels_are_taken, setup, teardown),
     cmocka_unit_test_setup_teardown (audio_that_cannot_be_set_up_is_left_out, setup, teardown),
     cmocka_unit_test_setup_teardown (silence_is_a_stall_and_then_a_new_connection, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_camera_that_answers_slowly_goes_live, setup, teardown),
     cmocka_unit_test_setup_teardown (taps_go_on_after_a_reconnect, setup, teardown),
     cmocka_unit_test_setup_teardown (an_on_demand_camera_is_pulled_only_while_it_is_wanted, setup, teardown),
   };
