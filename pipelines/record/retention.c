@@ -27,13 +27,15 @@ RetentionAction retention_decide (const RetentionLimits *limits, const Retention
 
 void retention_clock_start (RetentionClock *clock, gint64 newest_us, gint64 wall_us, gint64 monotonic_us)
 {
-  *clock = (RetentionClock){ newest_us > 0 ? MIN (newest_us, wall_us) : wall_us, monotonic_us };
+  gint64 begin_us = newest_us > 0 ? newest_us : wall_us;
+  *clock = (RetentionClock){ MIN (begin_us, wall_us), monotonic_us, begin_us };
 }
 
 gint64 retention_clock_advance (RetentionClock *clock, gint64 wall_us, gint64 monotonic_us)
 {
   gint64 elapsed = MAX (monotonic_us - clock->monotonic_us, 0);
   clock->monotonic_us = monotonic_us;
-  clock->now_us = MIN (clock->now_us + 2 * elapsed, wall_us);
+  clock->now_us = MIN (clock->highest_us + 2 * elapsed, wall_us);
+  clock->highest_us = MAX (clock->highest_us, clock->now_us);
   return clock->now_us;
 }

@@ -34,9 +34,11 @@ RetentionAction retention_decide (const RetentionLimits *limits, const Retention
 
 /* The clock that ages recordings. It follows the wall, but runs at most twice as fast as time does: a wall clock that
  * jumps forward (a dead battery, a wrong time server) must not delete a month in an hour. It begins at the newest
- * recording, so that a wrong clock at start does no harm either. */
+ * recording, so that a wrong clock at start does no harm either. A wall that was behind for a while and comes back is
+ * followed at once to where it had been. */
 typedef struct {
   gint64 now_us, monotonic_us;
+  gint64 highest_us; /* that it has shown, or a recording */
 } RetentionClock;
 
 /* `newest_us`: the end of the newest recording; 0: there is none. */

@@ -338,6 +338,28 @@ static void a_clock_that_jumps_forward_deletes_nothing_in_bulk (void **state)
   clock_fake_free (clock);
 }
 
+/* A time server's mistake, or a battery that is dead at the start: else nothing would ever be old enough to go, and the
+ * disk would fill up with what must be kept. */
+static void a_clock_that_was_behind_for_a_while_ages_on_from_where_it_was (void **state)
+{
+  Clock *clock = clock_fake_new (start_us + 60 * G_USEC_PER_SEC);
+  ArchiveSettings settings = { G_USEC_PER_SEC, { .retain_us = DAY_US } };
+  Archive *archive = archive_new (*state, &settings, clock, NULL, NULL, NULL);
+  ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
+  write_units (track, 0, 8, 0, NULL);
+  archive_flush (archive);
+  clock_fake_step_wall (clock, -4000 * DAY_US);
+  archive_flush (archive);
+  clock_fake_step_wall (clock, 4000 * DAY_US);
+  clock_fake_advance (clock, 2 * DAY_US);
+  archive_flush (archive);
+  g_autoptr (GPtrArray) left = rows (*state);
+  assert_true (left->len <= 1); /* the file that is written */
+  archive_track_free (track, NULL);
+  archive_free (archive);
+  clock_fake_free (clock);
+}
+
 static int empty_file (const char *folder, const char *name, char **path)
 {
   *path = g_build_filename (folder, name, NULL);
@@ -451,6 +473,7 @@ int main (void)
     IN_FOLDER (space_takes_the_oldest_but_never_what_must_be_kept),
     IN_FOLDER (a_camera_that_no_file_can_hold_stops_no_other),
     IN_FOLDER (a_clock_that_jumps_forward_deletes_nothing_in_bulk),
+    IN_FOLDER (a_clock_that_was_behind_for_a_while_ages_on_from_where_it_was),
     IN_FOLDER (a_clip_joins_files_from_the_key_frame_at_or_before_its_begin),
     IN_FOLDER (a_clip_from_memory_is_the_same),
     IN_FOLDER (a_recorded_picture_is_found_by_its_time),
