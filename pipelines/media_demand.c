@@ -105,12 +105,29 @@ static void open_archive (MediaDemand *demand, const MediaSite *site)
   on_archive_changed (TRUE, "", g_get_real_time (), 0, 0, demand);
 }
 
+static void give_archive (gpointer data)
+{
+  StreamDemand *stream = data;
+  recorder_set_archive (stream->recorder, stream->demand->archive);
+}
+
+/* Streams may have been here before there was a place to record them to. */
+static void give_archive_to_all (MediaDemand *demand)
+{
+  GHashTableIter iterator;
+  gpointer value;
+  g_hash_table_iter_init (&iterator, demand->streams);
+  while (g_hash_table_iter_next (&iterator, NULL, &value))
+    loop_call (((StreamDemand *) value)->stream->loop, give_archive, value);
+}
+
 static void on_site_changed (Media *media, const MediaSite *site, gpointer data)
 {
   MediaDemand *demand = data;
   (void) media;
   if (demand->archive == NULL) {
     open_archive (demand, site);
+    give_archive_to_all (demand);
     return;
   }
   if (strcmp (demand->data_dir, site->data_dir) != 0)

@@ -240,6 +240,12 @@ void recorder_set (Recorder *recorder, RecordingMode mode, gint64 pre_roll_us)
   follow_wants (recorder);
 }
 
+void recorder_set_archive (Recorder *recorder, Archive *archive)
+{
+  recorder->archive = archive;
+  follow_wants (recorder);
+}
+
 void recorder_hold (Recorder *recorder, gint64 from_us)
 {
   g_array_append_val (recorder->holds, from_us);

@@ -23,6 +23,9 @@ typedef struct Recorder Recorder;
 /* `archive` may be NULL: nothing goes to disk. */
 Recorder *recorder_new (Assembler *assembler, Archive *archive);
 
+/* To one that was made without. */
+void recorder_set_archive (Recorder *recorder, Archive *archive);
+
 void recorder_set (Recorder *recorder, RecordingMode mode, gint64 pre_roll_us);
 
 /* Whether clips are cut from what is on disk. */

@@ -92,11 +92,11 @@ static const char *ask (Fixture *fixture, LinkKind kind, json_t *body, int fd)
   return fixture->error;
 }
 
-static void put_site (Fixture *fixture, const char *record, gint64 pre_roll_us)
+static void put_site_in (Fixture *fixture, const char *data_dir, const char *record, gint64 pre_roll_us)
 {
   assert_null (ask (fixture, LINK_SITE_BEGIN,
                     json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "gateway", "g", "rtsp_listen",
-                               "127.0.0.1:0", "data_dir", fixture->folder, "segment", (json_int_t) 2000000, "retain",
+                               "127.0.0.1:0", "data_dir", data_dir, "segment", (json_int_t) 2000000, "retain",
                                (json_int_t) 86400000000, "keep_at_least", (json_int_t) 0, "max_bytes", (json_int_t) 0,
                                "min_free_bytes", (json_int_t) 0, "min_free_percent", (json_int_t) 0),
                     -1));
@@ -106,6 +106,11 @@ static void put_site (Fixture *fixture, const char *record, gint64 pre_roll_us)
                                "pre_roll", (json_int_t) pre_roll_us),
                     -1));
   assert_null (ask (fixture, LINK_SITE_END, NULL, -1));
+}
+
+static void put_site (Fixture *fixture, const char *record, gint64 pre_roll_us)
+{
+  put_site_in (fixture, fixture->folder, record, pre_roll_us);
 }
 
 static void feed_on_loop (gpointer data)
@@ -284,6 +289,21 @@ static void a_browser_is_served_told_of_and_ended (void **state)
   close (sockets[0]);
 }
 
+static void a_place_for_recordings_that_comes_later_is_used (void **state)
+{
+  Fixture *fixture = *state;
+  g_autofree char *data_dir = g_build_filename (fixture->folder, "disk", NULL);
+  assert_true (g_file_set_contents (data_dir, "no folder", -1, NULL));
+  put_site_in (fixture, data_dir, "continuous", 0);
+  assert_string_equal (link_message_string (event_of (fixture, LINK_RECORDING_STATE), "state"), "stopped");
+  assert_int_equal (unlink (data_dir), 0);
+  put_site_in (fixture, data_dir, "continuous", 0);
+  feed (fixture);
+  check_clip (fixture, start_us + 1600000, start_us + 5000000);
+  g_autofree char *recordings = g_build_filename (data_dir, "recordings", "bridge", NULL);
+  assert_true (g_file_test (recordings, G_FILE_TEST_IS_DIR));
+}
+
 /* What has come in and was not looked at yet when the process is told to end. */
 static void what_comes_while_the_process_ends_is_not_heard (void **state)
 {
@@ -323,6 +343,7 @@ int main (void)
     WITH_MEDIA (an_event_camera_records_while_a_clip_is_made),
     WITH_MEDIA (nothing_to_cut_is_said),
     WITH_MEDIA (a_browser_is_served_told_of_and_ended),
+    WITH_MEDIA (a_place_for_recordings_that_comes_later_is_used),
     WITH_MEDIA (what_comes_while_the_process_ends_is_not_heard),
   };
   return cmocka_run_group_tests (tests, make_sample, drop_sample);
