@@ -79,12 +79,17 @@ static gboolean has_room (Depacketizer *depacketizer, gsize size)
   return FALSE;
 }
 
-/* H.264 5 is an IDR picture; H.265 16 to 21 are its random access pictures. */
-static void look_at_nal (Depacketizer *depacketizer, guint8 first)
+/* H.264 5 is an IDR picture, 6 an SEI, whose payload 6 is a recovery point, 7 and 8 SPS and PPS; H.265 16 to 21 are its
+ * random access pictures. A camera that sends no IDR after its first says by parameter sets and a recovery point where one
+ * can begin, as access_point.c sees it too. */
+static void look_at_nal (Depacketizer *depacketizer, const guint8 *nal, gsize size)
 {
-  guint type = depacketizer->codec == CODEC_H264 ? first & 31 : first >> 1 & 63;
-  if (depacketizer->codec == CODEC_H264 ? type == 5 : type >= 16 && type <= 21)
+  gboolean is_h264 = depacketizer->codec == CODEC_H264;
+  guint type = is_h264 ? nal[0] & 31 : nal[0] >> 1 & 63;
+  if (is_h264 ? type == 5 : type >= 16 && type <= 21)
     depacketizer->is_key = TRUE;
+  depacketizer->has_parameter_set |= is_h264 && (type == 7 || type == 8);
+  depacketizer->has_recovery_point |= is_h264 && type == 6 && size > 1 && nal[1] == 6;
 }
 
 void depacketizer_open_nal (Depacketizer *depacketizer, const guint8 *header, gsize header_size)
@@ -112,11 +117,11 @@ void depacketizer_close_nal (Depacketizer *depacketizer)
   guint8 *prefix = depacketizer->assembly->data + start;
   gsize length = depacketizer->assembly->len - start - 4;
   depacketizer->nal_start = G_MAXSIZE;
+  look_at_nal (depacketizer, prefix + 4, length);
   if (parameter_sets_take (depacketizer->sets, prefix + 4, length)) {
     g_byte_array_set_size (depacketizer->assembly, start);
     return;
   }
-  look_at_nal (depacketizer, prefix[4]);
   guint32 big_endian = GUINT32_TO_BE ((guint32) length);
   memcpy (prefix, &big_endian, 4);
 }
@@ -141,13 +146,15 @@ void depacketizer_end_unit (Depacketizer *depacketizer)
     } else {
       AccessUnit *unit = access_unit_new (format, size);
       memcpy (unit->bytes, depacketizer->assembly->data, size);
-      unit->is_key = depacketizer->is_key;
+      unit->is_key = depacketizer->is_key || (depacketizer->has_parameter_set && depacketizer->has_recovery_point);
       unit->pts = unit->dts = depacketizer->unit_time;
       unit->wall_us = depacketizer->unit_wall_us;
       depacketizer->counts.units++;
       depacketizer->output (unit, depacketizer->data);
     }
   }
+  if (size > 0 || depacketizer->is_broken)
+    depacketizer->has_parameter_set = depacketizer->has_recovery_point = FALSE;
   g_byte_array_set_size (depacketizer->assembly, 0);
   depacketizer->is_broken = depacketizer->is_key = FALSE;
 }

@@ -25,6 +25,7 @@ struct Depacketizer {
   GByteArray *assembly;   /* video: the access unit; AAC: a frame in pieces */
   gsize nal_start;        /* where the NAL unit under assembly has its length field; G_MAXSIZE: there is none */
   gboolean is_broken, is_key;
+  gboolean has_parameter_set, has_recovery_point; /* H.264, since the last whole unit */
   gint64 unit_time, unit_wall_us, wall_us;
   gsize expected;         /* AAC: whole size of the frame in pieces */
   guint size_bits, index_bits, delta_bits; /* AAC: RFC 3640 4.1 */

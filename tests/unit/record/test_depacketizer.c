@@ -148,6 +148,28 @@ static void an_aggregate_and_its_lying_twin (void **state)
   assert_int_equal (depacketizer_counts (depacketizer).broken, 1);
 }
 
+/* Some cameras send one IDR picture and never another. */
+static void a_recovery_point_with_parameter_sets_is_a_key_picture (void **state)
+{
+  (void) state;
+  Track track = { .medium = MEDIUM_VIDEO, .codec = CODEC_H264, .payload_type = 96, .clock_rate = 90000,
+                  .format = (char *) "packetization-mode=1; sprop-parameter-sets=Z0LAHtkAoD2wEQAAAwABAAADADIPFi5I,aMuDyyA=" };
+  g_autoptr (GPtrArray) units = unit_array ();
+  g_autoptr (Depacketizer) depacketizer = depacketizer_new (&track, collect, units, NULL);
+  static const char *const nals[] = { "\x68\xcb\x83\xcb\x20", "\x06\x06\x01\xc0\x80", "\x41\x9a\x02", "\x41\x9a\x03",
+                                      "\x06\x06\x01\xc0\x80", "\x41\x9a\x04" };
+  static const guint8 times[] = { 1, 1, 1, 2, 3, 3 };
+  for (guint8 i = 0; i < G_N_ELEMENTS (nals); i++) {
+    guint8 packet[32] = { 0x80, i == 2 || i == 3 || i == 5 ? 0xe0 : 0x60, 0, i, 0, 0, 0, times[i] };
+    memcpy (packet + 12, nals[i], strlen (nals[i]));
+    depacketizer_push (depacketizer, packet, 12 + strlen (nals[i]), 0);
+  }
+  assert_int_equal (units->len, 3);
+  assert_true (((const AccessUnit *) units->pdata[0])->is_key);
+  assert_false (((const AccessUnit *) units->pdata[1])->is_key);
+  assert_false (((const AccessUnit *) units->pdata[2])->is_key); /* a point alone: who begins here has no parameter sets */
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -157,6 +179,7 @@ int main (void)
     cmocka_unit_test (each_lost_packet_costs_only_units_that_it_touched),
     cmocka_unit_test (packets_that_lie_or_are_cut_short_do_no_harm),
     cmocka_unit_test (an_aggregate_and_its_lying_twin),
+    cmocka_unit_test (a_recovery_point_with_parameter_sets_is_a_key_picture),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
