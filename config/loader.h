@@ -14,5 +14,6 @@ enum { LOADER_FILES_MAX = 256 };
  * what was expected". */
 Site *site_load (const char *path, GPtrArray *errors);
 
-/* The same for a text that is not on the disk (yet); `name` stands for it in errors, and its folder for relative paths. */
+/* The same for a text that is not on the disk (yet); `name` stands for it in errors, and its folder for relative paths. It
+ * may include files below that folder only: what is wrong with a file tells what stands in it. */
 Site *site_load_text (const char *name, const char *text, gsize size, GPtrArray *errors);

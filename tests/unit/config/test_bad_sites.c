@@ -272,6 +272,17 @@ static void deliveries_and_duties_make_sense (void **state)
   assert_cases (duties, "gateway: {id: g, division: \"62\"}\n");
 }
 
+static void a_sent_text_shows_nothing_of_files_elsewhere (void **state)
+{
+  (void) state;
+  static const char text[] = "gateway: {id: g, division: \"62\"}\ninclude: [/etc/passwd, ../../../etc/*]\n";
+  g_autoptr (GPtrArray) errors = g_ptr_array_new_with_free_func (g_free);
+  assert_null (site_load_text ("/srv/a/b/s.yaml", text, strlen (text), errors));
+  assert_int_equal (errors->len, 2);
+  for (guint i = 0; i < errors->len; i++)
+    assert_non_null (strstr (errors->pdata[i], " is elsewhere, expected a path below the configuration's folder"));
+}
+
 static void a_flood_of_errors_is_cut_and_counted (void **state)
 {
   (void) state;
@@ -292,6 +303,7 @@ int main (void)
     cmocka_unit_test (without_a_gateway_the_rest_is_still_checked),
     cmocka_unit_test (what_is_not_in_this_version_is_told_so),
     cmocka_unit_test (values_have_a_form_and_a_range),
+    cmocka_unit_test (a_sent_text_shows_nothing_of_files_elsewhere),
     cmocka_unit_test (numbers_are_decimal_and_finite),
     cmocka_unit_test (urls_hold_no_credentials_and_name_a_host),
     cmocka_unit_test (references_name_what_is_there),
