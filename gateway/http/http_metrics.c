@@ -184,11 +184,28 @@ static void add_incidents (GString *out, Database *reader, gint64 now_us)
   json_decref (counts);
 }
 
-static void add_outbox (GString *out, Database *reader, gint64 now_us)
+/* Receivers for which nothing waits are in it with 0: a series that comes and goes can't be watched. */
+static void add_idle_receivers (json_t *lengths, const Site *site)
+{
+  g_autoptr (GPtrArray) receivers = sharing_receivers (site);
+  gsize waiting = json_array_size (lengths);
+  for (guint i = 0; i < receivers->len; i++) {
+    const char *name = ((const Receiver *) receivers->pdata[i])->name;
+    gboolean is_there = FALSE;
+    for (gsize j = 0; j < waiting && !is_there; j++)
+      is_there = g_strcmp0 (json_string_value (json_object_get (json_array_get (lengths, j), "receiver")), name) == 0;
+    if (!is_there)
+      json_array_append_new (lengths, json_pack ("{s:s, s:i, s:i}", "receiver", name, "events", 0, "age_seconds", 0));
+  }
+}
+
+static void add_outbox (GString *out, Database *reader, const Site *site, gint64 now_us)
 {
   gsize index;
   json_t *one;
   json_t *lengths = outbox_lengths (reader, now_us, NULL);
+  if (lengths != NULL)
+    add_idle_receivers (lengths, site);
   family (out, "gridgate_outbox_events", "gauge", "Events that a receiver has not acknowledged yet.");
   json_array_foreach (lengths, index, one)
     sample (out, "gridgate_outbox_events", json_number_value (json_object_get (one, "events")), "receiver",
@@ -251,7 +268,7 @@ char *http_metrics (const HttpContext *context, const Site *site)
   if (reader != NULL) {
     add_alerts (out, reader);
     add_incidents (out, reader, now_us);
-    add_outbox (out, reader, now_us);
+    add_outbox (out, reader, site, now_us);
   }
   add_store (out, context);
   add_processes (out, context);

@@ -54,6 +54,9 @@ static void add_agency (Site *site, const char *id, const char *category, const 
   grant->live = grant->evidence = sees_pictures;
   grant->until_us = now_us + G_TIME_SPAN_DAY;
   g_ptr_array_add (agency->grants, grant);
+  Delivery *delivery = g_new0 (Delivery, 1);
+  delivery->webhook_url = g_strdup ("http://127.0.0.1:9/");
+  g_ptr_array_add (agency->deliveries, delivery);
   g_ptr_array_add (site->agencies, agency);
 }
 
