@@ -150,7 +150,7 @@ void alert_announce (Store *store, EventBus *bus, const Alert *alert)
   Announcement *one = g_new0 (Announcement, 1);
   json_t *json = alert_to_json (alert);
   one->bus = bus;
-  one->json = json_dumps (json, JSON_COMPACT);
+  one->json = json_dumps (json, JSON_COMPACT | JSON_REAL_PRECISION (15));
   one->grid = g_strdup (alert->grid);
   one->category = g_strdup (alert->category);
   one->camera = g_strdup (alert->camera);

@@ -33,7 +33,7 @@ static HttpResponse *response_of_text (int status, const char *content_type, cha
 
 static HttpResponse *response_of_json (int status, const char *content_type, json_t *body)
 {
-  char *text = json_dumps (body, JSON_COMPACT);
+  char *text = json_dumps (body, JSON_COMPACT | JSON_REAL_PRECISION (15)); /* 3.499, not 3.4989999999999997 */
   if (text == NULL)
     log_error ("http: an answer could not be written as JSON");
   HttpResponse *response = response_of_text (text != NULL ? status : 500, content_type, text != NULL ? text : (char *) "{}");

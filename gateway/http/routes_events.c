@@ -44,7 +44,7 @@ static char *visible_json (const Watcher *watcher, const Site *site, const Event
     return permit_matter (site, actor, event->grid, event->category, event->severity, NULL, now) ? g_strdup (event->json)
                                                                                                  : NULL;
   json_t *incident = json_loads (event->json, 0, NULL);
-  char *text = matter_cut (site, actor, incident, now) ? json_dumps (incident, JSON_COMPACT) : NULL;
+  char *text = matter_cut (site, actor, incident, now) ? json_dumps (incident, JSON_COMPACT | JSON_REAL_PRECISION (15)) : NULL;
   char *copy = g_strdup (text);
   free (text);
   json_decref (incident);

@@ -54,7 +54,7 @@ static void publish_after_commit (IncidentBook *book, const Incident *incident, 
     return;
   Publication *publication = g_new0 (Publication, 1);
   publication->events = book->events;
-  publication->json = json_dumps (json, JSON_COMPACT);
+  publication->json = json_dumps (json, JSON_COMPACT | JSON_REAL_PRECISION (15));
   publication->grid = g_strdup (incident->grid);
   publication->category = g_strdup (incident->category);
   publication->severity = (int) incident->severity;

@@ -324,7 +324,7 @@ static void announce (Observe *observe, const Observation *observation)
       || !may_announce (observe, observation, clock_monotonic_us (observe->clock)))
     return;
   json_t *json = observation_to_json (site->gateway.id, observation);
-  char *text = json_dumps (json, JSON_COMPACT);
+  char *text = json_dumps (json, JSON_COMPACT | JSON_REAL_PRECISION (15));
   event_bus_publish (observe->events, "observation", text, sensor->grid, NULL, NULL, 0);
   free (text);
   json_decref (json);

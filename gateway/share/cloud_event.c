@@ -10,7 +10,7 @@ char *cloud_event_text (const char *id, const char *gateway, const char *type, c
   json_t *event = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O}", "specversion", "1.0", "id", id, "source", source,
                              "type", type, "subject", subject, "time", time, "datacontenttype", "application/json",
                              "data", data);
-  char *text = json_dumps (event, JSON_COMPACT);
+  char *text = json_dumps (event, JSON_COMPACT | JSON_REAL_PRECISION (15));
   char *kept = g_strdup (text);
   free (text);
   json_decref (event);
