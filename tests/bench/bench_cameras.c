@@ -269,8 +269,8 @@ typedef struct {
 } Viewer;
 
 static const char *const steps[] = { "DESCRIBE rtsp://127.0.0.1/live/c%u RTSP/1.0\r\nCSeq: 1\r\n\r\n",
-                                     "SETUP rtsp://127.0.0.1/live/c%u/trackID=0 RTSP/1.0\r\nCSeq: 2\r\nTransport: "
-                                     "RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n",
+                                     ("SETUP rtsp://127.0.0.1/live/c%u/trackID=0 RTSP/1.0\r\nCSeq: 2\r\nTransport: "
+                                      "RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n"),
                                      "PLAY rtsp://127.0.0.1/live/c%u RTSP/1.0\r\nCSeq: 3\r\n\r\n" };
 
 static void say_next (Viewer *viewer)
