@@ -133,22 +133,39 @@ static Receiver *receiver_new (ReceiverKind kind, char *name, const char *center
   return receiver;
 }
 
+/* Takes `receiver`. A way that is configured twice is one: two rows of one event for one name would fail the alert. */
+static void add_once (GPtrArray *receivers, Receiver *receiver)
+{
+  for (guint i = 0; i < receivers->len; i++)
+    if (strcmp (((Receiver *) receivers->pdata[i])->name, receiver->name) == 0) {
+      receiver_free (receiver);
+      return;
+    }
+  g_ptr_array_add (receivers, receiver);
+}
+
+/* By its address, not by its place: what waits for one must not go to, or be given up for, another when the list changes. */
+static char *webhook_name (const char *agency, const char *url)
+{
+  g_autofree char *hash = sha256_hex (url, strlen (url));
+  return g_strdup_printf ("%s#%.8s", agency, hash);
+}
+
 static void add_agency (GPtrArray *receivers, const Agency *agency)
 {
-  guint webhooks = 0;
   for (guint i = 0; i < agency->deliveries->len; i++) {
     const Delivery *delivery = agency->deliveries->pdata[i];
     if (delivery->mqtt_center != NULL)
-      g_ptr_array_add (receivers, receiver_new (RECEIVER_AGENCY_TOPIC,
-                                                g_strdup_printf ("%s@%s", agency->id, delivery->mqtt_center),
-                                                delivery->mqtt_center, agency->id));
+      add_once (receivers, receiver_new (RECEIVER_AGENCY_TOPIC,
+                                         g_strdup_printf ("%s@%s", agency->id, delivery->mqtt_center),
+                                         delivery->mqtt_center, agency->id));
     if (delivery->webhook_url == NULL)
       continue;
-    Receiver *receiver = receiver_new (RECEIVER_AGENCY_WEBHOOK, g_strdup_printf ("%s#%u", agency->id, ++webhooks),
-                                       NULL, agency->id);
+    Receiver *receiver = receiver_new (RECEIVER_AGENCY_WEBHOOK, webhook_name (agency->id, delivery->webhook_url), NULL,
+                                       agency->id);
     receiver->url = g_strdup (delivery->webhook_url);
     receiver->secret_file = g_strdup (delivery->secret_file);
-    g_ptr_array_add (receivers, receiver);
+    add_once (receivers, receiver);
   }
 }
 

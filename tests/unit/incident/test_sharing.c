@@ -173,6 +173,19 @@ static void what_is_returned_or_retried_comes_again_with_the_same_id (void **sta
   fake_port_free (port);
 }
 
+static void a_way_that_is_configured_twice_is_one (void **state)
+{
+  BookFixture *fixture = *state;
+  const Agency *water = site_agency (fixture->site, "water");
+  Delivery *again = g_new0 (Delivery, 1);
+  again->mqtt_center = g_strdup ("center");
+  g_ptr_array_add (water->deliveries, again);
+  g_autoptr (Sharing) sharing = sharing_new (fixture->store, fixture->book, fixture->site);
+  alert_free (raise_alert (fixture, "flood", "flood", "v1", SEVERITY_SEVERE));
+  assert_int_equal (waiting_for (fixture, "water@center"), 2);
+  store_close (g_steal_pointer (&fixture->store));
+}
+
 static void pauses_hold_when_the_wall_clock_steps_back (void **state)
 {
   BookFixture *fixture = *state;
@@ -264,6 +277,7 @@ int main (void)
     book_test (who_may_not_see_evidence_gets_the_incident_without_it),
     book_test (the_most_severe_goes_first_and_no_more_than_twenty_at_a_time),
     book_test (what_is_returned_or_retried_comes_again_with_the_same_id),
+    book_test (a_way_that_is_configured_twice_is_one),
     book_test (pauses_hold_when_the_wall_clock_steps_back),
     book_test (a_clock_that_jumps_ahead_gives_up_nothing_that_waits),
     book_test (an_event_waits_in_the_outbox_over_a_kill),
