@@ -136,6 +136,11 @@ static int refuse_play (const LinkMessage *request, gint64 *until_us, gpointer d
   return 403;
 }
 
+static void ignore_viewers (const char *const *present, gint64 before_us, gint64 at_us, gpointer data)
+{
+  (void) present, (void) before_us, (void) at_us, (void) data;
+}
+
 static void ignore_event (const LinkMessage *message, gpointer data)
 {
   (void) message, (void) data;
@@ -238,7 +243,8 @@ static void look_at_cameras (Doctor *doctor)
 {
   g_autofree char *folder = g_dir_make_tmp ("gridgate-doctor-XXXXXX", NULL);
   g_autoptr (EventBus) events = event_bus_new (16);
-  MediaHandlers handlers = { refuse_play, ignore_event, ignore_event, ignore_event, ignore_event, ignore_event, on_media, doctor };
+  MediaHandlers handlers = { refuse_play, ignore_event, ignore_event, ignore_event, ignore_event, ignore_event, on_media,
+                             ignore_viewers, doctor };
   if (folder == NULL || doctor->site->cameras->len == 0)
     return;
 

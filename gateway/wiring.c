@@ -23,7 +23,7 @@
 #include "gateway/store/store.h"
 #include "gateway/workers.h"
 
-enum { EVENTS_KEPT = 4096, BROKER_DOWN_AFTER_S = 60, HEALTH_US = 30 * G_USEC_PER_SEC };
+enum { EVENTS_KEPT = 4096, BROKER_DOWN_AFTER_S = 60, RECHECK_S = 15, HEALTH_US = 30 * G_USEC_PER_SEC };
 
 struct Wiring {
   char *config_path;
@@ -47,6 +47,7 @@ struct Wiring {
   gint is_open;        /* everything stands */
   gint is_store_alive; /* set by the store's thread, cleared by each look of the watchdog */
   gint64 store_asked_us;
+  guint recheck_timer;
 };
 
 /* thread: any. A new reference. */
@@ -114,10 +115,22 @@ static void note_clip_done (const LinkMessage *message, gpointer data)
                       link_message_integer (message, "bytes"), link_message_string (message, "sha256"), problem);
 }
 
+static void note_viewers (const char *const *present, gint64 before_us, gint64 at_us, gpointer data)
+{
+  access_views_repair (((Wiring *) data)->access, present, before_us, at_us);
+}
+
 static void note_media (gboolean is_connected, gpointer data)
 {
   if (is_connected)
     evidence_port_back (((Wiring *) data)->evidence);
+}
+
+/* Rights end by time too: a grant, a token, a session. */
+static gboolean recheck_views (gpointer data)
+{
+  access_views_recheck (((Wiring *) data)->access);
+  return G_SOURCE_CONTINUE;
 }
 
 /* ---- what evidence asks for, on its thread ---- */
@@ -201,7 +214,8 @@ static void build_links (Wiring *wiring, gboolean has_external_workers)
 {
   const char *runtime_dir = wiring->site->gateway.runtime_dir;
   const MediaHandlers handlers = { answer_play,          note_camera_state, note_viewer_started, note_viewer_ended,
-                                   note_recording_state, note_clip_done,    note_media,          wiring };
+                                   note_recording_state, note_clip_done,    note_media,
+                                   note_viewers,         wiring };
   wiring->media = media_link_new (runtime_dir, &handlers, wiring->events);
   wiring->vision = vision_link_new (runtime_dir);
   wiring->worker_kinds[0] = (WorkerKind){ "gridgate-media", media_pid, wiring->media };
@@ -299,6 +313,7 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
   receivers_set_site (wiring->receivers, site);
   evidence_start (wiring->evidence);
   tell_setup_link (wiring);
+  wiring->recheck_timer = g_timeout_add_seconds (RECHECK_S, recheck_views, wiring);
   g_atomic_int_set (&wiring->is_open, TRUE);
   return wiring;
 }
@@ -374,6 +389,7 @@ void wiring_reload (Wiring *wiring, Site *site)
   media_link_set_site (wiring->media, site);
   receivers_set_site (wiring->receivers, site);
   while_the_loop_turns (wiring, move_http);
+  access_views_recheck (wiring->access);
   log_notice ("reload: done");
 }
 
@@ -410,6 +426,7 @@ void wiring_free (Wiring *wiring)
 {
   if (wiring == NULL)
     return;
+  g_clear_handle_id (&wiring->recheck_timer, g_source_remove);
   while_the_loop_turns (wiring, close_doors);
   g_clear_pointer (&wiring->control, control_free);
   /* Sensors before receivers: a message that is held back holds Paho's lock, which leaving a center would wait for. */

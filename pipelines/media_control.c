@@ -228,12 +228,17 @@ static void ask (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer v
   g_main_context_invoke (NULL, put_question, question);
 }
 
-/* thread: any loop. */
-static void on_viewer_started (const char *viewer, Stream *stream, gpointer data)
+json_t *media_viewer_body (const char *viewer, const MediaStream *stream, const char *protocol, gint64 at_us)
 {
-  media_send_event (data, LINK_VIEWER_STARTED,
-                    json_pack ("{s:s, s:s, s:s, s:s, s:I}", "viewer", viewer, "camera", stream_camera (stream), "stream",
-                               stream_name (stream), "protocol", "rtsp", "at", (json_int_t) g_get_real_time ()));
+  return json_pack ("{s:s, s:s, s:s, s:s, s:I}", "viewer", viewer, "camera", stream->camera, "stream", stream->name,
+                    "protocol", protocol, "at", (json_int_t) at_us);
+}
+
+/* thread: any loop. */
+static void on_viewer_started (const char *viewer, Stream *stream, gint64 at_us, gpointer data)
+{
+  const MediaStream named = { .camera = (char *) stream_camera (stream), .name = (char *) stream_name (stream) };
+  media_send_event (data, LINK_VIEWER_STARTED, media_viewer_body (viewer, &named, "rtsp", at_us));
 }
 
 /* thread: any loop. */
@@ -423,6 +428,41 @@ static void tell_state (gpointer data)
   media_send_state (data);
 }
 
+typedef struct {
+  MediaStream *stream;
+  GPtrArray *bodies; /* of json_t */
+} Present;
+
+static void add_rtsp_viewer (const char *viewer, gint64 at_us, gpointer data)
+{
+  Present *present = data;
+  g_ptr_array_add (present->bodies, media_viewer_body (viewer, present->stream, "rtsp", at_us));
+}
+
+/* thread: the stream's loop. */
+static void list_viewers (gpointer data)
+{
+  Present *present = data;
+  Media *media = present->stream->media;
+  rtsp_server_each_viewer (media->server, present->stream->stream, add_rtsp_viewer, present);
+  FOR_EACH_PART (media, tell_viewers, present->stream, present->bodies);
+}
+
+/* gridgate may be another than the one that admitted them. Sent from here, so that they come before the reply. */
+static void tell_present_viewers (Media *media)
+{
+  g_autoptr (GPtrArray) bodies = g_ptr_array_new ();
+  GHashTableIter iterator;
+  gpointer value;
+  g_hash_table_iter_init (&iterator, media->streams);
+  while (g_hash_table_iter_next (&iterator, NULL, &value)) {
+    Present present = { value, bodies };
+    loop_call (present.stream->loop, list_viewers, &present);
+  }
+  for (guint i = 0; i < bodies->len; i++)
+    link_endpoint_send (media->link, link_message_new (LINK_VIEWER_STARTED, bodies->pdata[i]));
+}
+
 static void handle_site_end (Media *media, LinkMessage *request)
 {
   GHashTableIter iterator;
@@ -431,7 +471,10 @@ static void handle_site_end (Media *media, LinkMessage *request)
   while (g_hash_table_iter_next (&iterator, NULL, &value))
     if (!((MediaStream *) value)->is_put)
       g_hash_table_iter_remove (&iterator);
-  media_reply (media, request, NULL);
+  tell_present_viewers (media);
+  json_t *body = json_pack ("{s:I}", "started_at", (json_int_t) media->started_at);
+  FOR_EACH_PART (media, site_ended, media, body);
+  media_reply (media, request, body);
 
   g_hash_table_iter_init (&iterator, media->streams);
   while (g_hash_table_iter_next (&iterator, NULL, &value))
@@ -442,7 +485,6 @@ static void handle_hello (Media *media, LinkMessage *request)
 {
   json_t *body = json_pack ("{s:s, s:s, s:I, s:I}", "version", GRIDGATE_VERSION, "process", "media", "pid",
                             (json_int_t) getpid (), "started_at", (json_int_t) media->started_at);
-  FOR_EACH_PART (media, hello, media, body);
   media_reply (media, request, body);
 }
 

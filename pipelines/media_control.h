@@ -46,7 +46,8 @@ struct MediaPart {
   void (*stream_changed) (MediaStream *stream, gpointer data); /* `record` or `pre_roll_us` did */
   void (*stream_closing) (MediaStream *stream, gpointer data); /* let go of it: it is freed next */
   gboolean (*end_viewer) (Media *media, const char *viewer, const char *reason, gpointer data);
-  void (*hello) (Media *media, json_t *reply, gpointer data); /* adds fields to the reply */
+  void (*site_ended) (Media *media, json_t *reply, gpointer data); /* adds fields to the reply */
+  void (*tell_viewers) (MediaStream *stream, GPtrArray *bodies, gpointer data); /* adds a VIEWER_STARTED for each */
   gpointer data;
 };
 
@@ -83,6 +84,9 @@ void media_send_event (Media *media, LinkKind kind, json_t *body);
 
 /* thread: the stream's loop. Tells its state again: something in it, such as `mime`, has changed. */
 void media_send_state (MediaStream *stream);
+
+/* thread: any. The body of a VIEWER_STARTED; `at_us` is when it began. */
+json_t *media_viewer_body (const char *viewer, const MediaStream *stream, const char *protocol, gint64 at_us);
 
 /* Answers a request; both take `request`. */
 void media_reply (Media *media, LinkMessage *request, json_t *body);

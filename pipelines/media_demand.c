@@ -148,14 +148,13 @@ static void follow_counts (StreamDemand *stream)
 }
 
 /* thread: the stream's loop, as are the next two. */
-static void on_viewer_started (LiveHub *hub, const char *viewer, gpointer data)
+static void on_viewer_started (LiveHub *hub, const char *viewer, gint64 at_us, gpointer data)
 {
   StreamDemand *stream = data;
   (void) hub;
   follow_counts (stream);
   media_send_event (stream->demand->media, LINK_VIEWER_STARTED,
-                    json_pack ("{s:s, s:s, s:s, s:s, s:I}", "viewer", viewer, "camera", stream->stream->camera, "stream",
-                               stream->stream->name, "protocol", "websocket", "at", (json_int_t) g_get_real_time ()));
+                    media_viewer_body (viewer, stream->stream, "websocket", at_us));
 }
 
 static void on_viewer_ended (LiveHub *hub, const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
@@ -247,7 +246,7 @@ static void stream_demand_free (gpointer data)
   g_free (stream);
 }
 
-static void on_hello (Media *media, json_t *reply, gpointer data)
+static void on_site_ended (Media *media, json_t *reply, gpointer data)
 {
   MediaDemand *demand = data;
   (void) media;
@@ -324,12 +323,33 @@ static gboolean on_end_viewer (Media *media, const char *viewer, const char *rea
   return FALSE;
 }
 
+typedef struct {
+  MediaStream *stream;
+  GPtrArray *bodies;
+} Telling;
+
+static void add_viewer (LiveHub *hub, const char *viewer, gint64 at_us, gpointer data)
+{
+  Telling *telling = data;
+  (void) hub;
+  g_ptr_array_add (telling->bodies, media_viewer_body (viewer, telling->stream, "websocket", at_us));
+}
+
+/* thread: the stream's loop. */
+static void on_tell_viewers (MediaStream *media_stream, GPtrArray *bodies, gpointer data)
+{
+  StreamDemand *stream = g_hash_table_lookup (((MediaDemand *) data)->streams, media_stream);
+  Telling telling = { media_stream, bodies };
+  live_hub_each_viewer (stream->hub, add_viewer, &telling);
+}
+
 /* ---- its life ---- */
 
 MediaDemand *media_demand_new (Media *media)
 {
   MediaDemand *demand = g_new0 (MediaDemand, 1);
-  MediaPart part = { on_site_changed, on_stream_opened, on_stream_changed, on_stream_closing, on_end_viewer, on_hello, demand };
+  MediaPart part = { on_site_changed, on_stream_opened, on_stream_changed, on_stream_closing, on_end_viewer, on_site_ended,
+                     on_tell_viewers, demand };
   av_log_set_level (AV_LOG_FATAL); /* what matters comes back as an error */
   demand->media = media;
   g_mutex_init (&demand->mutex);

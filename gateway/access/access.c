@@ -18,6 +18,7 @@ Access *access_new (Store *store, SiteGetter site, gpointer data)
   access->by_name = lockout_new (store_clock (store), FREE_FAILURES_OF_NAME);
   access->by_address = lockout_new (store_clock (store), FREE_FAILURES_OF_ADDRESS);
   g_mutex_init (&access->mutex);
+  access->refusals = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   access->expected_views = g_hash_table_new (g_str_hash, g_str_equal); /* view.c frees what is inside */
   return access;
 }
@@ -154,6 +155,7 @@ void access_free (Access *access)
   if (access == NULL)
     return;
   expected_views_free (access);
+  g_hash_table_unref (access->refusals);
   lockout_free (access->by_address);
   lockout_free (access->by_name);
   g_mutex_clear (&access->mutex);

@@ -7,6 +7,8 @@
 #include "gateway/core/error.h"
 #include "gateway/core/ids.h"
 
+#define AUDIT_ERASE "audit.erase"
+
 static const char *text_or_empty (const char *text)
 {
   return text != NULL ? text : "";
@@ -61,22 +63,42 @@ gboolean audit_append (Database *database, gint64 now_us, const AuditEntry *entr
                        fields[0], fields[1], fields[2], fields[3], fields[4], fields[5], detail, detail_sha256, hash);
 }
 
+gboolean audit_erase (Database *database, gint64 now_us, const Actor *actor, gint64 number, const char *reason,
+                      GError **error)
+{
+  g_autofree char *subject = g_strdup_printf ("%" G_GINT64_FORMAT, number);
+  AuditEntry entry = { actor, "cli", AUDIT_ERASE, subject, NULL, reason };
+  if (!database_run (database, error, "UPDATE audit SET detail = '' WHERE number = ? AND detail != ''", "i", number))
+    return FALSE;
+  if (database_changes (database) == 0)
+    return error_set (error, ERROR_REFUSE, "audit entry %" G_GINT64_FORMAT " has no detail to erase", number);
+  return audit_append (database, now_us, &entry, error);
+}
+
+/* The entry that says so may stand anywhere after: it is in the chain as they all are. */
+static gboolean is_erased_by_entry (Database *database, gint64 number)
+{
+  g_autofree char *subject = g_strdup_printf ("%" G_GINT64_FORMAT, number);
+  return database_integer (database, 0,
+                           "SELECT count(*) FROM audit WHERE number > ? AND action = '" AUDIT_ERASE "' AND subject = ?",
+                           "is", number, subject)
+         > 0;
+}
+
 /* What is wrong with the row at hand, or NULL; `previous` becomes its hash. */
-static const char *check_row (Statement *row, gint64 expected, char **previous)
+static const char *check_row (Database *database, Statement *row, gint64 expected, char **previous)
 {
   const char *fields[6];
   for (int i = 0; i < 6; i++)
     fields[i] = text_or_empty (statement_text (row, 2 + i));
-  const char *detail = statement_text (row, 8);
+  const char *detail = text_or_empty (statement_text (row, 8));
   const char *detail_sha256 = text_or_empty (statement_text (row, 9));
   const char *stored = text_or_empty (statement_text (row, 10));
   if (statement_integer (row, 0) != expected)
     return "entries before it are missing";
-  if (detail != NULL && detail[0] != '\0') {
-    g_autofree char *actual = sha256_hex (detail, strlen (detail));
-    if (!g_str_equal (actual, detail_sha256))
-      return "its detail was changed";
-  }
+  g_autofree char *actual = sha256_hex (detail, strlen (detail));
+  if (!g_str_equal (actual, detail_sha256) && (detail[0] != '\0' || !is_erased_by_entry (database, expected)))
+    return detail[0] != '\0' ? "its detail was changed" : "its detail is gone, and no entry says who erased it";
   g_autofree char *hash = entry_hash (*previous, expected, statement_integer (row, 1), fields, detail_sha256);
   if (hash == NULL || !g_str_equal (hash, stored))
     return "it was changed, or the entry before it was";
@@ -112,7 +134,7 @@ gboolean audit_verify (Database *database, const char *anchor, AuditReport *repo
   if (rows == NULL)
     return FALSE;
   while (statement_step (rows, &failure)) {
-    const char *what = check_row (rows, report->entries + 1, &previous);
+    const char *what = check_row (database, rows, report->entries + 1, &previous);
     if (what != NULL)
       return fail_at (report, report->entries + 1, what, error);
     report->entries++;

@@ -1,7 +1,8 @@
 /* audit.h: the audit log: who did what, from where, with what outcome; append-only and hash-chained.
  *
  * An entry's hash covers its fields, the SHA-256 of its detail and the hash before it. The detail itself may be erased
- * where the law asks, and the chain still verifies.
+ * where the law asks, by audit_erase: the erasure is an entry of its own ("audit.erase", of the number), and the chain still
+ * verifies. A detail that is gone without such an entry is tampering.
  *
  * thread: that of the database given. */
 #pragma once
@@ -23,6 +24,11 @@ typedef struct {
 
 /* Inside a job of the store. */
 gboolean audit_append (Database *database, gint64 now_us, const AuditEntry *entry, GError **error);
+
+/* Inside a job of the store. Takes the detail of entry `number` away for good, and enters who did it. ERROR_REFUSE when
+ * there is no such detail. */
+gboolean audit_erase (Database *database, gint64 now_us, const Actor *actor, gint64 number, const char *reason,
+                      GError **error);
 
 typedef struct {
   gint64 entries;

@@ -13,7 +13,7 @@ typedef struct {
   Site *site;
   char *password_hash;
   json_t *result; /* what is printed */
-  const char *ends_viewers_of;
+  gboolean takes_rights; /* of present viewers, perhaps */
 } Work;
 
 static const char *text (const Work *work, const char *field)
@@ -47,6 +47,7 @@ static gboolean user_passwd (Database *database, gpointer data, GError **error)
 {
   Work *work = data;
   const char *name = text (work, "name");
+  work->takes_rights = TRUE;
   return account_set_password (database, access_now_us (work->access), name, work->password_hash, error)
          && note (database, work, name, NULL, error);
 }
@@ -56,8 +57,7 @@ static gboolean user_lock (Database *database, gpointer data, GError **error)
   Work *work = data;
   const char *name = text (work, "name");
   gboolean is_off = json_is_true (json_object_get (work->request, "off"));
-  if (!is_off)
-    work->ends_viewers_of = name;
+  work->takes_rights = !is_off;
   return account_set_locked (database, name, !is_off, error)
          && note (database, work, name, is_off ? "unlocked" : "locked", error);
 }
@@ -66,7 +66,7 @@ static gboolean user_remove (Database *database, gpointer data, GError **error)
 {
   Work *work = data;
   const char *name = text (work, "name");
-  work->ends_viewers_of = name;
+  work->takes_rights = TRUE;
   return account_remove (database, name, error) && note (database, work, name, NULL, error);
 }
 
@@ -98,6 +98,7 @@ static gboolean token_revoke_job (Database *database, gpointer data, GError **er
 {
   Work *work = data;
   const char *id = text (work, "id");
+  work->takes_rights = TRUE;
   return token_revoke (database, access_now_us (work->access), id, error) && note (database, work, id, NULL, error);
 }
 
@@ -164,8 +165,8 @@ json_t *control_execute (Access *access, json_t *request)
   g_autoptr (Site) site = access_site (access);
   Work work = { .access = access, .request = request, .site = site };
   gboolean is_done = execute (&work, &error);
-  if (is_done && work.ends_viewers_of != NULL)
-    access_end_viewers_of (access, work.ends_viewers_of, "the right to watch was taken away");
+  if (is_done && work.takes_rights)
+    access_views_recheck (access);
   g_free (work.password_hash);
   if (is_done)
     return json_pack ("{s:i, s:o}", "exit", 0, "result", work.result != NULL ? work.result : json_null ());

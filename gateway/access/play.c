@@ -76,9 +76,16 @@ static void expect_view (Access *access, const LinkMessage *request, const Calle
   view->stream = g_strdup (link_message_string (request, "stream"));
   view->address = g_strdup (link_message_string (request, "address"));
   view->reason = g_strdup ("rtsp");
+  view->credential = access_credential (caller);
   view->actor = (Actor){ g_strdup (caller->actor.name), caller->actor.role, g_strdup (caller->actor.agency),
                          g_strdup (caller->actor.grid), g_strdup (caller->actor.unit) };
   expected_view_put (access, view);
+}
+
+static int refuse_waiting (Access *access, const char *address, const char *camera)
+{
+  access_note_refusal (access, NULL, address, camera, "too many failures: it has to wait");
+  return PLAY_UNAUTHORIZED;
 }
 
 int access_play (const LinkMessage *request, gint64 *until_us, gpointer data)
@@ -91,7 +98,7 @@ int access_play (const LinkMessage *request, gint64 *until_us, gpointer data)
   if (token == NULL && link_message_string (request, "username") == NULL)
     return PLAY_UNAUTHORIZED; /* not a failure: the challenge comes first */
   if (lockout_wait_us (access->by_address, address) > 0)
-    return PLAY_UNAUTHORIZED;
+    return refuse_waiting (access, address, link_message_string (request, "camera"));
 
   gboolean is_known = token != NULL ? access_caller_of_play_token (access, token, &caller)
                                     : caller_of_digest (access, request, &caller);
@@ -99,7 +106,10 @@ int access_play (const LinkMessage *request, gint64 *until_us, gpointer data)
   if (!is_known) {
     lockout_note_failure (access->by_address, address);
     log_limited (LOG_LEVEL_NOTICE, "rtsp: %s was refused: no such token, or a wrong secret", address);
+    access_note_refusal (access, NULL, address, link_message_string (request, "camera"), "no such token, or a wrong secret");
   }
+  if (status == PLAY_FORBIDDEN)
+    access_note_refusal (access, &caller.actor, address, link_message_string (request, "camera"), "no right to this camera");
   if (status == PLAY_OK)
     expect_view (access, request, &caller);
   caller_clear (&caller);

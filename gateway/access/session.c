@@ -3,6 +3,7 @@
 
 #include "gateway/access/access_private.h"
 #include "gateway/access/password.h"
+#include "gateway/access/view.h"
 #include "gateway/core/error.h"
 #include "gateway/core/ids.h"
 #include "gateway/core/log.h"
@@ -120,6 +121,7 @@ void access_log_out (Access *access, const Caller *caller, const char *address)
   LogOutJob job = { access, caller, address };
   if (caller->kind == CALLER_SESSION && !store_run (access->store, drop_session, &job, &error))
     log_error ("account %s: could not be logged out: %s", caller->actor.name, error->message);
+  access_views_recheck (access);
 }
 
 typedef struct {
@@ -174,9 +176,8 @@ static gboolean load_session (Access *access, const char *sha256, Caller *caller
   return TRUE;
 }
 
-gboolean access_caller_of_session (Access *access, const char *cookie, Caller *caller)
+gboolean session_load_in_use (Access *access, const char *sha256, Caller *caller)
 {
-  g_autofree char *sha256 = TEXT_SHA256 (cookie);
   gint64 seen_us;
   if (!load_session (access, sha256, caller, &seen_us))
     return FALSE;
@@ -184,6 +185,12 @@ gboolean access_caller_of_session (Access *access, const char *cookie, Caller *c
   if (now - seen_us > note_seen_every_us || now < seen_us)
     session_seen (access, sha256, now);
   return TRUE;
+}
+
+gboolean access_caller_of_session (Access *access, const char *cookie, Caller *caller)
+{
+  g_autofree char *sha256 = TEXT_SHA256 (cookie);
+  return session_load_in_use (access, sha256, caller);
 }
 
 static gboolean token_still_holds (Access *access, const char *id)

@@ -9,15 +9,16 @@
 #include "gateway/core/log.h"
 
 #define VIEW_COLUMNS                                                                                                   \
-  "(id, actor, role, unit, camera, stream, kind, subject, address, reason, from_at, to_at) VALUES "                   \
-  "(?,?,?,?,?,?,?,?,?,?,?,nullif (?, 0))"
+  "(id, actor, role, unit, camera, stream, kind, subject, address, reason, from_at, to_at, credential) VALUES "       \
+  "(?,?,?,?,?,?,?,?,?,?,?,nullif (?, 0),?)"
 
 static gboolean insert (Database *database, const View *view, gint64 from_us, gint64 to_us, GError **error)
 {
   const Actor *actor = view->actor;
-  return database_run (database, error, "INSERT OR IGNORE INTO views " VIEW_COLUMNS, "ssssssssssii", view->id, actor->name,
+  return database_run (database, error, "INSERT OR IGNORE INTO views " VIEW_COLUMNS, "ssssssssssiis", view->id, actor->name,
                        role_name (actor->role), actor->unit != NULL ? actor->unit : actor->agency, view->camera,
-                       view->stream, view->kind, view->subject, view->address, view->reason, from_us, to_us);
+                       view->stream, view->kind, view->subject, view->address, view->reason, from_us, to_us,
+                       view->credential);
 }
 
 typedef struct {
@@ -54,7 +55,7 @@ typedef struct {
   ExpectedView *expected; /* of a start */
   char *viewer, *reason;  /* of an end */
   GStrv present;          /* of a repair */
-  gint64 at_us;
+  gint64 at_us, before_us;
 } ReportJob;
 
 static void report_done (gpointer data, const GError *error)
@@ -82,7 +83,8 @@ static gboolean write_start (Database *database, gpointer data, GError **error)
   ReportJob *job = data;
   const ExpectedView *expected = job->expected;
   View view = { expected->id,     &expected->actor, expected->camera,  expected->stream,
-                "live",           NULL,             expected->address, expected->reason };
+                "live",           NULL,             expected->address, expected->reason,
+                expected->credential };
   return insert (database, &view, job->at_us, 0, error);
 }
 
@@ -122,7 +124,8 @@ static gboolean write_repair (Database *database, gpointer data, GError **error)
   g_autoptr (GPtrArray) gone = g_ptr_array_new_with_free_func (g_free);
   {
     g_autoptr (GError) failure = NULL;
-    g_autoptr (Statement) rows = database_query (database, &failure, "SELECT id FROM views WHERE to_at IS NULL", "");
+    g_autoptr (Statement) rows = database_query (database, &failure, "SELECT id FROM views WHERE to_at IS NULL AND from_at < ?",
+                                                 "i", job->before_us);
     while (statement_step (rows, &failure))
       if (job->present == NULL || !g_strv_contains ((const char *const *) job->present, statement_text (rows, 0)))
         g_ptr_array_add (gone, g_strdup (statement_text (rows, 0)));
@@ -139,26 +142,13 @@ static gboolean write_repair (Database *database, gpointer data, GError **error)
   return TRUE;
 }
 
-void access_views_repair (Access *access, const char *const *present, gint64 at_us)
+void access_views_repair (Access *access, const char *const *present, gint64 before_us, gint64 at_us)
 {
   ReportJob *job = g_new0 (ReportJob, 1);
   job->present = g_strdupv ((char **) present);
   job->at_us = at_us;
+  job->before_us = before_us;
   report (access, write_repair, job);
-}
-
-void access_end_viewers_of (Access *access, const char *name, const char *reason)
-{
-  g_autoptr (GPtrArray) open = g_ptr_array_new_with_free_func (g_free);
-  Database *reader = store_reader (access->store, NULL);
-  if (reader == NULL || access->viewer_end == NULL)
-    return;
-  g_autoptr (Statement) rows
-    = database_query (reader, NULL, "SELECT id FROM views WHERE to_at IS NULL AND actor = ?", "s", name);
-  while (statement_step (rows, NULL))
-    g_ptr_array_add (open, g_strdup (statement_text (rows, 0)));
-  for (guint i = 0; i < open->len; i++)
-    access->viewer_end (open->pdata[i], reason, access->viewer_end_data);
 }
 
 static json_t *row_to_json (Statement *row)

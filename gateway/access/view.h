@@ -18,7 +18,11 @@ typedef struct {
   const char *subject; /* the evidence or incident, or NULL */
   const char *address;
   const char *reason; /* the purpose that was given, or NULL */
+  const char *credential; /* of a live view: access_credential; NULL: nobody can vouch for it later */
 } View;
+
+/* The right that `caller` came with, as the register keeps it; free with g_free. */
+char *access_credential (const Caller *caller);
 
 /* Waits until it is on disk. */
 gboolean access_view_open (Access *access, const View *view, GError **error);
@@ -29,15 +33,17 @@ gboolean access_view_note (Access *access, const View *view, GError **error);
 void access_view_started (Access *access, const LinkMessage *started);
 void access_view_ended (Access *access, const char *viewer, gint64 at_us, const char *reason);
 
-/* main. After media was met (anew): closes the live views that it doesn't serve, at `at_us`. `present`: ids of those that
- * it does; NULL: it serves none, for it was started after them. */
-void access_views_repair (Access *access, const char *const *present, gint64 at_us);
+/* main. After media was met (anew): closes, at `at_us`, the live views that were open before `before_us` and that it does not
+ * serve. `present`: ids of those that it does; NULL: it serves none, for it was started after them. */
+void access_views_repair (Access *access, const char *const *present, gint64 before_us, gint64 at_us);
 
 /* main. May this RTSP client play? Has the form of MediaPlayAsk; `access` is the Access. 200, 401, 403 or 404. */
 int access_play (const LinkMessage *request, gint64 *until_us, gpointer access);
 
-/* Ends the viewers that are open for `name` (an account or token whose right was taken away). */
-void access_end_viewers_of (Access *access, const char *name, const char *reason);
+/* thread: any. Looks again at the right of each open live view, by the site and the accounts of now, and ends those that
+ * may not go on: session, account or token ended, or grant taken away. An open view counts as use of its session: a wall
+ * of cameras that nobody touches stays, for twelve hours at most. */
+void access_views_recheck (Access *access);
 
 /* {"items":[{id,who,role,unit,camera,stream,kind,subject,live,from,to,reason,address}],"next"}, newest first. `camera`
  * and `who` NULL: any; `to_us` 0: no end; `cursor` is the last id of the page before. */

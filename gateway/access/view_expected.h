@@ -10,7 +10,7 @@
 enum { EXPECTED_VIEWS = 1024 };
 
 typedef struct {
-  char *id, *camera, *stream, *address, *reason;
+  char *id, *camera, *stream, *address, *reason, *credential;
   Actor actor;
   gint64 admitted_us; /* monotonic */
 } ExpectedView;

@@ -228,8 +228,9 @@ static HttpResponse *get_live (HttpRequest *request, const HttpContext *context)
     return http_response_problem (503, "full", "the gateway has %d viewers and takes no more", LIVE_VIEWERS_MAX);
 
   g_autofree char *viewer = ulid_new (request->now_us);
+  g_autofree char *credential = access_credential (&request->caller);
   View view = { viewer, &request->caller.actor, camera->id, stream, "live", NULL, request->address,
-                http_request_query (request, "reason") };
+                http_request_query (request, "reason"), credential };
   if (!access_view_open (context->access, &view, &error))
     return http_response_error (error);
   LiveView *live = g_new0 (LiveView, 1);

@@ -28,8 +28,7 @@ typedef struct {
 static const Kind kinds[LINK_KIND_COUNT] = {
   [LINK_HELLO] = { "hello", TRUE,
     { { "version", STRING, 0 } },
-    { { "version", STRING, 0 }, { "process", STRING, 0 }, { "pid", INTEGER, 0 }, { "started_at", INTEGER, 0 },
-      { "stopped_at", INTEGER, OPTIONAL } /* when the predecessor last wrote, if it did not end in order */ } },
+    { { "version", STRING, 0 }, { "process", STRING, 0 }, { "pid", INTEGER, 0 }, { "started_at", INTEGER, 0 } } },
 
   /* The desired state: SITE_BEGIN, a CAMERA_PUT for each stream, SITE_END, which removes what was not put since BEGIN.
    * A stream put with the fields it has keeps its connection. */
@@ -44,7 +43,10 @@ static const Kind kinds[LINK_KIND_COUNT] = {
       { "record", STRING, 0 }, /* continuous event off */
       { "pre_roll", INTEGER, 0 } /* how much must be in reach when a clip is asked for; 0: none */ },
     { { NULL, 0, 0 } } },
-  [LINK_SITE_END] = { "site_end", TRUE, { { NULL, 0, 0 } }, { { NULL, 0, 0 } } },
+  /* Before the reply of media comes a VIEWER_STARTED for each present viewer, with the time when it began. */
+  [LINK_SITE_END] = { "site_end", TRUE, { { NULL, 0, 0 } },
+    { { "started_at", INTEGER, OPTIONAL }, /* of this process */
+      { "stopped_at", INTEGER, OPTIONAL } /* when the predecessor last wrote, if it did not end in order */ } },
 
   /* fd 0: the client's TCP socket, after the gateway has sent 101; `extra` base64 of what was read beyond the head */
   [LINK_VIEWER_SOCKET] = { "viewer_socket", TRUE,

@@ -13,6 +13,8 @@ struct MediaLink {
   MediaHandlers handlers;
   EventBus *events;
   Site *site;            /* main thread */
+  GHashTable *present;   /* main thread: ids of the viewers that media has told of since it was met */
+  gint64 met_us;         /* main thread: wall */
   GMutex mutex;          /* over what follows */
   gboolean is_connected;
   GHashTable *cameras;   /* "camera/stream" → CameraStatus */
@@ -164,9 +166,11 @@ static void on_message (LinkEndpoint *endpoint, LinkMessage *received, gpointer 
     note_statistics (link, message);
     break;
   case LINK_VIEWER_STARTED:
+    g_hash_table_add (link->present, g_strdup (link_message_string (message, "viewer")));
     link->handlers.viewer_started (message, context);
     break;
   case LINK_VIEWER_ENDED:
+    g_hash_table_remove (link->present, link_message_string (message, "viewer"));
     link->handlers.viewer_ended (message, context);
     break;
   case LINK_RECORDING_STATE:
@@ -248,6 +252,23 @@ static void put_stream (MediaLink *link, const Camera *camera, gboolean is_sub)
   send_state (link, LINK_CAMERA_PUT, body);
 }
 
+/* Views of a media process that is gone ended when it did; others that this one does not serve ended some time before now. */
+static void note_site_end (LinkMessage *reply, const GError *error, gpointer data)
+{
+  MediaLink *link = data;
+  if (error != NULL) {
+    note_failure (NULL, error, (gpointer) link_kind_name (LINK_SITE_END));
+    return;
+  }
+  gint64 started_us = link_message_integer (reply, "started_at"), stopped_us = link_message_integer (reply, "stopped_at");
+  g_autofree gpointer *present = g_hash_table_get_keys_as_array (link->present, NULL);
+  if (started_us > 0)
+    link->handlers.viewers_known (NULL, started_us, stopped_us > 0 ? MIN (stopped_us, started_us) : started_us,
+                                  link->handlers.data);
+  link->handlers.viewers_known ((const char *const *) present, link->met_us, clock_wall_us (clock_system ()),
+                                link->handlers.data);
+}
+
 static void send_site (MediaLink *link)
 {
   const Site *site = link->site;
@@ -267,7 +288,7 @@ static void send_site (MediaLink *link)
     if (camera->sub != NULL)
       put_stream (link, camera, TRUE);
   }
-  send_state (link, LINK_SITE_END, NULL);
+  link_endpoint_request (link->endpoint, link_message_new (LINK_SITE_END, NULL), 0, note_site_end, link);
 }
 
 /* While media is away nobody knows better than: being reached. */
@@ -313,6 +334,8 @@ static void on_changed (LinkEndpoint *endpoint, gboolean is_connected, gpointer 
   g_mutex_unlock (&link->mutex);
 
   log_info ("media: %s", is_connected ? "connected" : "away");
+  g_hash_table_remove_all (link->present);
+  link->met_us = clock_wall_us (clock_system ());
   if (is_connected)
     link_endpoint_request (endpoint, link_message_new (LINK_HELLO, json_pack ("{s:s}", "version", GRIDGATE_VERSION)), 0,
                            note_hello, link);
@@ -328,6 +351,7 @@ MediaLink *media_link_new (const char *runtime_dir, const MediaHandlers *handler
   g_mutex_init (&link->mutex);
   link->handlers = *handlers;
   link->events = events;
+  link->present = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   link->cameras = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) camera_status_free);
   link->endpoint = link_endpoint_connect (path, on_message, on_changed, link);
   return link;
@@ -481,6 +505,7 @@ void media_link_free (MediaLink *link)
   if (link == NULL)
     return;
   link_endpoint_free (link->endpoint);
+  g_hash_table_unref (link->present);
   g_hash_table_unref (link->cameras);
   g_clear_pointer (&link->site, site_unref);
   g_mutex_clear (&link->mutex);

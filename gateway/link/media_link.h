@@ -36,6 +36,9 @@ typedef struct {
   MediaPlayAsk play_ask;
   MediaEvent camera_state, viewer_started, viewer_ended, recording_state, clip_done;
   void (*connected) (gboolean is_connected, gpointer data);
+  /* After the site was sent: of the views that were open before `before_us`, media serves `present` (NULL: none) and no
+   * others; those ended at `at_us`. */
+  void (*viewers_known) (const char *const *present, gint64 before_us, gint64 at_us, gpointer data);
   gpointer data;
 } MediaHandlers;
 

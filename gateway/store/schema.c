@@ -6,11 +6,13 @@
 static gboolean add_sensing (Database *database, GError **error);
 static gboolean add_incidents (Database *database, GError **error);
 static gboolean add_access (Database *database, GError **error);
+static gboolean add_view_credentials (Database *database, GError **error);
 
 static gboolean (*const steps[]) (Database *database, GError **error) = {
   add_sensing,   /* 1: rule state, alerts, accounts of what was received */
   add_incidents, /* 2: incidents, history, evidence, outbox, receipts */
   add_access,    /* 3: accounts, sessions, tokens, audit log, viewing register */
+  add_view_credentials, /* 4: what each present viewer was admitted by */
 };
 
 static gboolean add_sensing (Database *database, GError **error)
@@ -107,6 +109,12 @@ static gboolean add_access (Database *database, GError **error)
     "  from_at INTEGER NOT NULL, to_at INTEGER, end_reason TEXT) WITHOUT ROWID;"
     "CREATE INDEX views_open ON views (id) WHERE to_at IS NULL;",
     error);
+}
+
+static gboolean add_view_credentials (Database *database, GError **error)
+{
+  /* "session:HASH", "token:ID" or "account:NAME": the right that is looked at again while the view lasts */
+  return database_script (database, "ALTER TABLE views ADD COLUMN credential TEXT;", error);
 }
 
 int schema_version (void)

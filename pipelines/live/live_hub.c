@@ -280,7 +280,7 @@ gboolean live_hub_add_viewer (LiveHub *hub, const char *id, int socket_fd, const
     return FALSE;
   gboolean is_first = hub->viewers->len == 0;
   g_ptr_array_add (hub->viewers, viewer);
-  hub->events.started (hub, id, hub->events.data);
+  hub->events.started (hub, id, live_viewer_started_us (viewer), hub->events.data);
   if (is_first) {
     hub->is_joining = TRUE;
     assembler_add_sink (hub->assembler, &hub->sink); /* which brings the kept group */
@@ -309,6 +309,13 @@ gboolean live_hub_end_viewer (LiveHub *hub, const char *id, const char *reason)
   drop_viewer (hub, viewer, reason, WEBSOCKET_CLOSE_NORMAL);
   rest_if_idle (hub);
   return TRUE;
+}
+
+void live_hub_each_viewer (LiveHub *hub, void (*visit) (LiveHub *hub, const char *viewer, gint64 at_us, gpointer data),
+                           gpointer data)
+{
+  for (guint i = 0; i < hub->viewers->len; i++)
+    visit (hub, live_viewer_id (hub->viewers->pdata[i]), live_viewer_started_us (hub->viewers->pdata[i]), data);
 }
 
 LiveCounts live_hub_counts (const LiveHub *hub)

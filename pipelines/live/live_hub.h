@@ -14,7 +14,7 @@ typedef struct LiveHub LiveHub;
 
 /* `reason`: "closed" "error" "protocol" "slow" "tracks_changed" "removed", or what live_hub_end_viewer was given. */
 typedef struct {
-  void (*started) (LiveHub *hub, const char *viewer, gpointer data);
+  void (*started) (LiveHub *hub, const char *viewer, gint64 at_us, gpointer data); /* wall time */
   void (*ended) (LiveHub *hub, const char *viewer, guint64 sent_bytes, const char *reason, gpointer data);
   void (*described) (LiveHub *hub, gpointer data); /* live_hub_mime has changed */
   gpointer data;
@@ -33,6 +33,10 @@ gboolean live_hub_add_viewer (LiveHub *hub, const char *id, int socket_fd, const
 
 /* FALSE when there is no such viewer. */
 gboolean live_hub_end_viewer (LiveHub *hub, const char *id, const char *reason);
+
+/* Who watches now, and since when (wall time). */
+void live_hub_each_viewer (LiveHub *hub, void (*visit) (LiveHub *hub, const char *viewer, gint64 at_us, gpointer data),
+                           gpointer data);
 
 LiveCounts live_hub_counts (const LiveHub *hub);
 

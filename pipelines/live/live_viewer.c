@@ -26,6 +26,7 @@ struct LiveViewer {
   gsize queued_bytes, burst_bytes;
   gboolean wants_init, wants_key;
   gint64 progress_us; /* when the socket last took something, or the queue was empty */
+  gint64 started_us;  /* wall */
   guint64 sent_bytes;
   guint skips, pongs;
   WebSocketParser parser;
@@ -108,6 +109,7 @@ LiveViewer *live_viewer_new (Loop *loop, const char *id, int socket_fd, const gu
   LiveViewer *viewer = g_new0 (LiveViewer, 1);
   viewer->loop = loop;
   viewer->id = g_strdup (id);
+  viewer->started_us = g_get_real_time ();
   viewer->fd = socket_fd;
   viewer->gone = gone;
   viewer->data = data;
@@ -222,6 +224,11 @@ void live_viewer_flush (LiveViewer *viewer)
     return;
   viewer->wants_write = wants_write;
   loop_watch_change (viewer->watch, EPOLLIN | (wants_write ? EPOLLOUT : 0));
+}
+
+gint64 live_viewer_started_us (const LiveViewer *viewer)
+{
+  return viewer->started_us;
 }
 
 const char *live_viewer_id (const LiveViewer *viewer)

@@ -35,6 +35,7 @@ gboolean live_viewer_wants_init (const LiveViewer *viewer);
 void live_viewer_flush (LiveViewer *viewer);
 
 const char *live_viewer_id (const LiveViewer *viewer);
+gint64 live_viewer_started_us (const LiveViewer *viewer); /* wall time */
 guint64 live_viewer_sent_bytes (const LiveViewer *viewer);
 guint live_viewer_skips (const LiveViewer *viewer);
 

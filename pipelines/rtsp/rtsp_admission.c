@@ -46,12 +46,11 @@ static void on_verdict (int status, gint64 until_us, gpointer data)
   connection_resume (connection);
 }
 
-/* The answer must be to our nonce, and about this resource. */
-static gboolean is_fresh (const RtspConnection *connection, const DigestAnswer *answer, const RtspPath *path)
+/* RFC 7616 3.4.6: an answer must be about the resource that is asked for. Clients differ in whether they name the track. */
+static gboolean is_about (const DigestAnswer *answer, const RtspPath *path)
 {
   g_auto (RtspPath) answered = { 0 };
-  return strcmp (answer->nonce, connection->nonce) == 0 && strcmp (answer->realm, DIGEST_REALM) == 0
-         && rtsp_path_parse (answer->uri, &answered) && strcmp (answered.camera, path->camera) == 0
+  return rtsp_path_parse (answer->uri, &answered) && strcmp (answered.camera, path->camera) == 0
          && answered.stream == path->stream;
 }
 
@@ -87,7 +86,12 @@ void admission_ask (RtspConnection *connection, GstRTSPMessage *request)
     return;
   }
   gboolean has_answer = digest_answer_read (request, &answer);
-  if (has_answer && !is_fresh (connection, &answer, &path))
+  if (has_answer && !is_about (&answer, &path))
+    connection_respond (connection, request, GST_RTSP_STS_BAD_REQUEST);
+  else if (has_answer && strcmp (answer.realm, DIGEST_REALM) != 0)
+    connection_respond_unauthorized (connection, request, FALSE);
+  else if (has_answer
+           && !digest_nonce_takes (&connection->nonce, &answer, loop_now_us (connection->place->loop)))
     connection_respond_unauthorized (connection, request, TRUE);
   else
     put_question (connection, request, &path, has_answer ? &answer : NULL);

@@ -85,7 +85,9 @@ void connection_respond (RtspConnection *connection, const GstRTSPMessage *reque
 void connection_respond_unauthorized (RtspConnection *connection, const GstRTSPMessage *request, gboolean is_stale)
 {
   GstRTSPMessage *response = connection_response_new (connection, request, GST_RTSP_STS_UNAUTHORIZED);
-  digest_add_challenges (response, connection->nonce, is_stale);
+  if (is_stale)
+    digest_nonce_renew (&connection->nonce, loop_now_us (connection->place->loop));
+  digest_add_challenges (response, connection->nonce.text, is_stale);
   connection_send (connection, response);
 }
 
@@ -257,7 +259,7 @@ void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address)
   connection->address = g_strdup (address);
   connection->input = g_byte_array_new ();
   connection->viewer = ulid_new (g_get_real_time ());
-  connection->nonce = random_hex (16);
+  digest_nonce_renew (&connection->nonce, loop_now_us (place->loop));
   connection->last_request_us = loop_now_us (place->loop);
   outlet_init (&connection->outlet, fd, &outlet_limits_default, on_waits, connection);
   g_atomic_int_inc (&rtsp_server_shared (place->server)->connections);
@@ -296,7 +298,6 @@ static void release (gpointer data)
   g_clear_pointer (&connection->request, gst_rtsp_message_free);
   g_free (connection->address);
   g_free (connection->viewer);
-  g_free (connection->nonce);
   g_free (connection->token);
   g_free (connection);
 }
@@ -325,4 +326,11 @@ gboolean rtsp_connection_is_viewer (const RtspConnection *connection, const char
 gboolean rtsp_connection_watches (const RtspConnection *connection, const Stream *stream)
 {
   return connection->wait_stream == stream || (connection->session != NULL && connection->player.stream == stream);
+}
+
+const char *rtsp_connection_viewer (const RtspConnection *connection, const Stream *stream, gint64 *at_us)
+{
+  *at_us = connection->played_us;
+  gboolean plays = connection->session != NULL && connection->player.is_playing && connection->player.stream == stream;
+  return plays ? connection->viewer : NULL;
 }

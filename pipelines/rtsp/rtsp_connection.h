@@ -40,3 +40,6 @@ void rtsp_connection_close (RtspConnection *connection, const char *reason);
 
 gboolean rtsp_connection_is_viewer (const RtspConnection *connection, const char *viewer);
 gboolean rtsp_connection_watches (const RtspConnection *connection, const Stream *stream);
+
+/* The viewer that plays `stream`, and since when (wall time); NULL: it does not. */
+const char *rtsp_connection_viewer (const RtspConnection *connection, const Stream *stream, gint64 *at_us);

@@ -4,6 +4,7 @@
  * thread: the loop that the connection is on. */
 #pragma once
 
+#include "pipelines/rtsp/digest_nonce.h"
 #include "pipelines/rtsp/rtsp_connection.h"
 #include "pipelines/rtsp/rtsp_path.h"
 
@@ -24,11 +25,13 @@ struct RtspConnection {
   gsize discard; /* bytes of a client's interleaved packet still to come */
   Outlet outlet;
 
-  char *viewer, *nonce;
+  char *viewer;
+  DigestNonce nonce;
   char *session;  /* NULL: no track is set up */
   char *token;    /* that a DESCRIBE was admitted with */
   gint64 until_us; /* wall, of the permission; 0: without end */
   Player player;
+  gint64 played_us;    /* wall, when it began to */
   guint64 sent_before; /* what the outlet had sent when it began to play */
 
   GstRTSPMessage *request; /* that waits for the verdict or for the camera */

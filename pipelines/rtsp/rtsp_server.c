@@ -267,6 +267,18 @@ void rtsp_server_end_stream (RtspServer *server, Stream *stream, const char *rea
   g_hash_table_remove (place->counts, stream);
 }
 
+void rtsp_server_each_viewer (RtspServer *server, Stream *stream,
+                              void (*visit) (const char *viewer, gint64 at_us, gpointer data), gpointer data)
+{
+  RtspServerLoop *place = rtsp_server_loop (server, stream_loop (stream));
+  for (GList *link = place->connections.head; link != NULL; link = link->next) {
+    gint64 at_us;
+    const char *viewer = rtsp_connection_viewer (link->data, stream, &at_us);
+    if (viewer != NULL)
+      visit (viewer, at_us, data);
+  }
+}
+
 RtspServerCounts rtsp_server_counts (RtspServer *server, Stream *stream)
 {
   RtspServerLoop *place = rtsp_server_loop (server, stream_loop (stream));

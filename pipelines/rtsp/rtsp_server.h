@@ -27,7 +27,7 @@ typedef void (*RtspVerdict) (int status, gint64 until_us, gpointer data);
 /* All are called on loops. */
 typedef struct {
   void (*ask) (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer verdict_data, gpointer data);
-  void (*viewer_started) (const char *viewer, Stream *stream, gpointer data);
+  void (*viewer_started) (const char *viewer, Stream *stream, gint64 at_us, gpointer data);
   void (*viewer_ended) (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data);
 } RtspServerHandlers;
 
@@ -45,6 +45,10 @@ void rtsp_server_end_viewer (RtspServer *server, const char *viewer, const char 
 
 /* thread: the stream's loop. Ends all its viewers; the stream may then be freed. */
 void rtsp_server_end_stream (RtspServer *server, Stream *stream, const char *reason);
+
+/* thread: the stream's loop. Who plays now, and since when (wall time). */
+void rtsp_server_each_viewer (RtspServer *server, Stream *stream,
+                              void (*visit) (const char *viewer, gint64 at_us, gpointer data), gpointer data);
 
 /* thread: the stream's loop. */
 typedef struct {

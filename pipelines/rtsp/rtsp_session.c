@@ -221,8 +221,9 @@ static void handle_play (RtspConnection *connection, GstRTSPMessage *request)
   RtspServerShared *shared = connection_shared (connection);
   connection->views = TRUE;
   connection->sent_before = connection->outlet.sent_bytes;
+  connection->played_us = g_get_real_time ();
   counts_of (connection->place, player->stream)->viewers++;
-  shared->handlers.viewer_started (connection->viewer, player->stream, shared->data);
+  shared->handlers.viewer_started (connection->viewer, player->stream, connection->played_us, shared->data);
 
   GstRTSPMessage *response = connection_response_new (connection, request, GST_RTSP_STS_OK);
   char *info = player_rtp_info (player, path.base);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "gateway/access/digest.h"
+#include "gateway/access/control.h"
 #include "gateway/access/view.h"
 #include "tests/support/test.h"
 #include "tests/unit/access/access_fixture.h"
@@ -46,13 +47,35 @@ static void a_changed_removed_or_cut_audit_entry_is_found (void **state)
   assert_int_equal (first_broken (fixture, NULL, NULL), 3);
   alter (fixture, "UPDATE audit SET actor = 'li', detail = 'else' WHERE number = 3");
   assert_int_equal (first_broken (fixture, NULL, NULL), 3);
-  alter (fixture, "UPDATE audit SET detail = '' WHERE number = 3"); /* erased, as the law may ask */
+  alter (fixture, "UPDATE audit SET detail = '' WHERE number = 3");
+  assert_int_equal (first_broken (fixture, NULL, NULL), 3);
+  alter (fixture, "UPDATE audit SET detail = 'said' WHERE number = 3");
   assert_int_equal (first_broken (fixture, NULL, NULL), 0);
   alter (fixture, "DELETE FROM audit WHERE number = 5");
   assert_int_equal (first_broken (fixture, NULL, NULL), 0);
   assert_int_equal (first_broken (fixture, head, NULL), 5);
   alter (fixture, "DELETE FROM audit WHERE number = 2");
   assert_int_equal (first_broken (fixture, NULL, NULL), 2);
+}
+
+static gboolean erase_second (Database *database, gpointer data, GError **error)
+{
+  (void) data;
+  return audit_erase (database, G_TIME_SPAN_DAY, NULL, 2, "asked for by the person", error);
+}
+
+static void a_detail_that_was_erased_by_an_entry_still_verifies_and_is_gone (void **state)
+{
+  AccessFixture *fixture = *state;
+  for (int i = 0; i < 3; i++)
+    note (fixture, "account.add", "said");
+  assert_true (store_run (fixture->store, erase_second, NULL, NULL));
+  assert_false (store_run (fixture->store, erase_second, NULL, NULL));
+  assert_int_equal (first_broken (fixture, NULL, NULL), 0);
+  assert_int_equal (database_integer (store_reader (fixture->store, NULL), 0,
+                                      "SELECT count(*) FROM audit WHERE detail = 'said'", ""), 2);
+  alter (fixture, "UPDATE audit SET detail = '' WHERE number = 3"); /* that entry names another */
+  assert_int_equal (first_broken (fixture, NULL, NULL), 3);
 }
 
 static void a_log_written_anew_does_not_fit_its_anchor (void **state)
@@ -212,15 +235,100 @@ static void views_that_media_does_not_serve_any_more_are_closed_by_the_repair (v
   const char *const present[] = { "V2", NULL };
   started (fixture, "V1");
   started (fixture, "V2");
-  access_views_repair (fixture->access, present, access_now_us (fixture->access));
+  gint64 now_us = access_now_us (fixture->access);
+  access_views_repair (fixture->access, present, now_us, now_us); /* both began at this time, and not before it */
   json_t *list = views (fixture);
+  assert_true (json_is_null (json_object_get (json_array_get (list, 1), "to")));
+  json_decref (list);
+  access_views_repair (fixture->access, present, now_us + 1, now_us + 1);
+  list = views (fixture);
   assert_true (json_is_null (json_object_get (json_array_get (list, 0), "to"))); /* V2, the newest first */
   assert_true (json_is_string (json_object_get (json_array_get (list, 1), "to")));
   json_decref (list);
-  access_views_repair (fixture->access, NULL, access_now_us (fixture->access));
+  access_views_repair (fixture->access, NULL, now_us + 1, now_us + 1);
   list = views (fixture);
   assert_true (json_is_string (json_object_get (json_array_get (list, 0), "to")));
   json_decref (list);
+}
+
+/* --- rights that end --- */
+
+static void note_end (const char *viewer, const char *reason, gpointer data)
+{
+  (void) reason;
+  g_string_append (data, viewer);
+}
+
+static void watch (AccessFixture *fixture, const char *viewer, const Caller *caller)
+{
+  g_autofree char *credential = access_credential (caller);
+  View view = { viewer, &caller->actor, "bridge", "main", "live", NULL, "192.0.2.7", NULL, credential };
+  assert_true (access_view_open (fixture->access, &view, NULL));
+}
+
+static void a_viewer_is_ended_when_its_grant_token_or_session_ends (void **state)
+{
+  AccessFixture *fixture = *state;
+  g_autoptr (GString) ended = g_string_new (NULL);
+  g_autofree char *id = NULL, *secret = NULL, *cookie = NULL, *csrf = NULL;
+  Caller token = { 0 }, session = { 0 };
+  gint64 wait_us;
+  access_set_viewer_end (fixture->access, note_end, ended);
+  access_fixture_add_token (fixture, "water", ROLE_AGENCY, "water", NULL, &id, &secret);
+  access_fixture_add (fixture, "li", ROLE_OPERATOR, NULL, NULL);
+  assert_int_equal (access_log_in (fixture->access, "li", FIXTURE_PASSWORD, "a", &cookie, &csrf, &wait_us, NULL), LOGIN_OK);
+  assert_true (access_caller_of_token (fixture->access, secret, &token));
+  assert_true (access_caller_of_session (fixture->access, cookie, &session));
+  watch (fixture, "T", &token);
+  watch (fixture, "S", &session);
+  access_views_recheck (fixture->access);
+  assert_string_equal (ended->str, "");
+
+  access_log_out (fixture->access, &session, "a");
+  assert_string_equal (ended->str, "S");
+  access_view_ended (fixture->access, "S", access_now_us (fixture->access), "closed");
+  json_decref (views (fixture));
+  g_string_truncate (ended, 0);
+  clock_fake_advance (fixture->clock, 2 * G_TIME_SPAN_DAY); /* the grant has ended */
+  access_views_recheck (fixture->access);
+  assert_string_equal (ended->str, "T");
+  caller_clear (&token);
+  caller_clear (&session);
+}
+
+static void revoking_a_token_ends_who_watches_with_it (void **state)
+{
+  AccessFixture *fixture = *state;
+  g_autoptr (GString) ended = g_string_new (NULL);
+  g_autofree char *id = NULL, *secret = NULL;
+  access_set_viewer_end (fixture->access, note_end, ended);
+  access_fixture_add_token (fixture, "county", ROLE_OPERATOR, NULL, NULL, &id, &secret);
+  assert_int_equal (ask (fixture, "bridge", digest_of (id, secret)), 200);
+  started (fixture, "V1");
+  json_t *revoke = json_pack ("{s:s, s:s}", "command", "token.revoke", "id", id);
+  json_decref (control_execute (fixture->access, revoke));
+  json_decref (revoke);
+  assert_string_equal (ended->str, "V1");
+}
+
+static gint64 refusals (AccessFixture *fixture)
+{
+  alter (fixture, "SELECT 1"); /* what was submitted before is on disk now */
+  return database_integer (store_reader (fixture->store, NULL), -1,
+                           "SELECT count(*) FROM audit WHERE action = 'rtsp.play' AND outcome = 'refused'", "");
+}
+
+static void a_refused_rtsp_client_is_in_the_audit_log_once_a_minute (void **state)
+{
+  AccessFixture *fixture = *state;
+  for (int i = 0; i < 5; i++)
+    assert_int_equal (ask (fixture, "bridge", json_pack ("{s:s}", "token", "guess")), 401);
+  assert_int_equal (refusals (fixture), 1);
+  assert_int_equal (ask (fixture, "bridge", json_object ()), 401); /* a challenge is no refusal */
+  clock_fake_advance (fixture->clock, G_TIME_SPAN_MINUTE);
+  ask (fixture, "bridge", json_pack ("{s:s}", "token", "guess"));
+  assert_int_equal (refusals (fixture), 2);
+  assert_int_equal (first_broken (fixture, NULL, NULL), 0);
 }
 
 int main (void)
@@ -228,6 +336,7 @@ int main (void)
 #define TEST(name) cmocka_unit_test_setup_teardown (name, access_fixture_setup, access_fixture_teardown)
   const struct CMUnitTest tests[] = {
     TEST (a_changed_removed_or_cut_audit_entry_is_found),
+    TEST (a_detail_that_was_erased_by_an_entry_still_verifies_and_is_gone),
     TEST (a_log_written_anew_does_not_fit_its_anchor),
     cmocka_unit_test (digest_answers_of_rfc_7616_fit),
     cmocka_unit_test (a_digest_answer_without_qop_fits),
@@ -235,6 +344,9 @@ int main (void)
     TEST (a_play_token_opens_its_cameras_for_ten_minutes),
     TEST (an_rtsp_viewer_is_registered_with_who_it_is_and_closed_when_it_ends),
     TEST (views_that_media_does_not_serve_any_more_are_closed_by_the_repair),
+    TEST (a_viewer_is_ended_when_its_grant_token_or_session_ends),
+    TEST (revoking_a_token_ends_who_watches_with_it),
+    TEST (a_refused_rtsp_client_is_in_the_audit_log_once_a_minute),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -49,8 +49,9 @@ static void ask (const RtspAsk *question, Loop *loop, RtspVerdict verdict, gpoin
   verdict (g_atomic_int_get (&bench->verdict), 0, verdict_data);
 }
 
-static void on_viewer_started (const char *viewer, Stream *stream, gpointer data)
+static void on_viewer_started (const char *viewer, Stream *stream, gint64 at_us, gpointer data)
 {
+  assert_in_range (at_us, 1, g_get_real_time ());
   (void) stream;
   Bench *bench = data;
   g_mutex_lock (&bench->mutex);
@@ -246,6 +247,25 @@ static void assert_next_packet (Client *client, guint8 channel, guint8 nal)
 
 /* ---- what must hold ---- */
 
+typedef struct {
+  Bench *bench;
+  guint *count;
+} Present;
+
+static void visit (const char *viewer, gint64 at_us, gpointer data)
+{
+  Present *present = data;
+  assert_string_equal (viewer, present->bench->viewer);
+  assert_in_range (at_us, 1, g_get_real_time ());
+  ++*present->count;
+}
+
+static void count_present (gpointer data)
+{
+  Present *present = data;
+  rtsp_server_each_viewer (present->bench->server, present->bench->stream, visit, present);
+}
+
 static void a_viewer_starts_at_the_kept_key_frame (void **state)
 {
   Bench *bench = *state;
@@ -259,9 +279,15 @@ static void a_viewer_starts_at_the_kept_key_frame (void **state)
   assert_next_packet (&client, 0, 0x41);
   request (&client, "GET_PARAMETER", "/live/bridge", "");
   assert_answer (&client, 200, "Session:");
+  guint present = 0;
+  Present count = { bench, &present };
+  loop_call (bench->loops[1], count_present, &count);
+  assert_int_equal (present, 1);
   request (&client, "TEARDOWN", "/live/bridge", "");
   assert_answer (&client, 200, NULL);
   assert_int_equal (bench->started, 1);
+  loop_call (bench->loops[1], count_present, &count);
+  assert_int_equal (present, 1);
   assert_int_equal (bench->ended, 1);
   close (client.fd);
 }
@@ -314,6 +340,44 @@ static void whoever_is_not_admitted_is_told_why (void **state)
   assert_answer (&client, 404, NULL);
   request (&client, "DESCRIBE", "/other", "");
   assert_answer (&client, 404, NULL);
+  close (client.fd);
+}
+
+static char *nonce_of (Client *client)
+{
+  g_autofree char *answer = next_answer (client);
+  const char *nonce = strstr (answer, "nonce=\"");
+  assert_non_null (nonce);
+  return g_strndup (nonce + 7, 32);
+}
+
+static void ask_with (Client *client, const char *nonce, const char *camera, const char *more)
+{
+  g_autofree char *header = g_strdup_printf ("Authorization: Digest username=\"t\", realm=\"gridgate\", nonce=\"%s\","
+                                             " uri=\"rtsp://127.0.0.1/live/%s\", response=\"00\"%s\r\n",
+                                             nonce, camera, more);
+  request (client, "DESCRIBE", "/live/bridge", header);
+}
+
+static void an_answer_is_for_one_camera_and_with_qop_for_one_request (void **state)
+{
+  static const char *const first = ", qop=auth, nc=00000001, cnonce=\"c\"";
+  Bench *bench = *state;
+  Client client;
+  client_open (&client, bench);
+  bench->verdict = 401;
+  request (&client, "DESCRIBE", "/live/bridge", "");
+  g_autofree char *nonce = nonce_of (&client);
+  ask_with (&client, nonce, "other", "");
+  assert_answer (&client, 400, NULL);
+  bench->verdict = 200;
+  ask_with (&client, nonce, "bridge", first);
+  assert_answer (&client, 200, "m=video");
+  ask_with (&client, nonce, "bridge", first);
+  g_autofree char *fresh = nonce_of (&client); /* a 401 with another one */
+  assert_string_not_equal (nonce, fresh);
+  ask_with (&client, nonce, "bridge", ", qop=auth, nc=00000002, cnonce=\"c\"");
+  assert_answer (&client, 401, "stale=true");
   close (client.fd);
 }
 
@@ -457,6 +521,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (the_description_has_the_parameter_sets, setup, teardown),
     cmocka_unit_test_setup_teardown (other_channels_get_a_copy_of_their_own, setup, teardown),
     cmocka_unit_test_setup_teardown (whoever_is_not_admitted_is_told_why, setup, teardown),
+    cmocka_unit_test_setup_teardown (an_answer_is_for_one_camera_and_with_qop_for_one_request, setup, teardown),
     cmocka_unit_test_setup_teardown (an_answer_to_another_nonce_is_stale_and_not_asked, setup, teardown),
     cmocka_unit_test_setup_teardown (the_login_is_put_to_gridgate, setup, teardown),
     cmocka_unit_test_setup_teardown (what_is_not_offered_is_refused, setup, teardown),

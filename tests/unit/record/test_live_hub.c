@@ -22,10 +22,11 @@ typedef struct {
   char reason[32];
 } Fixture;
 
-static void on_started (LiveHub *hub, const char *viewer, gpointer data)
+static void on_started (LiveHub *hub, const char *viewer, gint64 at_us, gpointer data)
 {
   (void) hub;
-  (void) viewer;
+  assert_string_equal (viewer, "v1");
+  assert_in_range (at_us, 1, g_get_real_time ());
   ((Fixture *) data)->started++;
 }
 
@@ -172,6 +173,12 @@ static FileFacts facts_of (const Received *received)
   return facts;
 }
 
+static void tell_on_loop (gpointer data)
+{
+  Fixture *fixture = data;
+  live_hub_each_viewer (fixture->hub, on_started, fixture);
+}
+
 static void a_viewer_gets_type_and_init_and_the_kept_group_at_once (void **state)
 {
   (void) state;
@@ -184,7 +191,8 @@ static void a_viewer_gets_type_and_init_and_the_kept_group_at_once (void **state
   FileFacts facts = facts_of (&received);
   assert_int_equal (facts.keys, 1);
   assert_in_range (facts.video, 13, 15); /* 25 to 39, but for what the next fragment still waits for */
-  assert_int_equal (fixture->started, 1);
+  loop_call (fixture->loop, tell_on_loop, fixture); /* whoever asks later is told of the same viewer */
+  assert_int_equal (fixture->started, 2);
   file_facts_clear (&facts);
   received_clear (&received);
   fixture_free (fixture);
