@@ -10,6 +10,7 @@
 #include "gateway/core/log.h"
 #include "gateway/daemon.h"
 #include "gateway/doctor.h"
+#include "gateway/verify.h"
 
 enum { EXIT_USAGE = 64 };
 
@@ -76,7 +77,13 @@ static int command_doctor (const char *path)
   return site != NULL ? doctor_run (site) : EXIT_BAD_CONFIGURATION;
 }
 
-/* user, token and audit: the words after the command are the command's own. */
+static int command_audit (const char *path, int count, char **arguments)
+{
+  g_autoptr (Site) site = load_or_print (path);
+  return site != NULL ? verify_command (site, count - 1, arguments + 1) : EXIT_BAD_CONFIGURATION;
+}
+
+/* user and token: the words after the command are the command's own. */
 static int command_access (const char *path, int count, char **arguments)
 {
   g_autoptr (Site) site = load_or_print (path);
@@ -110,5 +117,7 @@ int main (int count, char **arguments)
     return command_check (path);
   if (strcmp (command, "doctor") == 0)
     return command_doctor (path);
+  if (strcmp (command, "audit") == 0)
+    return command_audit (path, count, arguments);
   return command_access (path, count, arguments);
 }

@@ -19,11 +19,12 @@
 #include "gateway/link/vision_link.h"
 #include "gateway/observe/observe.h"
 #include "gateway/receivers.h"
+#include "gateway/sensor_states.h"
 #include "gateway/share/sharing.h"
 #include "gateway/store/store.h"
 #include "gateway/workers.h"
 
-enum { EVENTS_KEPT = 4096, BROKER_DOWN_AFTER_S = 60, RECHECK_S = 15, HEALTH_US = 30 * G_USEC_PER_SEC };
+enum { EVENTS_KEPT = 4096, BROKER_DOWN_AFTER_S = 60, RECHECK_S = 15, SENSORS_S = 5, HEALTH_US = 30 * G_USEC_PER_SEC };
 
 struct Wiring {
   char *config_path;
@@ -47,7 +48,8 @@ struct Wiring {
   gint is_open;        /* everything stands */
   gint is_store_alive; /* set by the store's thread, cleared by each look of the watchdog */
   gint64 store_asked_us;
-  guint recheck_timer;
+  guint recheck_timer, sensors_timer;
+  SensorStates *sensor_states;
 };
 
 /* thread: any. A new reference. */
@@ -156,7 +158,24 @@ static gboolean take_picture (gpointer self, const char *camera, gint64 at_us, i
 
 static gboolean pass_to_rules (gpointer self, Database *database, const Observation *observation, GError **error)
 {
+  sensor_states_heard (((Wiring *) self)->sensor_states, observation->sensor);
   return alert_engine_observe (((Wiring *) self)->engine, database, observation, error);
+}
+
+static json_t *describe_sensor (gpointer data, const char *sensor)
+{
+  return observe_sensor_json (((Wiring *) data)->observe, sensor);
+}
+
+static void tell_sensor (gpointer data, const char *sensor, const char *json)
+{
+  sharing_sensor_state (((Wiring *) data)->sharing, sensor, json);
+}
+
+static gboolean look_at_sensors (gpointer data)
+{
+  sensor_states_look (((Wiring *) data)->sensor_states);
+  return G_SOURCE_CONTINUE;
 }
 
 /* thread: the broker adapter's. */
@@ -192,6 +211,9 @@ static gboolean build_decisions (Wiring *wiring, GError **error)
 {
   const EvidencePort evidence_port = { wiring, cut_clip, take_picture };
   const ObservationSink sink = { wiring, pass_to_rules };
+  const SensorStatesPort sensors = { wiring, describe_sensor, tell_sensor };
+  wiring->sensor_states = sensor_states_new (&sensors, clock_system ());
+  sensor_states_set_site (wiring->sensor_states, wiring->site);
   wiring->store = store_open (wiring->site->gateway.data_dir, clock_system (), error);
   if (wiring->store == NULL)
     return FALSE;
@@ -314,6 +336,7 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
   evidence_start (wiring->evidence);
   tell_setup_link (wiring);
   wiring->recheck_timer = g_timeout_add_seconds (RECHECK_S, recheck_views, wiring);
+  wiring->sensors_timer = g_timeout_add_seconds (SENSORS_S, look_at_sensors, wiring);
   g_atomic_int_set (&wiring->is_open, TRUE);
   return wiring;
 }
@@ -382,6 +405,7 @@ void wiring_reload (Wiring *wiring, Site *site)
 
   incident_book_set_site (wiring->book, site);
   sharing_set_site (wiring->sharing, site);
+  sensor_states_set_site (wiring->sensor_states, site);
   if (!alert_engine_set_site (wiring->engine, site, &error))
     log_failure ("rules", g_steal_pointer (&error));
   if (!observe_set_site (wiring->observe, site, &error))
@@ -427,6 +451,7 @@ void wiring_free (Wiring *wiring)
   if (wiring == NULL)
     return;
   g_clear_handle_id (&wiring->recheck_timer, g_source_remove);
+  g_clear_handle_id (&wiring->sensors_timer, g_source_remove);
   while_the_loop_turns (wiring, close_doors);
   g_clear_pointer (&wiring->control, control_free);
   /* Sensors before receivers: a message that is held back holds Paho's lock, which leaving a center would wait for. */
@@ -442,6 +467,7 @@ void wiring_free (Wiring *wiring)
   store_close (wiring->store);
   access_free (wiring->access);
   observe_free (wiring->observe);
+  sensor_states_free (wiring->sensor_states);
   alert_engine_free (wiring->engine);
   evidence_free (wiring->evidence);
   sharing_free (wiring->sharing);

@@ -24,8 +24,7 @@ static const char usage[] = "usage 用法:\n"
                             "  gridgate user remove -c FILE NAME\n"
                             "  gridgate token add -c FILE NAME --role ROLE [--agency ID] [--grid ID] [--expires TIME]\n"
                             "  gridgate token list -c FILE\n"
-                            "  gridgate token revoke -c FILE ID\n"
-                            "  gridgate audit verify -c FILE [--anchor HEAD]\n";
+                            "  gridgate token revoke -c FILE ID\n";
 
 /* Which options a command takes, and what its bare word is called in the request. */
 static const struct {
@@ -41,7 +40,6 @@ static const struct {
   { "token", "add", "name", { "role", "agency", "grid", "expires" }, FALSE },
   { "token", "list", NULL, { NULL }, FALSE },
   { "token", "revoke", "id", { NULL }, FALSE },
-  { "audit", "verify", NULL, { "anchor" }, FALSE },
 };
 
 static int find_command (const char *group, const char *verb)

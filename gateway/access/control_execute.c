@@ -109,17 +109,6 @@ static gboolean token_list_job (Database *database, gpointer data, GError **erro
   return work->result != NULL;
 }
 
-static gboolean audit_verify_job (Database *database, gpointer data, GError **error)
-{
-  Work *work = data;
-  AuditReport report;
-  gboolean is_whole = audit_verify (database, text (work, "anchor"), &report, error);
-  if (is_whole)
-    work->result = json_pack ("{s:I, s:s}", "entries", (json_int_t) report.entries, "head", report.head);
-  audit_report_clear (&report);
-  return is_whole;
-}
-
 static const struct {
   const char *command;
   StoreJob job;
@@ -130,7 +119,6 @@ static const struct {
   { "user.lock", user_lock, { "name" }, FALSE },           { "user.remove", user_remove, { "name" }, FALSE },
   { "user.list", user_list, { NULL }, FALSE },             { "token.add", token_add_job, { "name", "role" }, FALSE },
   { "token.revoke", token_revoke_job, { "id" }, FALSE },   { "token.list", token_list_job, { NULL }, FALSE },
-  { "audit.verify", audit_verify_job, { NULL }, FALSE },
 };
 
 static gboolean prepare_password (Work *work, GError **error)

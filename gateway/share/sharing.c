@@ -10,6 +10,7 @@
 #include "gateway/share/dispatcher.h"
 #include "gateway/share/grants.h"
 #include "gateway/share/outbox.h"
+#include "gateway/share/regrant.h"
 
 #define KEPT_US (30 * G_TIME_SPAN_DAY) /* what no receiver has taken in this time is given up, with a receipt */
 #define TIDY_EVERY_US G_TIME_SPAN_HOUR
@@ -60,19 +61,6 @@ static gboolean put_for (Sharing *sharing, Database *database, const char *agenc
   return TRUE;
 }
 
-/* The incident without what shows evidence; the caller's. */
-static json_t *without_evidence (const json_t *incident)
-{
-  json_t *cut = json_copy ((json_t *) incident), *history = json_array (), *entry;
-  size_t index;
-  json_array_foreach (json_object_get (incident, "history"), index, entry)
-    if (g_strcmp0 (json_string_value (json_object_get (entry, "action")), "evidence") != 0)
-      json_array_append (history, entry);
-  json_object_set_new (cut, "history", history);
-  json_object_set_new (cut, "evidence", json_array ());
-  return cut;
-}
-
 static gboolean put_for_agency (Sharing *sharing, Database *database, const char *agency, const Matter *matter,
                                 const json_t *data, GError **error)
 {
@@ -82,7 +70,7 @@ static gboolean put_for_agency (Sharing *sharing, Database *database, const char
     return TRUE;
   if (with_evidence || strcmp (matter->kind, "incidents") != 0)
     return put_for (sharing, database, agency, matter, data, error);
-  json_t *cut = without_evidence (data);
+  json_t *cut = incident_without_evidence (data);
   gboolean done = put_for (sharing, database, agency, matter, cut, error);
   json_decref (cut);
   return done;
@@ -201,13 +189,26 @@ static gint64 oldest_kept_us (Sharing *sharing)
   return now_us - KEPT_US - sharing->jumped_us;
 }
 
+/* Grants change with the site, and end by time. */
+static gboolean regrant (Sharing *sharing, Database *database, gint64 now_us, GError **error)
+{
+  for (guint i = 0; i < sharing->receivers->len; i++) {
+    const Receiver *receiver = sharing->receivers->pdata[i];
+    if (receiver->agency != NULL
+        && !regrant_receiver (database, sharing->site, receiver->name, receiver->agency, now_us, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean tidy_job (Database *database, gpointer data, GError **error)
 {
   Sharing *sharing = data;
   Clock *clock = store_clock (sharing->store);
   gint64 now_us = clock_wall_us (clock);
   store_set_timer (sharing->store, tidy_job, sharing, clock_monotonic_us (clock) + TIDY_EVERY_US);
-  return outbox_tidy (database, is_known, sharing, oldest_kept_us (sharing), now_us, error);
+  return outbox_tidy (database, is_known, sharing, oldest_kept_us (sharing), now_us, error)
+         && regrant (sharing, database, now_us, error);
 }
 
 static gboolean topic_is_of_site (const Site *site, const char *topic)

@@ -29,7 +29,8 @@ GPtrArray *sharing_receivers (const Site *site);
 /* Listens to `book`; make it before the first job. */
 Sharing *sharing_new (Store *store, IncidentBook *book, Site *site);
 
-/* Events for receivers that are gone are withdrawn, with receipts; states of cameras and sensors that are gone are emptied. */
+/* Events for receivers that are gone, and events that an agency's grants no longer cover, are
+ * withdrawn, with receipts; states of cameras and sensors that are gone are emptied. */
 void sharing_set_site (Sharing *sharing, Site *site);
 
 /* Opens `port` for the receiver of that name; the sharing uses it until sharing_detach returns. The caller keeps it, and

@@ -98,6 +98,7 @@ static void the_entitled_agency_gets_it_on_its_topic_and_by_webhook_the_other_do
   Township *township = *state;
   center_hears (township, "gridgate/v1/yigang-1/agencies/water/incidents");
   center_hears (township, "gridgate/v1/yigang-1/agencies/water/alerts");
+  center_hears (township, "gridgate/v1/yigang-1/sensors/level-1");
   assert_true (wait_until (receiver_has_heard, township, 20));
   assert_false (process_has_said (township->subscriber, "agencies/forestry/"));
 }

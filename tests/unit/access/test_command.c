@@ -41,8 +41,6 @@ static void add_lock_and_remove (AccessFixture *fixture)
   assert_int_equal (run (fixture->site, "user lock nobody"), 1);
   assert_int_equal (run (fixture->site, "token add county --role operator"), 0);
   assert_int_equal (run (fixture->site, "token add late --role operator --expires 2001-01-01T00:00:00Z"), 1);
-  assert_int_equal (run (fixture->site, "audit verify"), 0);
-  assert_int_equal (run (fixture->site, "audit verify --anchor 99:0"), 1);
 }
 
 static void commands_work_while_the_gateway_runs (void **state)
@@ -84,7 +82,7 @@ static void wrong_usage_is_told_apart (void **state)
 {
   AccessFixture *fixture = *state;
   static const char *const wrong[] = { "user", "user fly li", "user add", "user lock li wu", "user lock li --role x",
-                                       "token revoke", "user add li --role", "audit verify x" };
+                                       "token revoke", "user add li --role" };
   for (gsize i = 0; i < G_N_ELEMENTS (wrong); i++)
     assert_int_equal (run (fixture->site, wrong[i]), 64);
 }

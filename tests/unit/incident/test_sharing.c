@@ -266,6 +266,44 @@ static void events_for_a_receiver_that_is_gone_are_withdrawn (void **state)
   store_close (g_steal_pointer (&fixture->store));
 }
 
+/* The site again, with the grants of water for another category, or for the same one without evidence. */
+static Site *site_with_grants (const char *category, gboolean evidence)
+{
+  Site *site = site_for_test ();
+  Grant *grant = site_agency (site, "water")->grants->pdata[0];
+  g_strfreev (grant->categories);
+  grant->categories = g_strdupv ((char *[]) { (char *) category, NULL });
+  grant->evidence = evidence;
+  return site;
+}
+
+static void what_a_reload_takes_from_an_agency_is_withdrawn_with_a_receipt (void **state)
+{
+  BookFixture *fixture = *state;
+  g_autoptr (Sharing) sharing = sharing_new (fixture->store, fixture->book, fixture->site);
+  alert_free (raise_alert (fixture, "flood", "flood", "v1", SEVERITY_SEVERE));
+  assert_true (store_run (fixture->store, (StoreJob) database_script,
+                          (gpointer) "UPDATE outbox SET payload = json_set (payload, '$.data.evidence', json_array ('e1'))"
+                                     " WHERE kind = 'incidents'", NULL));
+  g_autoptr (Site) same = site_with_grants ("flood", FALSE);
+  sharing_set_site (sharing, same);
+  assert_int_equal (waiting_for (fixture, "water@center"), 2);
+  assert_int_equal (database_integer (store_reader (fixture->store, NULL), -1,
+                                      "SELECT sum (json_array_length (payload, '$.data.evidence')) FROM outbox"
+                                      " WHERE receiver = 'water@center' AND kind = 'incidents'", ""), 0);
+  g_autoptr (Site) other = site_with_grants ("landslide", TRUE);
+  sharing_set_site (sharing, other);
+  assert_int_equal (waiting_for (fixture, "water@center"), 0);
+  assert_int_equal (waiting_for (fixture, "center"), 2);
+  json_t *receipts = receipts_list (store_reader (fixture->store, NULL), "water@center", NULL, 0, 0, NULL);
+  const json_t *items = json_object_get (receipts, "items");
+  assert_int_equal (json_array_size (items), 2);
+  assert_string_equal (text_of (json_array_get (items, 0), "outcome"), "withdrawn");
+  assert_string_equal (text_of (json_array_get (items, 0), "detail"), "the agency's grants no longer cover it");
+  json_decref (receipts);
+  store_close (g_steal_pointer (&fixture->store));
+}
+
 #define book_test(name) cmocka_unit_test_setup_teardown (name, book_fixture_setup, book_fixture_teardown)
 
 int main (void)
@@ -282,6 +320,7 @@ int main (void)
     book_test (a_clock_that_jumps_ahead_gives_up_nothing_that_waits),
     book_test (an_event_waits_in_the_outbox_over_a_kill),
     book_test (events_for_a_receiver_that_is_gone_are_withdrawn),
+    book_test (what_a_reload_takes_from_an_agency_is_withdrawn_with_a_receipt),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
