@@ -2,7 +2,7 @@
 
 #include "pipelines/rtsp/rtsp_connection_private.h"
 
-enum { ASKS_MAX = 256 };
+enum { ASKS_MAX = 1024 };
 
 /* A question that gridgate has; it outlives the connection. */
 struct PendingAsk {
