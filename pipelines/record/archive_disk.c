@@ -1,6 +1,7 @@
 /* What the archive's thread does with files and index. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/core/error.h"
@@ -33,13 +34,26 @@ static void tell (Archive *archive)
                       archive->since_us, archive->bytes, recordings_index_oldest_us (archive->index), archive->data);
 }
 
+/* A file that can't be read now may be whole: its row stays open, for the next start to repair. */
+static void leave_for_later (Archive *archive, const SegmentRow *row, GError *error)
+{
+  archive->predecessor_end_us = MAX (archive->predecessor_end_us, row->to_us);
+  log_failure ("its last file is not repaired", row->camera, error);
+}
+
+/* The gap begins where the camera's newest file ends: `row` may be one that was left by an earlier start. */
 static gboolean repair_row (Archive *archive, const SegmentRow *row, GError **error)
 {
   SegmentFacts facts = { 0 };
+  struct stat status;
+  GError *walk_error = NULL;
   g_autofree char *path = g_build_filename (archive->data_dir, row->file, NULL);
-  g_autoptr (GError) walk_error = NULL;
 
-  segment_walk_file (path, TRUE, &facts, &walk_error);
+  if (!segment_walk_file (path, TRUE, &facts, &walk_error) && !(lstat (path, &status) != 0 && errno == ENOENT)) {
+    leave_for_later (archive, row, walk_error);
+    return TRUE;
+  }
+  g_clear_error (&walk_error);
   if (facts.fragments == 0) {
     (void) unlink (path);
     return recordings_index_remove (archive->index, row->id, error);
@@ -47,7 +61,9 @@ static gboolean repair_row (Archive *archive, const SegmentRow *row, GError **er
   gint64 to_us = row->from_us + facts.duration_us;
   archive->predecessor_end_us = MAX (archive->predecessor_end_us, to_us);
   return recordings_index_update (archive->index, row->id, to_us, facts.good_bytes, FALSE, error)
-         && recordings_index_open_gap (archive->index, row->camera, row->stream, to_us, "media_restart", error);
+         && recordings_index_open_gap (archive->index, row->camera, row->stream,
+                                       recordings_index_end_us (archive->index, row->camera, row->stream),
+                                       "media_restart", error);
 }
 
 gboolean archive_disk_open (Archive *archive, GError **error)
@@ -67,7 +83,7 @@ gboolean archive_disk_open (Archive *archive, GError **error)
   if (!recordings_index_commit (archive->index, error))
     return FALSE;
   if (rows->len > 0)
-    log_notice ("recordings: %u files were open when the process ended; they are whole again", rows->len);
+    log_notice ("recordings: %u files were open when the process ended; what could be read is whole again", rows->len);
   archive->bytes = recordings_index_bytes (archive->index);
   archive->since_us = clock_wall_us (archive->clock);
   retention_clock_start (&archive->age, recordings_index_newest_us (archive->index), archive->since_us,

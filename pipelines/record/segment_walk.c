@@ -155,24 +155,30 @@ SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size)
   return facts;
 }
 
+typedef struct {
+  int fd, problem; /* errno of a read that failed; 0: none did */
+} OpenFile;
+
 static gboolean read_file (gint64 offset, guint8 *bytes, gsize size, gpointer data)
 {
-  return pread (GPOINTER_TO_INT (data), bytes, size, offset) == (gssize) size;
+  OpenFile *file = data;
+  gssize got = pread (file->fd, bytes, size, offset);
+  if (got < 0)
+    file->problem = errno;
+  return got == (gssize) size;
 }
 
 gboolean segment_walk_file (const char *path, gboolean repair, SegmentFacts *facts, GError **error)
 {
   struct stat status;
-  int fd = open (path, (repair ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0 || fstat (fd, &status) != 0) {
-    int number = errno;
-    if (fd >= 0)
-      close (fd);
-    return error_set_errno (error, number, "recording %s", path);
-  }
-  *facts = segment_walk (read_file, GINT_TO_POINTER (fd), status.st_size);
-  if (repair && facts->good_bytes < status.st_size)
-    (void) !(ftruncate (fd, facts->good_bytes) == 0 && fsync (fd) == 0);
-  close (fd);
-  return TRUE;
+  OpenFile file = { open (path, (repair ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW), 0 };
+  if (file.fd < 0 || fstat (file.fd, &status) != 0)
+    file.problem = errno;
+  else
+    *facts = segment_walk (read_file, &file, status.st_size);
+  if (repair && file.problem == 0 && facts->good_bytes < status.st_size)
+    (void) !(ftruncate (file.fd, facts->good_bytes) == 0 && fsync (file.fd) == 0);
+  if (file.fd >= 0)
+    close (file.fd);
+  return file.problem == 0 || error_set_errno (error, file.problem, "recording %s", path);
 }

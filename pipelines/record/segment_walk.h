@@ -21,5 +21,6 @@ typedef struct {
 
 SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size);
 
-/* The same for a file; with `repair` what follows good_bytes is cut off. FALSE when it can't be read. */
+/* The same for a file; with `repair` what follows good_bytes is cut off. FALSE when it can't be opened or read,
+ * which says nothing about what it holds: nothing is cut then. */
 gboolean segment_walk_file (const char *path, gboolean repair, SegmentFacts *facts, GError **error);

@@ -187,6 +187,55 @@ static void after_sigkill_the_torn_tail_goes_and_the_gap_has_its_reason (void **
   archive_free (archive);
 }
 
+/* A link is refused as it is opened, whoever runs the test; a full table of files or a bad cable come and go like it. */
+static void a_file_that_can_not_be_opened_is_kept_and_repaired_later (void **state)
+{
+  pid_t child = fork ();
+  if (child == 0)
+    record_and_die (*state);
+  waitpid (child, NULL, 0);
+  g_autoptr (GPtrArray) before = rows (*state);
+  const SegmentRow *torn = before->pdata[0];
+  g_autofree char *path = g_build_filename (*state, torn->file, NULL);
+  g_autofree char *away = g_build_filename (*state, "away.mp4", NULL);
+  assert_int_equal (rename (path, away), 0);
+  assert_int_equal (symlink (away, path), 0);
+
+  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  assert_non_null (archive);
+  archive_free (archive);
+  g_autoptr (GPtrArray) kept = rows (*state);
+  assert_int_equal (kept->len, 1);
+  assert_true (g_file_test (path, G_FILE_TEST_IS_SYMLINK));
+
+  assert_int_equal (rename (away, path), 0);
+  archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  archive_free (archive);
+  g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_READER, NULL);
+  g_autoptr (GPtrArray) open_rows = recordings_index_open_rows (index, NULL);
+  assert_int_equal (open_rows->len, 0);
+  g_autoptr (GPtrArray) after = rows (*state);
+  assert_int_equal (after->len, 1);
+  assert_plays (path);
+}
+
+static void a_file_that_is_gone_leaves_the_index (void **state)
+{
+  pid_t child = fork ();
+  if (child == 0)
+    record_and_die (*state);
+  waitpid (child, NULL, 0);
+  g_autoptr (GPtrArray) before = rows (*state);
+  g_autofree char *path = g_build_filename (*state, ((SegmentRow *) before->pdata[0])->file, NULL);
+  assert_int_equal (unlink (path), 0);
+  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  archive_free (archive);
+  g_autoptr (GPtrArray) after = rows (*state);
+  assert_int_equal (after->len, 0);
+}
+
 static gboolean read_memory (gint64 offset, guint8 *bytes, gsize size, gpointer data)
 {
   const GBytes *file = data;
@@ -469,6 +518,8 @@ int main (void)
     IN_FOLDER (files_are_cut_at_key_frames_and_play),
     IN_FOLDER (a_camera_that_was_away_leaves_a_gap_with_its_reason),
     IN_FOLDER (after_sigkill_the_torn_tail_goes_and_the_gap_has_its_reason),
+    IN_FOLDER (a_file_that_can_not_be_opened_is_kept_and_repaired_later),
+    IN_FOLDER (a_file_that_is_gone_leaves_the_index),
     IN_FOLDER (cut_at_any_byte_every_whole_fragment_is_found),
     IN_FOLDER (space_takes_the_oldest_but_never_what_must_be_kept),
     IN_FOLDER (a_camera_that_no_file_can_hold_stops_no_other),
