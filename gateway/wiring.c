@@ -24,7 +24,14 @@
 #include "gateway/store/store.h"
 #include "gateway/workers.h"
 
-enum { EVENTS_KEPT = 4096, BROKER_DOWN_AFTER_S = 60, RECHECK_S = 15, SENSORS_S = 5, HEALTH_US = 30 * G_USEC_PER_SEC };
+enum {
+  EVENTS_KEPT = 4096,
+  BROKER_DOWN_AFTER_S = 60,
+  MEDIA_DOWN_AFTER_S = 30,
+  RECHECK_S = 15,
+  SENSORS_S = 5,
+  HEALTH_US = 30 * G_USEC_PER_SEC,
+};
 
 struct Wiring {
   char *config_path;
@@ -122,8 +129,12 @@ static void note_viewers (const char *const *present, gint64 before_us, gint64 a
   access_views_repair (((Wiring *) data)->access, present, before_us, at_us);
 }
 
+/* While media is away nothing is recorded and no camera is judged: that is an alert of its own. */
 static void note_media (gboolean is_connected, gpointer data)
 {
+  const AlertCondition condition = { .rule = "media_down", .category = "equipment", .subject = "",
+                                     .severity = SEVERITY_SEVERE, .hold_us = MEDIA_DOWN_AFTER_S * G_USEC_PER_SEC };
+  alert_engine_post_condition (((Wiring *) data)->engine, &condition, !is_connected);
   if (is_connected)
     evidence_port_back (((Wiring *) data)->evidence);
 }
@@ -332,6 +343,7 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
     return NULL;
   }
   media_link_set_site (wiring->media, site);
+  note_media (FALSE, wiring); /* until it is met */
   receivers_set_site (wiring->receivers, site);
   evidence_start (wiring->evidence);
   tell_setup_link (wiring);
