@@ -107,8 +107,9 @@ gboolean recordings_index_close_gap (RecordingsIndex *index, const char *camera,
                                      GError **error)
 {
   return database_run (index->database, error,
-                       "DELETE FROM gaps WHERE camera = ? AND stream = ? AND to_us IS NULL AND from_us > ?", "ssi",
-                       camera, stream, to_us - GAP_MIN_US)
+                       "DELETE FROM gaps WHERE camera = ? AND stream = ? AND to_us IS NULL AND from_us > ?"
+                       " AND reason <> 'media_restart'",
+                       "ssi", camera, stream, to_us - GAP_MIN_US)
          && database_run (index->database, error,
                           "UPDATE gaps SET to_us = ? WHERE camera = ? AND stream = ? AND to_us IS NULL", "iss", to_us,
                           camera, stream);

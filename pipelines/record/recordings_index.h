@@ -40,7 +40,8 @@ gboolean recordings_index_update (RecordingsIndex *index, gint64 id, gint64 to_u
                                   GError **error);
 gboolean recordings_index_remove (RecordingsIndex *index, gint64 id, GError **error);
 
-/* An open gap ends when recording resumes; one that is shorter than GAP_MIN_US is forgotten then. */
+/* An open gap ends when recording resumes; one that is shorter than GAP_MIN_US is forgotten then, unless our own process
+ * died in it: what that cost is told, however short. */
 gboolean recordings_index_open_gap (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
                                     const char *reason, GError **error);
 gboolean recordings_index_close_gap (RecordingsIndex *index, const char *camera, const char *stream, gint64 to_us,
