@@ -317,7 +317,7 @@ void archive_disk_sync (Archive *archive)
   log_failure ("index", "all", error);
 }
 
-/* The file goes first: a row without a file does no harm and goes with the next turn. */
+/* The file goes first: a row without a file does no harm and goes with the next turn, and until then counts its bytes. */
 static gboolean delete_segment (Archive *archive, const SegmentRow *row)
 {
   GError *error = NULL;
@@ -330,7 +330,8 @@ static gboolean delete_segment (Archive *archive, const SegmentRow *row)
   (void) rmdir (folder); /* goes when the day is empty */
   gboolean is_good = recordings_index_remove (archive->index, row->id, &error);
   log_failure ("index", row->camera, error);
-  archive->bytes -= row->bytes;
+  if (is_good)
+    archive->bytes -= row->bytes;
   return is_good;
 }
 
@@ -352,6 +353,7 @@ static RetentionAction delete_old (Archive *archive, const RetentionLimits *limi
 {
   RetentionAction action = RETENTION_KEEP;
   gboolean has_begun = FALSE, goes_on = TRUE;
+  gint64 before = archive->bytes;
   GError *error = NULL;
 
   for (guint i = 0; i < ARCHIVE_DELETIONS_PER_TICK && goes_on && error == NULL; i++) {
@@ -364,8 +366,8 @@ static RetentionAction delete_old (Archive *archive, const RetentionLimits *limi
     goes_on = goes_on && delete_segment (archive, oldest);
     segment_row_free (oldest);
   }
-  if (has_begun)
-    recordings_index_commit (archive->index, error == NULL ? &error : NULL);
+  if (has_begun && !recordings_index_commit (archive->index, error == NULL ? &error : NULL))
+    archive->bytes = before; /* the rows are all back */
   log_failure ("index", "all", error);
   return action;
 }

@@ -68,7 +68,10 @@ gboolean recordings_index_begin (RecordingsIndex *index, GError **error)
 
 gboolean recordings_index_commit (RecordingsIndex *index, GError **error)
 {
-  return database_run (index->database, error, "COMMIT", "");
+  if (database_run (index->database, error, "COMMIT", ""))
+    return TRUE;
+  database_script (index->database, "ROLLBACK", NULL); /* which SQLite may have done itself */
+  return FALSE;
 }
 
 gint64 recordings_index_add (RecordingsIndex *index, const char *camera, const char *stream, const char *file,

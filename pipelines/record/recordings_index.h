@@ -29,7 +29,7 @@ RecordingsIndex *recordings_index_open (const char *data_dir, DatabaseMode mode,
 void recordings_index_close (RecordingsIndex *index); /* NULL is taken */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RecordingsIndex, recordings_index_close)
 
-/* What follows may be grouped between these; each alone is a transaction of its own. */
+/* What follows may be grouped between these; each alone is a transaction of its own. A commit that fails undoes them all. */
 gboolean recordings_index_begin (RecordingsIndex *index, GError **error);
 gboolean recordings_index_commit (RecordingsIndex *index, GError **error);
 

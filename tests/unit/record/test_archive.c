@@ -275,6 +275,7 @@ static void cut_at_any_byte_every_whole_fragment_is_found (void **state)
 
 typedef struct {
   gint changes;
+  gint64 bytes;
   gboolean is_recording;
   char reason[32];
 } Told;
@@ -283,9 +284,9 @@ static void note (gboolean is_recording, const char *reason, gint64 since_us, gi
 {
   Told *told = data;
   (void) since_us;
-  (void) bytes;
   (void) oldest_us;
   told->changes++;
+  told->bytes = bytes;
   told->is_recording = is_recording;
   g_strlcpy (told->reason, reason, sizeof told->reason);
 }
@@ -331,6 +332,50 @@ static void space_takes_the_oldest_but_never_what_must_be_kept (void **state)
   assert_string_equal (json_string_value (json_array_get (json_array_get (json_object_get (result, "gaps"), 0), 2)),
                        "keep_at_least");
   json_decref (result);
+  archive_track_free (track, NULL);
+  archive_free (archive);
+  clock_fake_free (clock);
+}
+
+static gint64 bytes_of (const char *folder)
+{
+  g_autoptr (RecordingsIndex) index = recordings_index_open (folder, DATABASE_READER, NULL);
+  return recordings_index_bytes (index);
+}
+
+static void run_on_index (const char *folder, const char *sql)
+{
+  g_autofree char *path = g_build_filename (folder, "recordings.db", NULL);
+  g_autoptr (Database) database = database_open (path, DATABASE_WRITER, NULL);
+  assert_true (database_script (database, sql, NULL));
+}
+
+/* SQLite undoes the whole transaction when the disk is full in its middle: the trigger does the same. */
+static void rows_that_can_not_be_removed_go_on_counting (void **state)
+{
+  Told told = { 0 };
+  Clock *clock = clock_fake_new (start_us + 60 * G_USEC_PER_SEC);
+  ArchiveSettings settings = { G_USEC_PER_SEC, { .retain_us = DAY_US, .keep_at_least_us = 0 } };
+  Archive *archive = archive_new (*state, &settings, clock, note, &told, NULL);
+  ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
+  write_units (track, 0, 8, 0, NULL);
+  archive_pause (track, "unreachable");
+  archive_flush (archive);
+  gint64 all_bytes = bytes_of (*state);
+  run_on_index (*state, "CREATE TRIGGER full BEFORE DELETE ON segments WHEN old.id = 2"
+                        " BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END;");
+  settings.limits.max_bytes = all_bytes / 2;
+  archive_set (archive, &settings);
+  for (guint i = 0; i < 5; i++) {
+    clock_fake_advance (clock, 61 * G_USEC_PER_SEC);
+    archive_flush (archive);
+    assert_int_equal (told.bytes, all_bytes);
+  }
+  run_on_index (*state, "DROP TRIGGER full;");
+  clock_fake_advance (clock, 61 * G_USEC_PER_SEC);
+  archive_flush (archive);
+  assert_int_equal (told.bytes, bytes_of (*state));
+  assert_in_range (told.bytes, all_bytes / 4, all_bytes / 2);
   archive_track_free (track, NULL);
   archive_free (archive);
   clock_fake_free (clock);
@@ -522,6 +567,7 @@ int main (void)
     IN_FOLDER (a_file_that_is_gone_leaves_the_index),
     IN_FOLDER (cut_at_any_byte_every_whole_fragment_is_found),
     IN_FOLDER (space_takes_the_oldest_but_never_what_must_be_kept),
+    IN_FOLDER (rows_that_can_not_be_removed_go_on_counting),
     IN_FOLDER (a_camera_that_no_file_can_hold_stops_no_other),
     IN_FOLDER (a_clock_that_jumps_forward_deletes_nothing_in_bulk),
     IN_FOLDER (a_clock_that_was_behind_for_a_while_ages_on_from_where_it_was),
