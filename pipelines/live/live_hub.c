@@ -161,8 +161,13 @@ static void give (LiveHub *hub, LiveViewer *viewer, const Piece *piece, gboolean
 {
   if (live_viewer_wants_init (viewer) && piece->is_key)
     live_viewer_push_init (viewer, hub->text, hub->init);
-  if (!live_viewer_wants_init (viewer))
-    live_viewer_push (viewer, piece->frame, piece->is_key, is_burst);
+  if (live_viewer_wants_init (viewer))
+    return;
+  live_viewer_push (viewer, piece->frame, piece->is_key, is_burst);
+  if (!piece->is_key || !live_viewer_wants_init (viewer))
+    return;
+  live_viewer_push_init (viewer, hub->text, hub->init); /* it was skipped to this very key, and starts again with it */
+  live_viewer_push (viewer, piece->frame, TRUE, TRUE);
 }
 
 /* Viewers may leave while they are given to: walk from the end. */

@@ -25,7 +25,8 @@ LiveViewer *live_viewer_new (Loop *loop, const char *id, int socket_fd, const gu
 /* Whole WebSocket frames: what a picture needs (`init`: text and init segment), then fragments from a key frame on. */
 void live_viewer_push_init (LiveViewer *viewer, GBytes *text, GBytes *init);
 
-/* `is_burst`: part of the kept group that a viewer starts with. A viewer that waits for a key frame takes none but such. */
+/* `is_burst`: part of the kept group that a viewer starts with. A viewer that waits for a key frame takes none but such.
+ * A fragment that is too much is not taken, and the viewer wants an init again: when it was a key frame, give it both. */
 void live_viewer_push (LiveViewer *viewer, GBytes *fragment, gboolean is_key, gboolean is_burst);
 
 /* Whether it needs the init segment before anything else: it is new or skipped. */

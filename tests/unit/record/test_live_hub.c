@@ -281,6 +281,37 @@ static void a_stalled_viewer_skips_to_a_key_frame_and_is_counted (void **state)
   fixture_free (fixture);
 }
 
+/* Each picture is a key, so a key is what there was no room for. Nothing comes after it. */
+static void a_viewer_skips_to_the_key_frame_that_was_too_much (void **state)
+{
+  (void) state;
+  Fixture *fixture = fixture_new ("libx264 -qp 0 -g 1 -preset ultrafast", SAMPLE_SILENT, 8);
+  join (fixture);
+  int room = 65536;
+  setsockopt (fixture->sockets[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  for (guint i = 0; i < 4000 && live_hub_counts (fixture->hub).skips == 0; i++) {
+    feed (fixture, i % 200, i % 200 + 1);
+    if (i % 200 == 199)
+      loop_call (fixture->loop, reconnect_on_loop, fixture);
+  }
+  assert_int_equal (live_hub_counts (fixture->hub).skips, 1);
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  const guint8 *init = NULL, *key = NULL;
+  guint8 chunk[65536];
+  while (key == NULL) {
+    struct pollfd readable = { fixture->sockets[0], POLLIN, 0 };
+    assert_int_equal (poll (&readable, 1, 10000), 1);
+    gssize size = recv (fixture->sockets[0], chunk, sizeof chunk, MSG_DONTWAIT);
+    assert_true (size > 0);
+    g_byte_array_append (bytes, chunk, (guint) size);
+    init = memmem (bytes->data, bytes->len, "ftyp", 4);
+    init = init == NULL ? NULL : memmem (init + 4, bytes->len - (gsize) (init + 4 - bytes->data), "ftyp", 4);
+    key = init == NULL ? NULL : memmem (init, bytes->len - (gsize) (init - bytes->data), "moof", 4);
+  }
+  assert_int_equal (live_hub_counts (fixture->hub).skips, 1);
+  fixture_free (fixture);
+}
+
 static void a_viewer_that_leaves_stops_the_work (void **state)
 {
   (void) state;
@@ -307,6 +338,7 @@ int main (void)
     cmocka_unit_test (a_camera_that_comes_back_goes_on_in_the_same_timeline),
     cmocka_unit_test (h265_is_named_so_that_the_page_can_say_why),
     cmocka_unit_test (a_stalled_viewer_skips_to_a_key_frame_and_is_counted),
+    cmocka_unit_test (a_viewer_skips_to_the_key_frame_that_was_too_much),
     cmocka_unit_test (a_viewer_that_leaves_stops_the_work),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
