@@ -8,6 +8,8 @@
 enum {
   JUMP_US = 10 * G_USEC_PER_SEC,       /* a step in RTP time that is no pause of the camera's any more */
   AUDIO_MISSING_US = 3 * G_USEC_PER_SEC,
+  ASTRAY_US = 500 * 1000,              /* sound this far from the picture is heard to be */
+  ASTRAY_FOR_US = G_USEC_PER_SEC,      /* and for this long it is the clocks' doing, not a burst's */
   WALL_TRUST_US = 60 * G_USEC_PER_SEC, /* a capture time this far from the arrival is the camera's clock's, not the world's */
 };
 
@@ -28,7 +30,10 @@ struct Assembler {
   gint64 video_offset, audio_offset; /* added to RTP ticks */
   gint64 video_last, audio_last_us, video_last_us;
   gint64 audio_last_dts;
-  gint64 anchor_us, anchor_wall_us;  /* a moment of the timeline, and the wall's */
+  gint64 anchor_us, anchor_wall_us;  /* where the newest picture is on the timeline, and the wall's moment of it */
+  gint64 lead_us;                    /* from decoding to showing, of the newest key picture: reordering moves no anchor */
+  gboolean is_audio_astray;
+  gint64 astray_from_us;
   gint64 next_start_us;              /* where the timeline goes on after an end or a jump */
   DecodeOrder order;
   MediaFormat *video_format, *audio_format;
@@ -90,7 +95,7 @@ static void forget_time (Assembler *assembler)
   assembler->next_start_us = MAX (assembler->video_last_us, assembler->audio_last_us);
   if (assembler->next_start_us > 0)
     assembler->next_start_us += G_USEC_PER_SEC / 25;
-  assembler->has_video_time = assembler->has_audio_time = FALSE;
+  assembler->has_video_time = assembler->has_audio_time = assembler->is_audio_astray = FALSE;
   g_ptr_array_set_size (assembler->kept, 0);
   assembler->kept_bytes = 0;
 }
@@ -110,9 +115,7 @@ static gboolean start_video_time (Assembler *assembler, const AccessUnit *unit)
   gint64 start = to_ticks (assembler->next_start_us, scale) + unit->format->reorder * interval;
   assembler->video_offset = start - unit->pts;
   assembler->video_last = unit->pts;
-  assembler->anchor_us = start * G_USEC_PER_SEC / scale;
-  assembler->anchor_wall_us = unit->wall_us;
-  assembler->audio_last_us = assembler->anchor_us;
+  assembler->audio_last_us = start * G_USEC_PER_SEC / scale;
   assembler->has_video_time = TRUE;
   decode_order_start (&assembler->order, unit->format->reorder, interval);
   return TRUE;
@@ -142,10 +145,24 @@ static void take_video (AccessUnit *unit, gpointer data)
   unit->dts = decode_order_next (&assembler->order, unit->pts);
   unit->duration = (guint32) CLAMP (assembler->order.interval, 1, (gint64) unit->format->time_scale);
   assembler->video_last_us = access_unit_dts_us (unit);
+  if (unit->is_key)
+    assembler->lead_us = (unit->pts - unit->dts) * G_USEC_PER_SEC / unit->format->time_scale;
+  assembler->anchor_us = assembler->video_last_us + assembler->lead_us;
+  assembler->anchor_wall_us = unit->wall_us;
   publish (assembler, unit);
 }
 
-/* Takes `unit`. Sound before the first picture has no place. */
+/* Whether the sound's clock has run away from the picture's: tens of ppm are seconds after a day. */
+static gboolean is_adrift (Assembler *assembler, gint64 now_us, gint64 expected_us)
+{
+  gboolean was_astray = assembler->is_audio_astray;
+  assembler->is_audio_astray = ABS (now_us - expected_us) > ASTRAY_US;
+  if (assembler->is_audio_astray && !was_astray)
+    assembler->astray_from_us = now_us;
+  return assembler->is_audio_astray && now_us - assembler->astray_from_us >= ASTRAY_FOR_US;
+}
+
+/* Takes `unit`. Sound before the first picture has no place. Sound that ran ahead is left out until the picture is there. */
 static void take_audio (AccessUnit *unit, gpointer data)
 {
   Assembler *assembler = data;
@@ -157,6 +174,10 @@ static void take_audio (AccessUnit *unit, gpointer data)
     assembler->has_audio_time = TRUE;
     assembler->audio_offset = to_ticks (MAX (expected_us, assembler->audio_last_us), scale) - unit->pts;
     assembler->audio_last_dts = -1;
+    assembler->is_audio_astray = FALSE;
+  } else if (assembler->has_video_time && is_adrift (assembler, now_us, expected_us)) {
+    assembler->audio_offset = to_ticks (expected_us, scale) - unit->pts;
+    assembler->is_audio_astray = FALSE;
   }
   unit->pts = unit->dts = unit->pts + assembler->audio_offset;
   if (!assembler->has_video_time || unit->dts < 0 || unit->dts <= assembler->audio_last_dts) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gateway/core/file.h"
+#include "pipelines/live/fragment.h"
 #include "pipelines/live/live_hub.h"
 #include "tests/support/folder.h"
 #include "tests/support/test.h"
@@ -231,6 +232,55 @@ static void g711_is_heard_as_aac (void **state)
   fixture_free (fixture);
 }
 
+/* The sound's clock, made `percent` of what it should be: hours of a real one's drift in seconds. */
+static void bend_audio_clock (SampleStream *sample, guint percent)
+{
+  gint64 first = -1;
+  for (guint i = 0; i < sample->packets->len; i++) {
+    SamplePacket *packet = sample->packets->pdata[i];
+    gsize size;
+    guint8 *bytes = packet->track == 1 ? g_bytes_unref_to_data (packet->bytes, &size) : NULL;
+    if (bytes == NULL)
+      continue;
+    gint64 time = (gint64) bytes[4] << 24 | bytes[5] << 16 | bytes[6] << 8 | bytes[7];
+    first = first < 0 ? time : first;
+    guint32 bent = (guint32) (first + (time - first) * percent / 100);
+    for (guint at = 0; at < 4; at++)
+      bytes[4 + at] = (guint8) (bent >> (24 - 8 * at));
+    packet->bytes = g_bytes_new_take (bytes, size);
+  }
+}
+
+static void check_sound_is_with_the_picture (guint percent)
+{
+  SampleStream *sample = sample_stream_make ("libx264 -bf 2 -g 25", SAMPLE_AAC, 10, g_get_real_time ());
+  bend_audio_clock (sample, percent);
+  g_autoptr (GPtrArray) units = sample_stream_units (sample);
+  gint64 picture_us = 0, sound_us = -1;
+  guint sounds = 0;
+  for (guint i = 0; i < units->len; i++) {
+    const AccessUnit *unit = units->pdata[i];
+    gint64 dts_us = access_unit_dts_us (unit);
+    if (access_unit_is_video (unit)) {
+      picture_us = dts_us;
+      continue;
+    }
+    assert_true (dts_us > sound_us);
+    assert_in_range (dts_us - picture_us + 1100000, 0, 2200000); /* half a second, a second of it, and a group */
+    sound_us = dts_us;
+    sounds++;
+  }
+  assert_true (sounds > 250);
+  sample_stream_free (sample);
+}
+
+static void sound_whose_clock_drifts_stays_with_the_picture (void **state)
+{
+  (void) state;
+  check_sound_is_with_the_picture (75);
+  check_sound_is_with_the_picture (125);
+}
+
 static void a_camera_that_comes_back_goes_on_in_the_same_timeline (void **state)
 {
   (void) state;
@@ -335,6 +385,7 @@ int main (void)
     cmocka_unit_test (a_viewer_gets_type_and_init_and_the_kept_group_at_once),
     cmocka_unit_test (b_frames_keep_their_order_and_times),
     cmocka_unit_test (g711_is_heard_as_aac),
+    cmocka_unit_test (sound_whose_clock_drifts_stays_with_the_picture),
     cmocka_unit_test (a_camera_that_comes_back_goes_on_in_the_same_timeline),
     cmocka_unit_test (h265_is_named_so_that_the_page_can_say_why),
     cmocka_unit_test (a_stalled_viewer_skips_to_a_key_frame_and_is_counted),
