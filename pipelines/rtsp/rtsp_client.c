@@ -201,7 +201,7 @@ static void take_session (RtspClient *client, const GstRTSPMessage *response)
   const char *timeout = strstr (header, "timeout=");
   guint64 seconds = timeout != NULL ? g_ascii_strtoull (timeout + 8, NULL, 10) : SESSION_TIMEOUT_DEFAULT;
   client->session = g_strndup (header, MIN (length, 256));
-  client->session_timeout = (guint) CLAMP (seconds, 10, 600);
+  client->session_timeout = (guint) CLAMP (seconds, 2, 600);
 }
 
 /* The channels that the camera chose; FALSE when it insists on something else than interleaving. */
@@ -443,13 +443,21 @@ static void on_addresses (struct addrinfo *addresses, const char *problem, gpoin
   leave (client);
 }
 
+/* Whether the last one was answered or not: it plays, silence is no fault while packets come, and some cameras that answer
+ * none still end a session without them. One that doesn't read either gets no more. */
+static void keep_alive (RtspClient *client)
+{
+  client->waits_for_answer = FALSE;
+  if (client->unsent->len < RTSP_HEAD_MAX)
+    send_request (client, client->has_get_parameter ? GST_RTSP_GET_PARAMETER : GST_RTSP_OPTIONS);
+  set_keep_alive (client);
+}
+
 static void on_timer (gpointer data)
 {
   RtspClient *client = data;
-  if (client->is_playing && !client->waits_for_answer)
-    send_request (client, client->has_get_parameter ? GST_RTSP_GET_PARAMETER : GST_RTSP_OPTIONS);
-  else if (client->is_playing)
-    set_keep_alive (client); /* it plays: silence here is no fault while packets come */
+  if (client->is_playing)
+    keep_alive (client);
   else if (client->is_connected)
     fail (client, "unreachable", "the camera takes the connection and does not answer %s in %d s", gst_rtsp_method_as_text (client->method),
           (int) (ANSWER_TIMEOUT_US / G_USEC_PER_SEC));

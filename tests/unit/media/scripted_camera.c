@@ -99,7 +99,8 @@ static void answer_setup (const ScriptedCamera *camera, int fd, const GstRTSPMes
     answer (camera, fd, request, 461, "", "");
     return;
   }
-  g_autofree char *headers = g_strdup_printf ("Session: abc; timeout=30\r\nTransport: RTP/AVP/TCP; unicast; interleaved=%u-%u\r\n",
+  g_autofree char *headers = g_strdup_printf ("Session: abc; timeout=%u\r\nTransport: RTP/AVP/TCP; unicast; interleaved=%u-%u\r\n",
+                                              camera->script.session_timeout != 0 ? camera->script.session_timeout : 30,
                                               camera->script.channel, camera->script.channel + 1);
   answer (camera, fd, request, 200, headers, "");
 }
@@ -165,6 +166,9 @@ static void serve (ScriptedCamera *camera, int fd)
     filled -= used;
     memmove (input, input + used, filled);
     note (camera, request);
+    if (camera->script.ignores_keep_alive && request->type_data.request.method == GST_RTSP_OPTIONS
+        && scripted_camera_requests (camera, "PLAY") > 0)
+      continue;
     handle (camera, fd, request);
     if (request->type_data.request.method == GST_RTSP_PLAY && camera->script.closes_at_the_end)
       return;

@@ -15,6 +15,8 @@ typedef struct {
   guint describes_after_ms;     /* how long it thinks about DESCRIBE */
   guint plays_after_ms;         /* and from its answer to PLAY to the first frame */
   gboolean refuses_audio;       /* SETUP of anything but the first track is answered with 461 */
+  guint session_timeout;        /* seconds; 0: 30 */
+  gboolean ignores_keep_alive;  /* after PLAY it answers no OPTIONS */
 } CameraScript;
 
 typedef struct ScriptedCamera ScriptedCamera;

@@ -221,6 +221,18 @@ static void silence_is_a_stall_and_then_a_new_connection (void **state)
   assert_next (bench->states, "live ");
 }
 
+/* A session of two seconds is kept alive each second; three seconds without a picture are a stall. */
+static void a_camera_that_answers_no_keep_alive_gets_the_next_one (void **state)
+{
+  Bench *bench = *state;
+  start (bench, &(CameraScript){ .frames = 2, .session_timeout = 2, .ignores_keep_alive = TRUE }, NULL, NULL);
+  assert_next (bench->states, "connecting ");
+  assert_next (bench->states, "live ");
+  assert_next (bench->states, "live ");
+  assert_next (bench->states, "stalled stalled");
+  assert_in_range (scripted_camera_requests (bench->camera, "OPTIONS"), 3, 6); /* the first is no keep-alive */
+}
+
 /* Five seconds count from PLAY, not from the connection. */
 static void a_camera_that_answers_slowly_goes_live (void **state)
 {
@@ -268,6 +280,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (packets_before_the_answer_to_play_and_on_own_channels_are_taken, setup, teardown),
     cmocka_unit_test_setup_teardown (audio_that_cannot_be_set_up_is_left_out, setup, teardown),
     cmocka_unit_test_setup_teardown (silence_is_a_stall_and_then_a_new_connection, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_camera_that_answers_no_keep_alive_gets_the_next_one, setup, teardown),
     cmocka_unit_test_setup_teardown (a_camera_that_answers_slowly_goes_live, setup, teardown),
     cmocka_unit_test_setup_teardown (taps_go_on_after_a_reconnect, setup, teardown),
     cmocka_unit_test_setup_teardown (an_on_demand_camera_is_pulled_only_while_it_is_wanted, setup, teardown),
