@@ -302,23 +302,36 @@ gboolean observation_files_each_last (ObservationFiles *files, ObservationEach e
   return call_each (found, each, data, error);
 }
 
+/* FALSE: no row here, or it can't be read. */
+static gboolean read_deliveries (Database *database, const char *broker, Deliveries *deliveries)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Statement) row = database_query (
+    database, &error, "SELECT packet_ids, hashes, next FROM deliveries WHERE broker = ?", "s", broker);
+  gsize ids_size, hashes_size;
+  if (!statement_step (row, &error)) {
+    if (error != NULL)
+      log_error ("observations: what broker %s delivered last can't be read: %s", broker, error->message);
+    return FALSE;
+  }
+  const void *ids = statement_blob (row, 0, &ids_size), *hashes = statement_blob (row, 1, &hashes_size);
+  if (ids_size != sizeof deliveries->packet_id || hashes_size != sizeof deliveries->hash)
+    return FALSE;
+  memcpy (deliveries->packet_id, ids, ids_size);
+  memcpy (deliveries->hash, hashes, hashes_size);
+  deliveries->next = (guint) statement_integer (row, 2) % DELIVERIES_KEPT;
+  return TRUE;
+}
+
 gboolean observation_files_deliveries (ObservationFiles *files, const char *broker, Deliveries *deliveries)
 {
+  if (files->database != NULL && read_deliveries (files->database, broker, deliveries))
+    return TRUE; /* today's file, which nobody can lock against its own writer */
   g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
   for (guint i = paths->len; i-- > 0;) {
     g_autoptr (Database) database = database_open (paths->pdata[i], DATABASE_READER, NULL);
-    g_autoptr (Statement) row = database == NULL ? NULL
-      : database_query (database, NULL, "SELECT packet_ids, hashes, next FROM deliveries WHERE broker = ?", "s", broker);
-    if (!statement_step (row, NULL))
-      continue;
-    gsize ids_size, hashes_size;
-    const void *ids = statement_blob (row, 0, &ids_size), *hashes = statement_blob (row, 1, &hashes_size);
-    if (ids_size != sizeof deliveries->packet_id || hashes_size != sizeof deliveries->hash)
-      return FALSE;
-    memcpy (deliveries->packet_id, ids, ids_size);
-    memcpy (deliveries->hash, hashes, hashes_size);
-    deliveries->next = (guint) statement_integer (row, 2) % DELIVERIES_KEPT;
-    return TRUE;
+    if (database != NULL && read_deliveries (database, broker, deliveries))
+      return TRUE;
   }
   return FALSE;
 }

@@ -102,6 +102,9 @@ static void no_message_is_lost_or_doubled (const char *folder, const char *proto
   assert_int_equal (process_end (child, SIGKILL, WAIT_SECONDS), -SIGKILL);
   process_free (child);
 
+  print_message ("%d rows, %d zeros, %d values, of %d\n", (int) in_files (data, "SELECT count(*) FROM observations"),
+                 (int) in_files (data, "SELECT count(*) FROM observations WHERE value = 0"),
+                 (int) in_files (data, "SELECT count(DISTINCT value) FROM observations WHERE value <> 0"), written);
   assert_int_equal (in_files (data, "SELECT count(DISTINCT value) FROM observations WHERE value <> 0"), written);
   assert_int_equal (in_files (data, "SELECT count(*) FROM observations WHERE value <> 0"), written);
   assert_int_equal (in_files (data, "SELECT count(*) FROM observations o, observations l WHERE l.number = o.number + 1"
