@@ -51,6 +51,11 @@ static guint read_stored (Township *township, gboolean *seen, guint count)
   return twice;
 }
 
+static gboolean is_connected (gpointer data)
+{
+  return process_has_said (((Township *) data)->gateway, "broker village: connected");
+}
+
 typedef struct {
   Township *township;
   gboolean *seen;
@@ -75,7 +80,7 @@ static void twenty_kills_of_gridgate_lose_no_message (void **state)
   g_autoptr (GRand) chance = g_rand_new_with_seed (20261123);
   guint sent = 0;
   for (int kill_number = 0; kill_number < KILLS; kill_number++) {
-    g_free (process_wait_for (township->gateway, "broker village: connected", ANSWER_S));
+    assert_true (wait_until (is_connected, township, ANSWER_S));
     guint before_kill = (guint) g_rand_int_range (chance, 0, MESSAGES_A_ROUND);
     for (guint i = 0; i < MESSAGES_A_ROUND; i++) {
       g_autofree char *line = g_strdup_printf ("{\"level_cm\": %u}", sent++);
