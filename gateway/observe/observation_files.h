@@ -14,7 +14,9 @@
 #include "gateway/model/raw_message.h"
 #include "gateway/store/database.h"
 
-enum { DELIVERIES_KEPT = 64, OBSERVATION_DAYS_KEPT = 30 };
+/* What a broker may send again after a kill: all whose acknowledgement it had not read yet. On a disk as fast as memory
+ * runs of 65 to 114 were seen, more than its window of 20 in flight. */
+enum { DELIVERIES_KEPT = 512, OBSERVATION_DAYS_KEPT = 30 };
 
 typedef struct ObservationFiles ObservationFiles;
 
