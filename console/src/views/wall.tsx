@@ -1,6 +1,6 @@
 // Up to nine cameras and the open incidents beside them.
 
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { useModel } from '../hooks'
 import { isOpen } from '../incident/actions'
 import { prefersSub } from '../live/stream_choice'
@@ -31,7 +31,7 @@ export function WallPage({ model }: { model: Model }) {
   const shown = chosenCameras(cameras.map(({ id }) => id), choice)
   const open = model.incidentsNewestFirst().filter(({ state }) => isOpen(state))
 
-  useEffect(() => {
+  useLayoutEffect(() => { // with the picture, not a frame later: a quick Escape counts
     if (!enlarged) return
     const onKey = (event: KeyboardEvent): void => { if (event.key === 'Escape') setEnlarged(null) }
     window.addEventListener('keydown', onKey)
