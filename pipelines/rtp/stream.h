@@ -6,6 +6,9 @@
  * A tap is somebody inside the process who reads the units: the access-unit assembler that recording, browsers and key
  * pictures share. A tap may add or remove taps and viewers from its callbacks.
  *
+ * For a crowd of more than CROWD_TAPS taps that `merges`, units are held back and go out as few long ones: a system call costs as
+ * much as the copying of several kilobytes. A unit is held for at most CROWD_HOLD_US after its first byte came.
+ *
  * thread: the stream's loop. */
 #pragma once
 
@@ -14,6 +17,8 @@
 #include "pipelines/rtp/timeline.h"
 #include "pipelines/rtp/track.h"
 #include "pipelines/rtp/unit.h"
+
+enum { CROWD_TAPS = 20, CROWD_HOLD_US = 110 * 1000 };
 
 typedef struct Stream Stream;
 typedef struct StreamTap StreamTap;
@@ -25,6 +30,7 @@ struct StreamTap {
   void (*started) (StreamTap *tap, const TrackList *tracks);
   void (*unit) (StreamTap *tap, const Unit *unit); /* keep it with block_ref */
   void (*ended) (StreamTap *tap, const char *reason); /* a camera_state reason, "removed" for the tap's own removal */
+  gboolean merges;                /* set before it is added: a unit may be several, one behind the other (unit_join) */
   GList link;                     /* the stream's, as is what follows */
   gboolean waits_for_access_point;
 };

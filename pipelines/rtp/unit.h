@@ -21,3 +21,15 @@ typedef struct {
   gint64 arrival_us;      /* monotonic, of its first byte */
   gint64 wall_us;         /* when it was captured, as far as is known: sender reports, else its arrival */
 } Unit;
+
+/* Makes one unit of `unit` and of `next` behind it. FALSE when `next` isn't the bytes right behind, or starts a random access
+ * point. */
+static inline gboolean unit_join (Unit *unit, const Unit *next)
+{
+  if (next->is_random_access || next->block != unit->block || next->offset != unit->offset + unit->size)
+    return FALSE;
+  unit->size += next->size;
+  unit->packets = (guint16) (unit->packets + next->packets); /* a block has no room for more */
+  unit->ends_access_unit = next->ends_access_unit;
+  return TRUE;
+}

@@ -79,7 +79,7 @@ static void on_ended (StreamTap *tap, const char *reason)
 
 void player_init (Player *player, Stream *stream, const TrackList *tracks, Outlet *outlet, PlayerEnded ended, gpointer data)
 {
-  *player = (Player){ .tap = { on_started, on_unit, on_ended }, .stream = stream, .outlet = outlet, .ended = ended,
+  *player = (Player){ .tap = { on_started, on_unit, on_ended, .merges = TRUE }, .stream = stream, .outlet = outlet, .ended = ended,
                       .data = data, .tracks = track_list_copy (tracks) };
   memset (player->channels, PLAYER_NO_CHANNEL, sizeof player->channels);
 }

@@ -11,7 +11,7 @@
 #include "gateway/core/log.h"
 #include "pipelines/rtsp/rtsp_connection.h"
 
-enum { CONNECTIONS_MAX = 1200, BACKLOG = 256, ACCEPTS_A_TURN = 64, LISTENERS_MAX = 4 };
+enum { CONNECTIONS_MAX = 1200, BACKLOG = 1024, ACCEPTS_A_TURN = 64, LISTENERS_MAX = 4 };
 
 struct RtspServer {
   RtspServerShared shared;

@@ -5,6 +5,7 @@ typedef struct {
   StreamTap tap;
   Stream *stream;
   GString *seen; /* S: started, k: key unit, u: other unit, E: ended */
+  guint packets;
   gboolean removes_itself_at_start, removes_itself_at_unit;
   StreamTap *adds; /* another tap, at the first unit */
 } Watcher;
@@ -30,6 +31,7 @@ static void on_unit (StreamTap *tap, const Unit *unit)
 {
   Watcher *watcher = (Watcher *) tap;
   g_string_append_c (watcher->seen, unit->is_random_access ? 'k' : 'u');
+  watcher->packets += unit->packets;
   if (watcher->adds != NULL)
     stream_add_tap (watcher->stream, g_steal_pointer (&watcher->adds));
   if (watcher->removes_itself_at_unit)
@@ -156,6 +158,157 @@ static void taps_stay_while_the_camera_is_away (void **state)
   assert_string_equal (bench->watchers[0].seen->str, "SkuESk");
 }
 
+/* ---- a crowd ---- */
+
+typedef struct {
+  Watcher watchers[CROWD_TAPS + 1];
+  Block *block;
+  guint32 filled;
+} Crowd;
+
+static void crowd_join (Bench *bench, Crowd *crowd)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (crowd->watchers); i++) {
+    crowd->watchers[i] = (Watcher){ { on_started, on_unit, on_ended, .merges = TRUE }, bench->stream, g_string_new (NULL) };
+    stream_add_tap (bench->stream, &crowd->watchers[i].tap);
+  }
+  crowd->block = block_new (loop_blocks (bench->loop));
+}
+
+static void crowd_leave (Bench *bench, Crowd *crowd)
+{
+  block_unref (crowd->block);
+  for (guint i = 0; i < G_N_ELEMENTS (crowd->watchers); i++) {
+    stream_remove_tap (bench->stream, &crowd->watchers[i].tap);
+    g_string_free (crowd->watchers[i].seen, TRUE);
+  }
+}
+
+/* One behind the other in a block, the first byte come so long ago. */
+static void publish_to_crowd (Bench *bench, Crowd *crowd, const char *units, gint64 age_us)
+{
+  for (const char *c = units; *c; c++, crowd->filled += 1000) {
+    Unit unit = { .block = crowd->block, .offset = crowd->filled, .size = 1000, .packets = 1, .is_random_access = *c == 'k',
+                  .arrival_us = loop_now_us (bench->loop) - age_us };
+    stream_publish (bench->stream, &unit);
+  }
+}
+
+static void assert_crowd_saw (const Crowd *crowd, const char *seen, guint packets)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (crowd->watchers); i++) {
+    assert_string_equal (crowd->watchers[i].seen->str, seen);
+    assert_int_equal (crowd->watchers[i].packets, packets);
+  }
+}
+
+static void a_crowd_gets_what_is_held_back_as_one_and_others_get_each_unit_at_once (void **state)
+{
+  Bench *bench = *state;
+  Crowd crowd = { 0 };
+  begin (bench);
+  stream_add_tap (bench->stream, &bench->watchers[0].tap);
+  crowd_join (bench, &crowd);
+  publish_to_crowd (bench, &crowd, "kuku", 0);
+  assert_crowd_saw (&crowd, "S", 0);
+  assert_string_equal (bench->watchers[0].seen->str, "Skuku");
+  stream_end (bench->stream, "closed");
+  assert_crowd_saw (&crowd, "SkkE", 4);
+  crowd_leave (bench, &crowd);
+}
+
+static void what_is_held_back_is_full_after_80_ms (void **state)
+{
+  Bench *bench = *state;
+  Crowd crowd = { 0 };
+  begin (bench);
+  crowd_join (bench, &crowd);
+  publish_to_crowd (bench, &crowd, "k", 79 * 1000);
+  assert_crowd_saw (&crowd, "S", 0);
+  crowd_leave (bench, &crowd);
+  stream_end (bench->stream, "closed");
+  begin (bench);
+  crowd_join (bench, &crowd);
+  crowd.filled = 0;
+  publish_to_crowd (bench, &crowd, "k", 80 * 1000);
+  assert_crowd_saw (&crowd, "Sk", 1);
+  crowd_leave (bench, &crowd);
+}
+
+static void whoever_joins_a_crowd_gets_nothing_twice_and_makes_nobody_wait (void **state)
+{
+  Bench *bench = *state;
+  Crowd crowd = { 0 };
+  Watcher *late = &bench->watchers[0];
+  begin (bench);
+  crowd_join (bench, &crowd);
+  publish_to_crowd (bench, &crowd, "kuu", 0);
+  late->tap.merges = TRUE;
+  stream_add_tap (bench->stream, &late->tap);
+  assert_crowd_saw (&crowd, "Sk", 3);
+  assert_string_equal (late->seen->str, "Sk");
+  publish_to_crowd (bench, &crowd, "uu", 0);
+  stream_end (bench->stream, "closed");
+  assert_string_equal (late->seen->str, "SkuE");
+  assert_int_equal (late->packets, 5);
+  crowd_leave (bench, &crowd);
+}
+
+static void a_crowd_that_has_dwindled_waits_no_longer (void **state)
+{
+  Bench *bench = *state;
+  Crowd crowd = { 0 };
+  begin (bench);
+  crowd_join (bench, &crowd);
+  publish_to_crowd (bench, &crowd, "ku", 0);
+  stream_remove_tap (bench->stream, &crowd.watchers[0].tap);
+  publish_to_crowd (bench, &crowd, "u", 0);
+  assert_string_equal (crowd.watchers[0].seen->str, "SE");
+  for (guint i = 1; i < G_N_ELEMENTS (crowd.watchers); i++)
+    assert_string_equal (crowd.watchers[i].seen->str, "Sku");
+  crowd_leave (bench, &crowd);
+}
+
+typedef struct {
+  Bench *bench;
+  Crowd crowd;
+  gboolean has_seen;
+} Late;
+
+static void start_late (gpointer data)
+{
+  Late *late = data;
+  begin (late->bench);
+  crowd_join (late->bench, &late->crowd);
+  publish_to_crowd (late->bench, &late->crowd, "k", 0);
+  assert_crowd_saw (&late->crowd, "S", 0);
+}
+
+static void look_late (gpointer data)
+{
+  Late *late = data;
+  late->has_seen = late->crowd.watchers[CROWD_TAPS].packets == 1;
+}
+
+static void end_late (gpointer data)
+{
+  Late *late = data;
+  crowd_leave (late->bench, &late->crowd);
+}
+
+/* On the loop's own thread: its timer must bring it, for no other unit comes. */
+static void what_is_held_back_goes_when_nothing_follows (void **state)
+{
+  Late late = { .bench = *state };
+  gint64 start_us = g_get_monotonic_time ();
+  loop_call (late.bench->loop, start_late, &late);
+  while (!late.has_seen && g_get_monotonic_time () - start_us < 20 * G_USEC_PER_SEC)
+    loop_call (late.bench->loop, look_late, &late);
+  assert_true (late.has_seen);
+  assert_true (g_get_monotonic_time () - start_us >= CROWD_HOLD_US / 2);
+  loop_call (late.bench->loop, end_late, &late);
+}
+
 static void a_stream_is_wanted_from_its_first_tap_to_its_last (void **state)
 {
   Bench *bench = *state;
@@ -178,6 +331,11 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_group_over_its_bound_is_dropped_until_the_next_key_frame, setup, teardown),
     cmocka_unit_test_setup_teardown (taps_may_come_and_go_from_callbacks, setup, teardown),
     cmocka_unit_test_setup_teardown (taps_stay_while_the_camera_is_away, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_crowd_gets_what_is_held_back_as_one_and_others_get_each_unit_at_once, setup, teardown),
+    cmocka_unit_test_setup_teardown (what_is_held_back_is_full_after_80_ms, setup, teardown),
+    cmocka_unit_test_setup_teardown (whoever_joins_a_crowd_gets_nothing_twice_and_makes_nobody_wait, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_crowd_that_has_dwindled_waits_no_longer, setup, teardown),
+    cmocka_unit_test_setup_teardown (what_is_held_back_goes_when_nothing_follows, setup, teardown),
     cmocka_unit_test_setup_teardown (a_stream_is_wanted_from_its_first_tap_to_its_last, setup, teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
