@@ -1,9 +1,6 @@
 #include "pipelines/rtp/outlet.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 enum { PARTS_A_SEND = 64, COMPACT_AT = 256, ANSWER_BLOCKS_MAX = 16, ANSWER_BLOCK_BYTES = 16 * 1024 };
 
@@ -14,9 +11,9 @@ const OutletLimits outlet_limits_default = {
   .lost_us = 30 * G_USEC_PER_SEC,
 };
 
-void outlet_init (Outlet *outlet, int fd, const OutletLimits *limits, OutletWaits waits, gpointer data)
+void outlet_init (Outlet *outlet, Wire *wire, const OutletLimits *limits, OutletWaits waits, gpointer data)
 {
-  *outlet = (Outlet){ .fd = fd, .limits = limits, .waits = waits, .data = data };
+  *outlet = (Outlet){ .wire = wire, .limits = limits, .waits = waits, .data = data };
   outlet->waiting = g_array_new (FALSE, FALSE, sizeof (Unit));
 }
 
@@ -44,7 +41,7 @@ gboolean outlet_is_waiting (const Outlet *outlet)
 /* Bytes sent, 0 when the socket is full, -1 when it is broken. */
 static gssize send_now (Outlet *outlet, const void *bytes, gsize size)
 {
-  gssize sent = send (outlet->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  gssize sent = wire_send (outlet->wire, bytes, size);
   if (sent < 0)
     return errno == EAGAIN || errno == EINTR ? 0 : -1;
   outlet->sent_bytes += (guint64) sent;
@@ -63,14 +60,14 @@ static void wait_unit (Outlet *outlet, const Unit *unit, gint64 now_us)
     outlet->waits (outlet->data);
 }
 
-/* Lets go of all units that wait, but for one that is half sent. */
+/* Lets go of all units that wait, but for one that is half sent, or encrypted. */
 static void skip (Outlet *outlet, gint64 now_us)
 {
   guint kept = 0;
   outlet->waiting_bytes = 0;
   for (guint i = outlet->first; i < outlet->waiting->len; i++) {
     Unit unit = *waiting_at (outlet, i);
-    if (is_answer (&unit) || (i == outlet->first && outlet->sent_of_first > 0)) {
+    if (is_answer (&unit) || (i == outlet->first && (outlet->sent_of_first > 0 || wire_is_committed (outlet->wire)))) {
       outlet->waiting_bytes += unit.size;
       *waiting_at (outlet, kept++) = unit;
     } else {
@@ -169,8 +166,7 @@ gboolean outlet_flush (Outlet *outlet, gint64 now_us)
     guint32 done = count == 0 ? outlet->sent_of_first : 0;
     parts[count] = (struct iovec){ unit->block->bytes + unit->offset + done, unit->size - done };
   }
-  struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
-  gssize sent = sendmsg (outlet->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  gssize sent = wire_send_parts (outlet->wire, parts, count);
   if (sent < 0)
     return errno == EAGAIN || errno == EINTR;
   outlet->progress_us = now_us;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "pipelines/rtp/unit.h"
+#include "pipelines/rtp/wire.h"
 
 typedef struct {
   gsize bytes;      /* of units that wait */
@@ -21,7 +22,7 @@ extern const OutletLimits outlet_limits_default; /* 4 MiB, 8 s, 15 s, 30 s */
 typedef void (*OutletWaits) (gpointer data);
 
 typedef struct {
-  int fd; /* the owner's */
+  Wire *wire; /* the owner's */
   const OutletLimits *limits;
   OutletWaits waits;
   gpointer data;
@@ -38,7 +39,7 @@ typedef struct {
   guint64 sent_bytes, skip_count;
 } Outlet;
 
-void outlet_init (Outlet *outlet, int fd, const OutletLimits *limits, OutletWaits waits, gpointer data);
+void outlet_init (Outlet *outlet, Wire *wire, const OutletLimits *limits, OutletWaits waits, gpointer data);
 
 /* What stream_add_tap is about to replay may wait beyond the bound. */
 void outlet_allow (Outlet *outlet, gsize bytes);

@@ -1,8 +1,6 @@
 #include "pipelines/rtp/receiver.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "gateway/core/error.h"
 #include "pipelines/rtp/access_point.h"
@@ -11,7 +9,7 @@
 
 enum {
   UNIT_MAX = 48 * 1024,
-  READ_MIN = 16 * 1024,    /* with less room than this the next block is taken */
+  READ_MIN = WIRE_READ_MIN, /* with less room than this the next block is taken */
   CARRY_MAX = 16 * 1024,   /* a pending unit up to this moves along, so that it stays one send */
   GARBAGE_MAX = 64 * 1024, /* skipped in a row before we give the connection up */
   PENDING_MAX_US = 100 * 1000,
@@ -370,13 +368,13 @@ static void take_block (Receiver *receiver)
   block_unref (old);
 }
 
-gboolean receiver_read (Receiver *receiver, int fd, GError **error)
+gboolean receiver_read (Receiver *receiver, Wire *wire, GError **error)
 {
   if (receiver->block == NULL || BLOCK_BYTES - receiver->filled < READ_MIN)
     take_block (receiver);
-  gssize size = recv (fd, receiver->block->bytes + receiver->filled, BLOCK_BYTES - receiver->filled, MSG_DONTWAIT);
+  gssize size = wire_read (wire, receiver->block->bytes + receiver->filled, BLOCK_BYTES - receiver->filled);
   if (size < 0)
-    return errno == EAGAIN || errno == EINTR ? TRUE : error_set_errno (error, errno, "the connection broke");
+    return errno == EAGAIN || errno == EINTR || error_set (error, ERROR_RETRY, "the connection broke: %s", wire_problem (wire));
   if (size == 0)
     return error_set (error, ERROR_RETRY, "the other side closed the connection");
   receiver->filled += (guint32) size;

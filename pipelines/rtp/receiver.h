@@ -9,6 +9,7 @@
 
 #include "pipelines/rtp/sprop.h"
 #include "pipelines/rtp/stream.h"
+#include "pipelines/rtp/wire.h"
 
 typedef struct Receiver Receiver;
 
@@ -41,7 +42,7 @@ void receiver_map (Receiver *receiver, guint8 camera_channel, guint8 channel);
 
 /* One read, and all that is whole in it. Returns FALSE when the connection is over: `error` is set unless the message
  * callback stopped it. */
-gboolean receiver_read (Receiver *receiver, int fd, GError **error);
+gboolean receiver_read (Receiver *receiver, Wire *wire, GError **error);
 
 /* Publishes what is pending. */
 void receiver_flush (Receiver *receiver);

@@ -29,7 +29,7 @@ struct RtspClient {
   guint16 port;
   Lookup *lookup;
   struct addrinfo *addresses, *address; /* all, the one that is tried */
-  int fd;
+  Wire wire;
   LoopWatch *watch;
   LoopTimer *timer;
   gboolean is_connected;
@@ -69,9 +69,9 @@ static void leave (RtspClient *client)
 
 static void flush (RtspClient *client)
 {
-  gssize sent = send (client->fd, client->unsent->str, client->unsent->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  gssize sent = wire_send (&client->wire, client->unsent->str, client->unsent->len);
   if (sent < 0 && errno != EAGAIN && errno != EINTR)
-    fail (client, "closed", "%s", g_strerror (errno));
+    fail (client, "closed", "%s", wire_problem (&client->wire));
   g_string_erase (client->unsent, 0, MAX (sent, 0));
   if (client->watch != NULL)
     loop_watch_change (client->watch, client->unsent->len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -371,7 +371,7 @@ static void finish_connect (RtspClient *client)
 {
   int problem = 0;
   socklen_t size = sizeof problem;
-  if (getsockopt (client->fd, SOL_SOCKET, SO_ERROR, &problem, &size) != 0 || problem != 0) {
+  if (getsockopt (client->wire.fd, SOL_SOCKET, SO_ERROR, &problem, &size) != 0 || problem != 0) {
     try_next_address (client, g_strerror (problem != 0 ? problem : errno));
     return;
   }
@@ -388,7 +388,7 @@ static void on_ready (guint32 events, gpointer data)
   } else {
     if (events & EPOLLOUT)
       flush (client);
-    if (events & ~(guint32) EPOLLOUT && client->reason == NULL && !receiver_read (client->receiver, client->fd, &error)
+    if (events & ~(guint32) EPOLLOUT && client->reason == NULL && !receiver_read (client->receiver, &client->wire, &error)
         && error != NULL)
       fail (client, "closed", "%s", error->message);
   }
@@ -398,21 +398,22 @@ static void on_ready (guint32 events, gpointer data)
 static void close_socket (RtspClient *client)
 {
   g_clear_pointer (&client->watch, loop_watch_remove);
-  if (client->fd >= 0)
-    close (client->fd);
-  client->fd = -1;
+  wire_finish (&client->wire);
+  if (client->wire.fd >= 0)
+    close (client->wire.fd);
+  client->wire.fd = -1;
 }
 
 static gboolean start_connect (RtspClient *client, const struct addrinfo *address)
 {
   int on = 1;
-  client->fd = socket (address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (client->fd < 0)
+  client->wire.fd = socket (address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (client->wire.fd < 0)
     return FALSE;
-  setsockopt (client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (connect (client->fd, address->ai_addr, address->ai_addrlen) != 0 && errno != EINPROGRESS)
+  setsockopt (client->wire.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (connect (client->wire.fd, address->ai_addr, address->ai_addrlen) != 0 && errno != EINPROGRESS)
     return FALSE;
-  client->watch = loop_watch_add (client->loop, client->fd, EPOLLIN | EPOLLOUT, on_ready, client);
+  client->watch = loop_watch_add (client->loop, client->wire.fd, EPOLLIN | EPOLLOUT, on_ready, client);
   return client->watch != NULL;
 }
 
@@ -494,7 +495,7 @@ RtspClient *rtsp_client_new (Loop *loop, Receiver *receiver, const RtspClientSet
   client->settings = settings;
   client->failed = failed;
   client->data = data;
-  client->fd = -1;
+  wire_init (&client->wire, -1);
   client->unsent = g_string_new (NULL);
   client->timer = loop_timer_new (loop, on_timer, client);
   if (read_url (client)) {

@@ -14,7 +14,7 @@ enum {
   DESCRIBE_WAIT_US = 10 * G_USEC_PER_SEC,
   CAMERA_AWAY_US = 60 * G_USEC_PER_SEC, /* a viewer waits so long for a camera that went away */
   BODY_MAX = 4096,
-  READ_BYTES = 16 * 1024,
+  READ_BYTES = WIRE_READ_MIN,
   UNSENT_MAX = 256 * 1024, /* in the kernel: it would take 4 MB, half a minute of a stuck viewer's video, before we notice */
 };
 
@@ -107,7 +107,7 @@ static void settle (RtspConnection *connection, RtspServerLoop *place)
 {
   connection->place = place;
   g_queue_push_tail_link (&place->connections, &connection->link);
-  connection->watch = loop_watch_add (place->loop, connection->fd, EPOLLIN, on_ready, connection);
+  connection->watch = loop_watch_add (place->loop, connection->wire.fd, EPOLLIN, on_ready, connection);
   if (connection->watch == NULL)
     rtsp_connection_close (connection, "closed");
 }
@@ -218,7 +218,7 @@ static Step process (RtspConnection *connection)
 static void read_some (RtspConnection *connection)
 {
   guint8 bytes[READ_BYTES];
-  gssize size = recv (connection->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+  gssize size = wire_read (&connection->wire, bytes, sizeof bytes);
   if (size < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (size <= 0) {
@@ -254,14 +254,14 @@ void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address)
   RtspConnection *connection = g_new0 (RtspConnection, 1);
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt (fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-  connection->fd = fd;
+  wire_init (&connection->wire, fd);
   connection->link.data = connection;
   connection->address = g_strdup (address);
   connection->input = g_byte_array_new ();
   connection->viewer = ulid_new (g_get_real_time ());
   digest_nonce_renew (&connection->nonce, loop_now_us (place->loop));
   connection->last_request_us = loop_now_us (place->loop);
-  outlet_init (&connection->outlet, fd, &outlet_limits_default, on_waits, connection);
+  outlet_init (&connection->outlet, &connection->wire, &outlet_limits_default, on_waits, connection);
   g_atomic_int_inc (&rtsp_server_shared (place->server)->connections);
   settle (connection, place);
 }
@@ -313,7 +313,8 @@ void rtsp_connection_close (RtspConnection *connection, const char *reason)
   g_queue_unlink (&connection->place->connections, &connection->link);
   g_clear_pointer (&connection->watch, loop_watch_remove);
   outlet_finish (&connection->outlet);
-  close (connection->fd);
+  wire_finish (&connection->wire);
+  close (connection->wire.fd);
   g_atomic_int_add (&connection_shared (connection)->connections, -1);
   loop_free_later (connection->place->loop, connection, release);
 }

@@ -18,7 +18,7 @@ typedef struct {
 struct RtspConnection {
   RtspServerLoop *place;
   GList link;
-  int fd;
+  Wire wire;
   LoopWatch *watch;
   char *address;
   GByteArray *input;

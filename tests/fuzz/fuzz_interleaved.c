@@ -49,19 +49,20 @@ static void on_player_ended (const char *reason, gpointer data)
 static void feed (Receiver *receiver, const int fds[2], const uint8_t *bytes, size_t size, size_t step)
 {
   gboolean goes_on = TRUE;
+  Wire wire = { .fd = fds[0] };
   for (size_t at = 0; at < size && goes_on; at += step) {
     g_autoptr (GError) error = NULL;
     size_t part = MIN (step, size - at);
     if (send (fds[1], bytes + at, part, MSG_DONTWAIT) != (ssize_t) part)
       return;
-    goes_on = receiver_read (receiver, fds[0], &error);
+    goes_on = receiver_read (receiver, &wire, &error);
   }
 }
 
 /* A viewer that wants the audio alone, so that filtering walks all units too. */
-static void add_viewer (Player *player, Outlet *outlet, Stream *stream, const TrackList *tracks, const int fds[2])
+static void add_viewer (Player *player, Outlet *outlet, Stream *stream, const TrackList *tracks, Wire *wire)
 {
-  outlet_init (outlet, fds[1], &outlet_limits_default, nothing, NULL);
+  outlet_init (outlet, wire, &outlet_limits_default, nothing, NULL);
   player_init (player, stream, tracks, outlet, on_player_ended, NULL);
   player_set_up (player, 1, 4, 5);
   player_start (player);
@@ -86,7 +87,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t size)
     receiver_map (receiver, i, i);
   Player player;
   Outlet outlet;
-  add_viewer (&player, &outlet, camera.stream, &camera.tracks, viewer_fds);
+  Wire wire = { .fd = viewer_fds[1] };
+  add_viewer (&player, &outlet, camera.stream, &camera.tracks, &wire);
 
   feed (receiver, fds, bytes + 1, size - 1, 1 + (size_t) (bytes[0] >> 1) * 37);
   receiver_flush (receiver);

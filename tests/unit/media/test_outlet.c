@@ -10,6 +10,7 @@ enum { UNIT_BYTES = 10000 };
 static const OutletLimits limits = { 200000, 8 * G_USEC_PER_SEC, 15 * G_USEC_PER_SEC, 30 * G_USEC_PER_SEC };
 
 typedef struct {
+  Wire wire;
   Outlet outlet;
   BlockPool *pool;
   int fds[2];
@@ -33,7 +34,8 @@ static int setup (void **state)
   bench->received = g_byte_array_new ();
   int result = socketpair (AF_UNIX, SOCK_STREAM, 0, bench->fds);
   setsockopt (bench->fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-  outlet_init (&bench->outlet, bench->fds[0], &limits, on_waits, bench);
+  wire_init (&bench->wire, bench->fds[0]);
+  outlet_init (&bench->outlet, &bench->wire, &limits, on_waits, bench);
   return result;
 }
 

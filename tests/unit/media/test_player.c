@@ -12,6 +12,7 @@ static const OutletLimits limits = { 100000, 8 * G_USEC_PER_SEC, 15 * G_USEC_PER
 typedef struct {
   Loop *loop; /* its thread is not used: the test is the only thread that touches the stream */
   Stream *stream;
+  Wire wire;
   Outlet outlet;
   Player player;
   int fds[2];
@@ -40,7 +41,8 @@ static int setup (void **state)
   stream_begin (bench->stream, track_list_copy (&tracks));
   int result = socketpair (AF_UNIX, SOCK_STREAM, 0, bench->fds);
   setsockopt (bench->fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-  outlet_init (&bench->outlet, bench->fds[0], &limits, on_waits, NULL);
+  wire_init (&bench->wire, bench->fds[0]);
+  outlet_init (&bench->outlet, &bench->wire, &limits, on_waits, NULL);
   player_init (&bench->player, bench->stream, &tracks, &bench->outlet, on_player_ended, NULL);
   return result;
 }

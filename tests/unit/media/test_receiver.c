@@ -113,7 +113,8 @@ static gboolean feed (Bench *bench, const void *bytes, gsize size)
 {
   g_autoptr (GError) error = NULL;
   assert_int_equal (write (bench->fds[1], bytes, size), size);
-  return receiver_read (bench->receiver, bench->fds[0], &error);
+  Wire wire = { .fd = bench->fds[0] };
+  return receiver_read (bench->receiver, &wire, &error);
 }
 
 static gsize packet (Bench *bench, guint8 *frame, guint8 channel, gboolean marker, guint32 timestamp, const char *payload,
