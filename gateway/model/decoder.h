@@ -6,15 +6,20 @@
  * thread: `prepare` and `release` the store's; `decode` the store's. */
 #pragma once
 
+#include "gateway/model/observation.h"
 #include "gateway/model/site.h"
 
 typedef struct {
   guint metric; /* index into the sensor's metrics */
-  double value; /* as sent: scale and offset are not applied; finite */
+  ValueKind kind;
+  double value;     /* as sent: scale and offset are not applied; finite; a boolean's is 1 or 0 */
+  const char *text; /* VALUE_TEXT's: UTF-8, lives as long as the message's Decoded */
   gboolean has_time;
   gint64 time_us;         /* the device's, when has_time */
   gint64 sequence;        /* the device's own number, -1: none */
   gboolean is_historical; /* the format itself says so */
+  gboolean is_state;      /* the format says that it repeats how things stand */
+  Quality quality;        /* what the device itself thinks of it */
 } Reading;
 
 /* Why a message or one of its metrics gives nothing: names of the account, all lower_snake_case. */

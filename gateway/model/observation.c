@@ -1,5 +1,7 @@
 #include "gateway/model/observation.h"
 
+#include <math.h>
+
 Observation *observation_new (const char *sensor, const char *metric)
 {
   Observation *observation = g_new0 (Observation, 1);
@@ -23,7 +25,16 @@ void observation_unref (Observation *observation)
   g_free (observation->sensor);
   g_free (observation->metric);
   g_free (observation->unit);
+  g_free (observation->text);
   g_free (observation);
+}
+
+void observation_set_text (Observation *observation, const char *text)
+{
+  observation->kind = VALUE_TEXT;
+  observation->value = NAN;
+  g_free (observation->text);
+  observation->text = g_strdup (text);
 }
 
 const char *quality_name (Quality quality)

@@ -1,6 +1,7 @@
 #include "gateway/observe/last_values.h"
 
 #include "gateway/core/clock.h"
+#include "gateway/observe/observation_json.h"
 
 struct LastValues {
   GMutex mutex;
@@ -46,9 +47,9 @@ static json_t *describe_value (const Observation *observation)
 {
   g_autofree char *phenomenon_time = time_to_rfc3339 (observation->phenomenon_time_us);
   g_autofree char *receive_time = time_to_rfc3339 (observation->receive_time_us);
-  return json_pack ("{s:s, s:f, s:s?, s:s, s:s, s:s}", "metric", observation->metric, "value", observation->value,
-                    "unit", observation->unit, "phenomenon_time", phenomenon_time, "receive_time", receive_time,
-                    "quality", quality_name (observation->quality));
+  return json_pack ("{s:s, s:o, s:s?, s:s, s:s, s:s}", "metric", observation->metric, "value",
+                    observation_value_to_json (observation), "unit", observation->unit, "phenomenon_time", phenomenon_time,
+                    "receive_time", receive_time, "quality", quality_name (observation->quality));
 }
 
 json_t *last_values_describe (LastValues *values, const Sensor *sensor)

@@ -54,7 +54,11 @@ Observation *normalise (const Sensor *sensor, DeviceClock *clock, const RawMessa
 {
   const Metric *metric = sensor->metrics->pdata[reading->metric];
   Observation *observation = observation_new (sensor->id, metric->name);
-  observation->value = reading->value * metric->scale + metric->offset;
+  observation->kind = reading->kind;
+  if (reading->kind == VALUE_TEXT)
+    observation_set_text (observation, reading->text);
+  else
+    observation->value = reading->kind == VALUE_NUMBER ? reading->value * metric->scale + metric->offset : reading->value;
   observation->unit = g_strdup (metric->unit);
   observation->sequence = reading->sequence;
   observation->receive_time_us = message->receive_time_us / 1000 * 1000; /* files keep milliseconds: rules see the same */
@@ -62,9 +66,11 @@ Observation *normalise (const Sensor *sensor, DeviceClock *clock, const RawMessa
   observation->phenomenon_time_us = observation->phenomenon_time_us / 1000 * 1000;
   if (message->is_retained && !reading->has_time)
     observation->quality = QUALITY_UNCERTAIN; /* a broker tells no time of what it kept */
-  if (message->is_retained || reading->is_historical)
+  observation->is_state = message->is_retained || reading->is_state;
+  if (observation->is_state || reading->is_historical)
     observation->is_historical = TRUE;
-  if (!isfinite (observation->value)) {
+  observation->quality = MAX (observation->quality, reading->quality);
+  if (observation->kind != VALUE_TEXT && !isfinite (observation->value)) {
     observation->value = 0;
     observation->quality = QUALITY_BAD;
   }

@@ -8,7 +8,7 @@
 
 enum { REJECTED_KEPT = 1000, REJECTED_PAYLOAD_MAX = 4096, FILES_TRIED_FOR_LAST = 31 };
 
-enum { FLAG_QUALITY = 3, FLAG_HISTORICAL = 4 }; /* and the marks */
+enum { FLAG_QUALITY = 3, FLAG_HISTORICAL = 4, FLAG_BOOLEAN = 32, FLAG_STATE = 64 }; /* and the marks: 8, 16 */
 
 #define REPLAY_CHUNK 10000
 #define PREFIX "observations-"
@@ -150,18 +150,35 @@ static gint64 series_of (ObservationFiles *files, const Observation *observation
   return id;
 }
 
+static gint64 flags_of (const Observation *observation)
+{
+  return (gint64) observation->quality | (observation->is_historical ? FLAG_HISTORICAL : 0)
+         | (observation->is_state ? FLAG_STATE : 0) | (observation->kind == VALUE_BOOLEAN ? FLAG_BOOLEAN : 0);
+}
+
+/* A text is a blob: as text, SQLite would make a number of "3" in a column of numbers. */
+#define INSERT_ROW                                                                                                     \
+  "INSERT INTO observations (number, series, at, delay, value, flags, sequence)"                                       \
+  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif (?7, -1))"
+
+static gboolean write_row (ObservationFiles *files, const Observation *observation, gint64 series, gint64 flags,
+                           GError **error)
+{
+  gint64 number = files->last_given + 1, at = observation->phenomenon_time_us / 1000;
+  gint64 delay = observation->receive_time_us / 1000 - at;
+  if (observation->kind == VALUE_TEXT)
+    return database_run (files->database, error, INSERT_ROW, "iiiibii", number, series, at, delay, observation->text,
+                         strlen (observation->text), flags, observation->sequence);
+  return database_run (files->database, error, INSERT_ROW, "iiiidii", number, series, at, delay, observation->value,
+                       flags, observation->sequence);
+}
+
 gboolean observation_files_add (ObservationFiles *files, Observation *observation, guint marks, GError **error)
 {
   gint64 series = series_of (files, observation, error);
   if (series == 0)
     return FALSE;
-  gint64 at = observation->phenomenon_time_us / 1000;
-  gint64 flags = (gint64) observation->quality | (observation->is_historical ? FLAG_HISTORICAL : 0) | marks;
-  if (!database_run (files->database, error,
-                     "INSERT INTO observations (number, series, at, delay, value, flags, sequence)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif (?7, -1))",
-                     "iiiidii", files->last_given + 1, series, at, observation->receive_time_us / 1000 - at,
-                     observation->value, flags, observation->sequence))
+  if (!write_row (files, observation, series, flags_of (observation) | marks, error))
     return FALSE;
   observation->number = ++files->last_given;
   return TRUE;
@@ -207,6 +224,19 @@ void observation_files_roll_back (ObservationFiles *files)
   g_hash_table_remove_all (files->series); /* some may have been of this transaction */
 }
 
+static void set_value (Observation *observation, Statement *row, int column, gboolean is_boolean)
+{
+  if (!statement_is_blob (row, column)) {
+    observation->kind = is_boolean ? VALUE_BOOLEAN : VALUE_NUMBER;
+    observation->value = statement_real (row, column);
+    return;
+  }
+  gsize size;
+  const char *bytes = statement_blob (row, column, &size);
+  g_autofree char *text = g_strndup (size > 0 ? bytes : "", size);
+  observation_set_text (observation, text);
+}
+
 Observation *observation_of_row (Statement *row, guint *marks)
 {
   Observation *observation = observation_new (statement_text (row, 1), statement_text (row, 2));
@@ -215,9 +245,10 @@ Observation *observation_of_row (Statement *row, guint *marks)
   observation->unit = g_strdup (statement_text (row, 3));
   observation->phenomenon_time_us = statement_integer (row, 4) * 1000;
   observation->receive_time_us = observation->phenomenon_time_us + statement_integer (row, 5) * 1000;
-  observation->value = statement_real (row, 6);
+  set_value (observation, row, 6, (flags & FLAG_BOOLEAN) != 0);
   observation->quality = (Quality) MIN (flags & FLAG_QUALITY, QUALITY_BAD);
   observation->is_historical = (flags & FLAG_HISTORICAL) != 0;
+  observation->is_state = (flags & FLAG_STATE) != 0;
   observation->sequence = statement_is_null (row, 8) ? -1 : statement_integer (row, 8);
   if (marks != NULL)
     *marks = (guint) flags & (FIRST_OF_SENSOR | FIRST_OF_MESSAGE);

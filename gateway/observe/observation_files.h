@@ -68,7 +68,8 @@ void observation_files_free (ObservationFiles *files);
 /* For readers: the paths of all files, oldest first; thread: any. Free with g_ptr_array_unref. */
 GPtrArray *observation_files_list (const char *data_dir);
 
-/* "number, sensor, metric, unit, at, delay, value, flags, sequence" of a row. */
+/* "number, sensor, metric, unit, at, delay, value, flags, sequence" of a row; the value of a text is a blob, so what
+ * computes with values in SQL asks for typeof (value) = 'real'. */
 #define OBSERVATION_COLUMNS                                                                                            \
   "SELECT o.number, s.sensor, s.metric, s.unit, o.at, o.delay, o.value, o.flags, o.sequence"                           \
   " FROM observations o JOIN series s ON s.id = o.series "

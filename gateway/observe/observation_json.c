@@ -13,13 +13,25 @@ static char *id_of (const char *gateway, const Observation *observation)
   return ulid_of (observation->receive_time_us, rest);
 }
 
+json_t *observation_value_to_json (const Observation *observation)
+{
+  switch (observation->kind) {
+  case VALUE_TEXT:
+    return json_string (observation->text);
+  case VALUE_BOOLEAN:
+    return json_boolean (observation->value != 0);
+  default:
+    return json_real (observation->value);
+  }
+}
+
 json_t *observation_to_json (const char *gateway, const Observation *observation)
 {
   g_autofree char *id = id_of (gateway, observation);
   g_autofree char *phenomenon_time = time_to_rfc3339 (observation->phenomenon_time_us);
   g_autofree char *receive_time = time_to_rfc3339 (observation->receive_time_us);
-  return json_pack ("{s:s, s:s, s:s, s:f, s:s?, s:s, s:s, s:s, s:b}", "id", id, "sensor", observation->sensor, "metric",
-                    observation->metric, "value", observation->value, "unit", observation->unit, "phenomenon_time",
-                    phenomenon_time, "receive_time", receive_time, "quality", quality_name (observation->quality),
+  return json_pack ("{s:s, s:s, s:s, s:o, s:s?, s:s, s:s, s:s, s:b}", "id", id, "sensor", observation->sensor, "metric",
+                    observation->metric, "value", observation_value_to_json (observation), "unit", observation->unit,
+                    "phenomenon_time", phenomenon_time, "receive_time", receive_time, "quality", quality_name (observation->quality),
                     "historical", observation->is_historical);
 }

@@ -217,6 +217,11 @@ gboolean statement_is_null (Statement *statement, int column)
   return sqlite3_column_type (statement->handle, column) == SQLITE_NULL;
 }
 
+gboolean statement_is_blob (Statement *statement, int column)
+{
+  return sqlite3_column_type (statement->handle, column) == SQLITE_BLOB;
+}
+
 void statement_end (Statement *statement)
 {
   if (statement == NULL)

@@ -35,6 +35,7 @@ double statement_real (Statement *statement, int column);
 const char *statement_text (Statement *statement, int column); /* NULL for NULL; good until the next step */
 const void *statement_blob (Statement *statement, int column, gsize *size);
 gboolean statement_is_null (Statement *statement, int column);
+gboolean statement_is_blob (Statement *statement, int column);
 void statement_end (Statement *statement); /* NULL is taken */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Statement, statement_end)
 
