@@ -23,7 +23,7 @@ enum {
 typedef enum { RESULT_NONE, RESULT_DONE, RESULT_FAILED } Result;
 
 struct BrokerConnection {
-  Broker settings;
+  Broker *settings;
   char *client_id;
   BrokerHandlers handlers;
   MQTTAsync client;
@@ -65,9 +65,9 @@ static void set_state (BrokerConnection *connection, BrokerState state, const ch
   if (!is_news || state == BROKER_CONNECTING)
     return;
   log_write (state == BROKER_CONNECTED || state == BROKER_CLOSED ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING,
-             "broker %s: %s%s%s", connection->settings.id, broker_state_name (state), detail[0] != '\0' ? ", " : "",
+             "broker %s: %s%s%s", connection->settings->id, broker_state_name (state), detail[0] != '\0' ? ", " : "",
              detail);
-  connection->handlers.changed (connection->handlers.self, connection->settings.id, &now);
+  connection->handlers.changed (connection->handlers.self, connection->settings->id, &now);
 }
 
 /* The library's threads */
@@ -200,7 +200,7 @@ static int on_message (void *context, char *topic_name, int topic_length, MQTTAs
 {
   BrokerConnection *connection = context;
   g_autofree char *topic = topic_length > 0 ? g_strndup (topic_name, (gsize) topic_length) : g_strdup (topic_name);
-  g_autoptr (RawMessage) raw = raw_message_new (connection->settings.id, topic, message->payload,
+  g_autoptr (RawMessage) raw = raw_message_new (connection->settings->id, topic, message->payload,
                                                 (gsize) MAX (message->payloadlen, 0));
   raw->receive_time_us = clock_wall_us (clock_system ());
   raw->qos = message->qos;
@@ -295,14 +295,14 @@ static void say_failure (BrokerConnection *connection)
       return;
     }
   gboolean is_tls = tls_problem[0] != '\0';
-  g_autofree char *detail = g_strdup_printf ("%s can't be reached%s%s", connection->settings.url,
+  g_autofree char *detail = g_strdup_printf ("%s can't be reached%s%s", connection->settings->url,
                                              is_tls || problem[0] != '\0' ? ": " : "", is_tls ? tls_problem : problem);
   set_state (connection, is_tls ? BROKER_REFUSED : BROKER_BACKING_OFF, is_tls ? "tls" : "unreachable", detail);
 }
 
 static int request_connect (BrokerConnection *connection, const char *password)
 {
-  const Broker *settings = &connection->settings;
+  const Broker *settings = connection->settings;
   gboolean is_5 = settings->protocol == 5;
   MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
   MQTTAsync_connectOptions options5 = MQTTAsync_connectOptions_initializer5;
@@ -347,9 +347,9 @@ static gboolean read_password (BrokerConnection *connection, char **password)
 {
   g_autoptr (GError) error = NULL;
   *password = NULL;
-  if (connection->settings.password_file == NULL)
+  if (connection->settings->password_file == NULL)
     return TRUE;
-  *password = file_read_secret (connection->settings.password_file, &error);
+  *password = file_read_secret (connection->settings->password_file, &error);
   if (*password != NULL)
     return TRUE;
   set_state (connection, BROKER_REFUSED, "password_file", error->message);
@@ -387,13 +387,13 @@ static gboolean subscribe_some (BrokerConnection *connection, char *const *filte
 {
   int qos[SUBSCRIBE_AT_ONCE];
   MQTTSubscribe_options list[SUBSCRIBE_AT_ONCE];
-  gboolean is_5 = connection->settings.protocol == 5;
+  gboolean is_5 = connection->settings->protocol == 5;
   MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
   MQTTSubscribe_options one = MQTTSubscribe_options_initializer;
 
   one.retainHandling = 1; /* what is retained comes when the subscription is new, not with every connection */
   for (int i = 0; i < count; i++) {
-    qos[i] = MIN (connection->settings.qos, 1); /* QoS 2 is kept in Paho's memory between its steps: a kill would lose it */
+    qos[i] = MIN (connection->settings->qos, 1); /* QoS 2 is kept in Paho's memory between its steps: a kill would lose it */
     list[i] = one;
   }
   response.context = connection;
@@ -424,10 +424,10 @@ static void unsubscribe (BrokerConnection *connection, const char *filter)
 {
   MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
   response.context = connection;
-  response.onSuccess = connection->settings.protocol == 5 ? NULL : on_done;
-  response.onFailure = connection->settings.protocol == 5 ? NULL : on_failed;
-  response.onSuccess5 = connection->settings.protocol == 5 ? on_done5 : NULL;
-  response.onFailure5 = connection->settings.protocol == 5 ? on_failed5 : NULL;
+  response.onSuccess = connection->settings->protocol == 5 ? NULL : on_done;
+  response.onFailure = connection->settings->protocol == 5 ? NULL : on_failed;
+  response.onSuccess5 = connection->settings->protocol == 5 ? on_done5 : NULL;
+  response.onFailure5 = connection->settings->protocol == 5 ? on_failed5 : NULL;
   expect_result (connection);
   if (MQTTAsync_unsubscribe (connection->client, filter, &response) == MQTTASYNC_SUCCESS)
     wait_for_result (connection, SUBSCRIBE_SECONDS, FALSE);
@@ -456,6 +456,7 @@ static void subscribe_wanted (BrokerConnection *connection, GStrv wanted)
       return;
     }
   connection->subscribed = g_strdupv (wanted);
+  log_info ("broker %s: subscribed to %u topic filters", connection->settings->id, total);
 }
 
 /* Under the lock. */
@@ -492,7 +493,7 @@ static void stay (BrokerConnection *connection)
   g_mutex_lock (&connection->mutex);
   connection->is_wanted_new = connection->wanted != NULL; /* the session may be a new one */
   g_mutex_unlock (&connection->mutex);
-  set_state (connection, BROKER_CONNECTED, NULL, connection->settings.url);
+  set_state (connection, BROKER_CONNECTED, NULL, connection->settings->url);
   while (wait_for_work (connection, &wanted, &forgotten)) {
     if (wanted != NULL)
       subscribe_wanted (connection, wanted);
@@ -507,7 +508,7 @@ static void leave (BrokerConnection *connection)
 {
   MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
   MQTTAsync_disconnectOptions options5 = MQTTAsync_disconnectOptions_initializer5;
-  gboolean is_5 = connection->settings.protocol == 5;
+  gboolean is_5 = connection->settings->protocol == 5;
   if (is_5)
     options = options5;
   options.timeout = 0;
@@ -526,9 +527,9 @@ static void leave (BrokerConnection *connection)
 static gboolean create (BrokerConnection *connection)
 {
   MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
-  gboolean is_tls = g_str_has_prefix (connection->settings.url, "mqtts://");
-  g_autofree char *uri = g_strconcat (is_tls ? "ssl" : "tcp", strstr (connection->settings.url, "://"), NULL);
-  options.MQTTVersion = connection->settings.protocol == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
+  gboolean is_tls = g_str_has_prefix (connection->settings->url, "mqtts://");
+  g_autofree char *uri = g_strconcat (is_tls ? "ssl" : "tcp", strstr (connection->settings->url, "://"), NULL);
+  options.MQTTVersion = connection->settings->protocol == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
   int code = MQTTAsync_createWithOptions (&connection->client, uri, connection->client_id, MQTTCLIENT_PERSISTENCE_NONE,
                                           NULL, &options);
   if (code == MQTTASYNC_SUCCESS)
@@ -578,15 +579,7 @@ static gpointer connection_thread (gpointer data)
 static BrokerConnection *connection_open (const Broker *settings, const char *client_id, const BrokerHandlers *handlers)
 {
   BrokerConnection *connection = g_new0 (BrokerConnection, 1);
-  connection->settings = (Broker){ .id = g_strdup (settings->id),
-                                   .url = g_strdup (settings->url),
-                                   .protocol = settings->protocol,
-                                   .username = g_strdup (settings->username),
-                                   .password_file = g_strdup (settings->password_file),
-                                   .ca_file = g_strdup (settings->ca_file),
-                                   .cert_file = g_strdup (settings->cert_file),
-                                   .key_file = g_strdup (settings->key_file),
-                                   .qos = settings->qos };
+  connection->settings = broker_copy (settings);
   connection->client_id = g_strdup (client_id);
   connection->handlers = *handlers;
   connection->forgotten = g_ptr_array_new_with_free_func (g_free);
@@ -636,13 +629,7 @@ static void connection_free (BrokerConnection *connection)
   g_strfreev (connection->subscribed);
   g_strfreev (connection->wanted);
   g_free (connection->client_id);
-  g_free (connection->settings.id);
-  g_free (connection->settings.url);
-  g_free (connection->settings.username);
-  g_free (connection->settings.password_file);
-  g_free (connection->settings.ca_file);
-  g_free (connection->settings.cert_file);
-  g_free (connection->settings.key_file);
+  broker_free (connection->settings);
   g_free (connection);
 }
 

@@ -96,7 +96,7 @@ static void end_session (CenterConnection *connection, const char *reason)
   if (was_up && now_us - connection->up_since_us > PAUSE_LAST_US)
     connection->failures = 0;
   if (!connection->is_leaving && (was_up || g_strcmp0 (reason, connection->last_reason) != 0))
-    log_warning ("center %s: %s; trying again until it is back", connection->center.id, reason);
+    log_warning ("center %s: %s; trying again until it is back", connection->center->id, reason);
   g_free (connection->last_reason);
   connection->last_reason = g_strdup (reason);
   connection->next_connect_us = now_us + next_pause_us (connection);
@@ -117,12 +117,12 @@ static char *status_payload (CenterConnection *connection, gboolean is_online)
 static void begin_session (CenterConnection *connection)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *client_id = connection->center.client_id != NULL
-                                 ? g_strdup (connection->center.client_id)
+  g_autofree char *client_id = connection->center->client_id != NULL
+                                 ? g_strdup (connection->center->client_id)
                                  : g_strdup_printf ("gridgate-%s", connection->gateway);
   g_autofree char *topic = g_strconcat (connection->prefix, "status", NULL);
   g_autofree char *offline = status_payload (connection, FALSE);
-  CenterSessionOptions options = { &connection->center, client_id, topic, offline };
+  CenterSessionOptions options = { connection->center, client_id, topic, offline };
   CenterSessionEvents events = { connection, center_note_connected, center_note_ended, center_note_acknowledged, center_note_received };
   connection->session = center_session_open (&options, &events, &error);
   if (connection->session == NULL) {
@@ -161,7 +161,7 @@ static void begin_up (CenterConnection *connection)
   static const char *const subscribed[] = { "acks", "commands" };
   GHashTableIter iter;
   gpointer topic;
-  log_notice ("center %s: connected to %s", connection->center.id, connection->center.url);
+  log_notice ("center %s: connected to %s", connection->center->id, connection->center->url);
   connection->up_since_us = g_get_monotonic_time ();
   for (guint i = 0; i < G_N_ELEMENTS (subscribed); i++) {
     g_autofree char *filter = g_strconcat (connection->prefix, subscribed[i], NULL);
@@ -210,9 +210,9 @@ static void acknowledge (CenterConnection *connection, const Acknowledgement *ac
   if (outgoing == NULL)
     return;
   gboolean waits_for_center
-    = outgoing->kind == SENT_EVENT && outgoing->port->agency == NULL && connection->center.ack == ACK_APPLICATION;
+    = outgoing->kind == SENT_EVENT && outgoing->port->agency == NULL && connection->center->ack == ACK_APPLICATION;
   if (acknowledgement->problem != NULL) {
-    log_limited (LOG_LEVEL_WARNING, "center %s: %s was not taken: %s", connection->center.id, outgoing->topic,
+    log_limited (LOG_LEVEL_WARNING, "center %s: %s was not taken: %s", connection->center->id, outgoing->topic,
                  acknowledgement->problem);
     complete (outgoing, DELIVERY_RETRY, acknowledgement->problem);
   } else {
@@ -229,7 +229,7 @@ static void take_acks (CenterConnection *connection, const Incoming *incoming)
   json_t *json = json_loadb (incoming->payload, incoming->size, JSON_REJECT_DUPLICATES, NULL), *id;
   size_t index;
   if (!json_is_array (json_object_get (json, "ids")))
-    log_limited (LOG_LEVEL_WARNING, "center %s: an acknowledgement that is not {\"ids\":[…]}", connection->center.id);
+    log_limited (LOG_LEVEL_WARNING, "center %s: an acknowledgement that is not {\"ids\":[…]}", connection->center->id);
   json_array_foreach (json_object_get (json, "ids"), index, id)
     if (json_is_string (id) && json_string_length (id) <= 64)
       sink->completed (sink->data, json_string_value (id), DELIVERY_DONE, 0, NULL);
@@ -374,18 +374,6 @@ static void own_stop (gpointer self)
   g_thread_join (g_steal_pointer (&connection->thread));
 }
 
-static void center_clear (Center *center)
-{
-  g_free (center->id);
-  g_free (center->url);
-  g_free (center->username);
-  g_free (center->password_file);
-  g_free (center->ca_file);
-  g_free (center->cert_file);
-  g_free (center->key_file);
-  g_free (center->client_id);
-}
-
 static void own_free (gpointer self)
 {
   CenterConnection *connection = ((Port *) self)->connection;
@@ -405,7 +393,7 @@ static void own_free (gpointer self)
   g_free (connection->gateway);
   g_free (connection->prefix);
   g_free (connection->since);
-  center_clear (&connection->center);
+  center_free (connection->center);
   g_free (connection);
 }
 
@@ -467,11 +455,7 @@ gboolean center_connection_is_up (CenterConnection *connection)
 CenterConnection *center_connection_new (const Center *center, const char *gateway, Clock *clock)
 {
   CenterConnection *connection = g_new0 (CenterConnection, 1);
-  connection->center
-    = (Center) { .id = g_strdup (center->id), .url = g_strdup (center->url), .username = g_strdup (center->username),
-                 .password_file = g_strdup (center->password_file), .ca_file = g_strdup (center->ca_file),
-                 .cert_file = g_strdup (center->cert_file), .key_file = g_strdup (center->key_file),
-                 .protocol = center->protocol, .client_id = g_strdup (center->client_id), .ack = center->ack };
+  connection->center = center_copy (center);
   connection->gateway = g_strdup (gateway);
   connection->prefix = g_strdup_printf ("gridgate/v1/%s/", gateway);
   connection->since = time_to_rfc3339 (clock_wall_us (clock));

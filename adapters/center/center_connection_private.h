@@ -39,7 +39,7 @@ typedef struct {
 } Incoming;
 
 struct CenterConnection {
-  Center center; /* the strings are ours */
+  Center *center; /* ours */
   char *gateway, *prefix, *since;
   Port own;
   GPtrArray *ports; /* of Port: agencies */

@@ -82,7 +82,7 @@ void center_note_received (gpointer data, const char *topic, const char *payload
   g_mutex_unlock (&connection->mutex);
   if (is_full)
     log_limited (LOG_LEVEL_WARNING, "center %s: a message of %zu bytes was dropped: too large or too many",
-                 connection->center.id, size);
+                 connection->center->id, size);
 }
 
 /* The ports. */

@@ -174,6 +174,20 @@ Severity severity_from_name (const char *name)
   return 0;
 }
 
+Broker *broker_copy (const Broker *broker)
+{
+  Broker *copy = g_memdup2 (broker, sizeof *broker);
+  copy->id = g_strdup (broker->id);
+  copy->url = g_strdup (broker->url);
+  copy->client_id = g_strdup (broker->client_id);
+  copy->username = g_strdup (broker->username);
+  copy->password_file = g_strdup (broker->password_file);
+  copy->ca_file = g_strdup (broker->ca_file);
+  copy->cert_file = g_strdup (broker->cert_file);
+  copy->key_file = g_strdup (broker->key_file);
+  return copy;
+}
+
 void broker_free (Broker *broker)
 {
   if (broker == NULL)
@@ -302,6 +316,20 @@ void agency_free (Agency *agency)
   g_clear_pointer (&agency->grants, g_ptr_array_unref);
   g_clear_pointer (&agency->deliveries, g_ptr_array_unref);
   g_free (agency);
+}
+
+Center *center_copy (const Center *center)
+{
+  Center *copy = g_memdup2 (center, sizeof *center);
+  copy->id = g_strdup (center->id);
+  copy->url = g_strdup (center->url);
+  copy->username = g_strdup (center->username);
+  copy->password_file = g_strdup (center->password_file);
+  copy->ca_file = g_strdup (center->ca_file);
+  copy->cert_file = g_strdup (center->cert_file);
+  copy->key_file = g_strdup (center->key_file);
+  copy->client_id = g_strdup (center->client_id);
+  return copy;
 }
 
 void center_free (Center *center)

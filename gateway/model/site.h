@@ -195,6 +195,10 @@ gboolean site_grid_is_within (const Site *site, const char *grid, const char *ro
 const char *severity_name (Severity severity);
 Severity severity_from_name (const char *name);
 
+/* For those who outlive the site that they were made from. */
+Broker *broker_copy (const Broker *broker);
+Center *center_copy (const Center *center);
+
 /* Free functions for what the loader allocates one by one; NULL is taken. */
 void broker_free (Broker *broker);
 void grid_free (Grid *grid);
