@@ -2,15 +2,7 @@ import { useState } from 'preact/hooks'
 import { Problem, signIn } from '../api'
 import { t } from '../strings'
 import type { Session } from '../types'
-
-export function Mark() {
-  return (
-    <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
-      <path class="mark-cells" d="M3 3h12v12H3zM17 3h12v12H17zM3 17h12v12H3z" />
-      <path class="mark-lit" d="M17 17h12v12H17z" />
-    </svg>
-  )
-}
+import { Field, Mark } from './card_form'
 
 export function Login({ message, onEntered }: { message: string | null; onEntered: (session: Session) => void }) {
   const [name, setName] = useState('')
@@ -37,16 +29,9 @@ export function Login({ message, onEntered }: { message: string | null; onEntere
     <form class="card" onSubmit={submit}>
       <h1><Mark />{t('app_name')}</h1>
       <p class="muted">{t('sign_in_title')}</p>
-      <label>
-        <span>{t('name')}</span>
-        <input name="name" autocomplete="username" required autofocus value={name}
-          onInput={(event) => setName(event.currentTarget.value)} />
-      </label>
-      <label>
-        <span>{t('password')}</span>
-        <input name="password" type="password" autocomplete="current-password" required value={password}
-          onInput={(event) => setPassword(event.currentTarget.value)} />
-      </label>
+      <Field label={t('name')} name="name" autocomplete="username" isFirst value={name} onValue={setName} />
+      <Field label={t('password')} name="password" type="password" autocomplete="current-password" value={password}
+        onValue={setPassword} />
       {(problem ?? message) && <p class="problem" role="alert">{problem ?? message}</p>}
       <button type="submit" class="primary" disabled={isBusy}>{t('sign_in')}</button>
     </form>

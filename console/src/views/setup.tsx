@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { Problem, setUp, signIn } from '../api'
 import { t } from '../strings'
 import type { Session } from '../types'
-import { Mark } from './login'
+import { Field, Mark } from './card_form'
 
 const shortestPassword = 8
 
@@ -36,21 +36,11 @@ export function Setup({ token, onEntered }: { token: string; onEntered: (session
     <form class="card" onSubmit={submit}>
       <h1><Mark />{t('setup_title')}</h1>
       <p class="muted">{t('setup_help')}</p>
-      <label>
-        <span>{t('name')}</span>
-        <input name="name" autocomplete="username" required autofocus value={name}
-          onInput={(event) => setName(event.currentTarget.value)} />
-      </label>
-      <label>
-        <span>{t('password')}</span>
-        <input name="password" type="password" autocomplete="new-password" required value={password}
-          onInput={(event) => setPassword(event.currentTarget.value)} />
-      </label>
-      <label>
-        <span>{t('password_again')}</span>
-        <input name="again" type="password" autocomplete="new-password" required value={again}
-          onInput={(event) => setAgain(event.currentTarget.value)} />
-      </label>
+      <Field label={t('name')} name="name" autocomplete="username" isFirst value={name} onValue={setName} />
+      <Field label={t('password')} name="password" type="password" autocomplete="new-password" value={password}
+        onValue={setPassword} />
+      <Field label={t('password_again')} name="again" type="password" autocomplete="new-password" value={again}
+        onValue={setAgain} />
       {problem && <p class="problem" role="alert">{problem}</p>}
       <button type="submit" class="primary" disabled={isBusy}>{t('setup_button')}</button>
     </form>

@@ -7,7 +7,7 @@ import { isOpen } from '../incident/actions'
 import type { Model } from '../model'
 import { named, t } from '../strings'
 import { IncidentsPage } from './incidents'
-import { Mark } from './login'
+import { Mark } from './card_form'
 import { SensorsPage } from './sensors'
 import { WallPage } from './wall'
 
