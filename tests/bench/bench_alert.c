@@ -12,6 +12,7 @@
 #include "gateway/store/store.h"
 #include "pipelines/sim/mqtt_client.h"
 #include "tests/support/folder.h"
+#include "tests/support/mosquitto.h"
 #include "tests/support/process.h"
 
 enum { READINGS = 200, START_S = 40, ANSWER_MS = 10000, COMMITS = 100 };
@@ -106,14 +107,6 @@ static char *write_site (const char *folder, const int *ports, guint readings)
   return path;
 }
 
-static Process *start_broker (const char *folder, int port)
-{
-  g_autofree char *number = g_strdup_printf ("%d", port);
-  Process *broker = process_start (folder, (const char *[]){ "/usr/sbin/mosquitto", "-p", number, NULL });
-  port_wait (port, START_S);
-  return broker;
-}
-
 static gboolean insert (Database *database, gpointer data, GError **error)
 {
   (void) data;
@@ -181,15 +174,16 @@ static void report (const Bench *bench, const char *folder, double one_commit_ms
 int main (int count, char **arguments)
 {
   Bench bench = { .readings = count > 1 ? (guint) atoi (arguments[1]) : READINGS };
-  int ports[] = { port_free (), port_free (), port_free (), port_free () };
   char *folder = folder_make_temporary ();
+  g_autoptr (Mosquitto) village = mosquitto_start (folder, NULL);
+  g_autoptr (Mosquitto) center = mosquitto_start (folder, NULL);
+  int ports[] = { mosquitto_port (village), mosquitto_port (center), port_free (), port_free () };
   g_autofree char *here = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *beside = g_path_get_dirname (here);
   g_autofree char *program = g_build_filename (beside, "../../gridgate", NULL);
   g_autofree char *site = write_site (folder, ports, bench.readings);
   double one_commit_ms = commit_ms (folder);
 
-  Process *village = start_broker (folder, ports[0]), *center = start_broker (folder, ports[1]);
   Process *gateway = process_start (folder, (const char *[]){ program, "run", "-c", site, NULL });
   g_free (process_wait_for (gateway, "center center: connected", START_S));
 
@@ -207,8 +201,6 @@ int main (int count, char **arguments)
   mqtt_client_free (bench.center);
   process_end (gateway, SIGTERM, START_S);
   process_free (gateway);
-  process_free (village);
-  process_free (center);
   g_array_unref (bench.delays);
   g_main_loop_unref (bench.loop);
   folder_drop (folder);

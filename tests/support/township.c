@@ -38,8 +38,8 @@ static char *fill_template (Township *township, const char *name, const char *ta
   if (!g_file_get_contents (source, &text, NULL, NULL))
     fail_msg ("cannot read %s", source);
   replace_all (&text, "@FOLDER@", township->folder);
-  replace_port (&text, "@VILLAGE@", township->village_port);
-  replace_port (&text, "@CENTER@", township->center_port);
+  replace_port (&text, "@VILLAGE@", mosquitto_port (township->village));
+  replace_port (&text, "@CENTER@", mosquitto_port (township->center));
   replace_port (&text, "@HTTP@", township->http_port);
   replace_port (&text, "@RTSP@", township->rtsp_port);
   replace_port (&text, "@WEBHOOK@", township->webhook_port);
@@ -49,25 +49,6 @@ static char *fill_template (Township *township, const char *name, const char *ta
   }
   write_file (township->folder, target, text);
   return g_build_filename (township->folder, target, NULL);
-}
-
-static Process *start_broker (Township *township, const char *name, int port)
-{
-  g_autofree char *file = g_strconcat (name, ".conf", NULL);
-  g_autofree char *path = g_build_filename (township->folder, file, NULL);
-  g_autofree char *text = g_strdup_printf ("user root\nlistener %d 127.0.0.1\nallow_anonymous true\npersistence true\n"
-                                           "persistence_location %s/\npersistence_file %s.db\nmax_queued_messages 100000\n",
-                                           port, township->folder, name);
-  write_file (township->folder, file, text);
-  Process *broker = process_start (township->folder, (const char *[]){ "/usr/sbin/mosquitto", "-c", path, NULL });
-  port_wait (port, START_S);
-  return broker;
-}
-
-void township_start_village (Township *township)
-{
-  g_clear_pointer (&township->village, process_free);
-  township->village = start_broker (township, "village", township->village_port);
 }
 
 static char *command_output (Township *township, const char *const *arguments)
@@ -81,7 +62,7 @@ static char *command_output (Township *township, const char *const *arguments)
 
 static void start_subscriber (Township *township)
 {
-  g_autofree char *port = g_strdup_printf ("%d", township->center_port);
+  g_autofree char *port = g_strdup_printf ("%d", mosquitto_port (township->center));
   g_clear_pointer (&township->subscriber, process_free);
   g_free (command_output (township, (const char *[]){ "mosquitto_pub", "-p", port, "-r", "-q", "1", "-t", "gridgate/v1/subscribed",
                                                       "-m", "yes", NULL }));
@@ -91,10 +72,9 @@ static void start_subscriber (Township *township)
   g_free (process_wait_for (township->subscriber, "gridgate/v1/subscribed", START_S));
 }
 
-void township_start_center (Township *township)
+void township_start_center_again (Township *township)
 {
-  g_clear_pointer (&township->center, process_free);
-  township->center = start_broker (township, "center", township->center_port);
+  mosquitto_start_again (township->center);
   start_subscriber (township);
 }
 
@@ -104,6 +84,20 @@ void township_start_simulator (Township *township)
   g_clear_pointer (&township->simulator, process_free);
   township->simulator = process_start (township->folder, (const char *[]){ program, township->script_path, NULL });
   g_free (process_wait_for (township->simulator, "\nready", START_S));
+}
+
+static gboolean has_subscribed (gpointer gateway)
+{
+  return process_has_said (gateway, "broker village: subscribed");
+}
+
+/* Before that nobody keeps what is published. */
+static void wait_for_subscriptions (Township *township)
+{
+  g_autofree char *site = NULL;
+  assert_true (g_file_get_contents (township->site_path, &site, NULL, NULL));
+  if (strstr (site, "broker: village") != NULL)
+    assert_true (wait_until (has_subscribed, township->gateway, START_S));
 }
 
 static void add_accounts (Township *township)
@@ -128,6 +122,7 @@ void township_start_gateway (Township *township)
   g_clear_pointer (&township->gateway, process_free);
   township->gateway = process_start (township->folder, (const char *[]){ program, "run", "-c", township->site_path, NULL });
   g_free (process_wait_for (township->gateway, "ready", START_S));
+  wait_for_subscriptions (township);
   g_clear_pointer (&township->http, http_client_free);
   township->http = http_client_new (township->base_url);
   assert_int_equal (http_client_login (township->http, "admin", password), 200);
@@ -136,20 +131,20 @@ void township_start_gateway (Township *township)
 Township *township_new (const char *site, const char *script)
 {
   Township *township = g_new0 (Township, 1);
-  int *ports[] = { &township->village_port, &township->center_port, &township->http_port, &township->rtsp_port,
-                   &township->webhook_port };
+  int *ports[] = { &township->http_port, &township->rtsp_port, &township->webhook_port };
   for (gsize i = 0; i < G_N_ELEMENTS (ports); i++)
     *ports[i] = port_free ();
   for (gsize i = 0; i < G_N_ELEMENTS (township->camera_ports); i++)
     township->camera_ports[i] = port_free ();
   township->folder = folder_make_temporary ();
+  township->village = mosquitto_start (township->folder, NULL);
+  township->center = mosquitto_start (township->folder, NULL);
+  start_subscriber (township);
   township->base_url = g_strdup_printf ("http://127.0.0.1:%d", township->http_port);
   write_file (township->folder, "webhook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
   write_file (township->folder, "camera.password", "camera-secret\n");
   write_file (township->folder, "viewer.password", "secret\n");
   township->site_path = fill_template (township, site, "gridgate.yaml");
-  township_start_village (township);
-  township_start_center (township);
   if (script != NULL) {
     township->script_path = fill_template (township, script, "township.yaml");
     township_start_simulator (township);
@@ -161,8 +156,7 @@ Township *township_new (const char *site, const char *script)
 
 void township_publish (Township *township, const char *topic, const char *payload)
 {
-  g_autofree char *port = g_strdup_printf ("%d", township->village_port);
-  g_free (command_output (township, (const char *[]){ "mosquitto_pub", "-p", port, "-q", "1", "-t", topic, "-m", payload, NULL }));
+  mosquitto_publish (township->village, topic, payload, (const char *[]){ "-q", "1", NULL });
 }
 
 void township_edit_site (Township *township, const char *from, const char *to)
@@ -266,8 +260,8 @@ void township_free (Township *township)
   process_free (township->gateway);
   process_free (township->simulator);
   process_free (township->subscriber);
-  process_free (township->center);
-  process_free (township->village);
+  mosquitto_free (township->center);
+  mosquitto_free (township->village);
   http_client_free (township->http);
   folder_drop (township->folder);
   g_free (township->site_path);

@@ -7,12 +7,14 @@
 #pragma once
 
 #include "tests/support/http_client.h"
+#include "tests/support/mosquitto.h"
 #include "tests/support/process.h"
 
 typedef struct {
   char *folder, *site_path, *script_path, *base_url;
-  int village_port, center_port, http_port, rtsp_port, webhook_port, camera_ports[6];
-  Process *village, *center, *simulator, *gateway, *subscriber;
+  int http_port, rtsp_port, webhook_port, camera_ports[6];
+  Mosquitto *village, *center;
+  Process *simulator, *gateway, *subscriber;
   HttpClient *http;
   char *token_id, *token_secret; /* a program's, with the operator's role */
 } Township;
@@ -21,11 +23,12 @@ typedef struct {
  * the account admin / admin-password-1 and logs in. */
 Township *township_new (const char *site, const char *script);
 
-/* The gateway alone, after it was ended or killed; waits until it is ready, and logs in again. */
+/* The gateway alone, after it was ended or killed; waits until it is ready and has subscribed to what its
+ * sensors send, and logs in again. */
 void township_start_gateway (Township *township);
 
-void township_start_village (Township *township);
-void township_start_center (Township *township);
+/* The center's broker and the subscriber to it, after mosquitto_end. */
+void township_start_center_again (Township *township);
 void township_start_simulator (Township *township);
 
 /* Publishes one message at QoS 1 on the village's broker, by mosquitto_pub. */

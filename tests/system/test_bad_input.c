@@ -139,8 +139,8 @@ static void a_broker_that_goes_and_comes_loses_no_reading (void **state)
 {
   Township *township = *state;
   json_int_t stored = account (township, "stored", NULL);
-  process_end (township->village, SIGTERM, 10);
-  township_start_village (township);
+  mosquitto_end (township->village, SIGTERM);
+  mosquitto_start_again (township->village);
   township_publish (township, "village/plain-1", "0.5");
   if (!wait_until (is_counted, &(Count){ township, "stored", NULL, stored + 1 }, 20))
     fail_msg ("the reading was not stored");

@@ -21,7 +21,7 @@ static int township_teardown (void **state)
 
 static Process *start_publisher (Township *township)
 {
-  g_autofree char *port = g_strdup_printf ("%d", township->village_port);
+  g_autofree char *port = g_strdup_printf ("%d", mosquitto_port (township->village));
   return process_start (township->folder, (const char *[]){ "mosquitto_pub", "-p", port, "-q", "1", "-t",
                                                             "village/shimiao/level-1", "-l", NULL });
 }

@@ -2,19 +2,10 @@
 
 #include "gateway/access/password.h"
 #include "tests/support/folder.h"
+#include "tests/support/site_parts.h"
 #include "tests/support/test.h"
 
 static const gint64 now_us = 1777622400 * G_TIME_SPAN_SECOND;
-
-static void add_grid (Site *site, const char *id, const char *parent)
-{
-  Grid *grid = g_new0 (Grid, 1);
-  grid->id = g_strdup (id);
-  grid->name = g_strdup (id);
-  grid->parent = g_strdup (parent);
-  grid->area = g_array_new (FALSE, FALSE, sizeof (Location));
-  g_ptr_array_add (site->grids, grid);
-}
 
 static void add_camera (Site *site, const char *id, const char *grid, const char *owner)
 {
@@ -42,22 +33,13 @@ static void add_sensor (Site *site, const char *id, const char *grid)
 
 static void add_agency (Site *site, const char *id, const char *category, const char *grid, gboolean sees_pictures)
 {
-  Agency *agency = g_new0 (Agency, 1);
-  Grant *grant = g_new0 (Grant, 1);
-  agency->id = g_strdup (id);
-  agency->name = g_strdup (id);
-  agency->grants = g_ptr_array_new_with_free_func ((GDestroyNotify) grant_free);
-  agency->deliveries = g_ptr_array_new_with_free_func ((GDestroyNotify) delivery_free);
-  grant->categories = g_strsplit (category, " ", -1);
-  grant->grids = g_strsplit (grid, " ", -1);
-  grant->min_severity = SEVERITY_MODERATE;
+  Agency *agency = site_add_agency (site, id, category, grid);
+  Grant *grant = agency_grant (agency);
+  Delivery *delivery = g_new0 (Delivery, 1);
   grant->live = grant->evidence = sees_pictures;
   grant->until_us = now_us + G_TIME_SPAN_DAY;
-  g_ptr_array_add (agency->grants, grant);
-  Delivery *delivery = g_new0 (Delivery, 1);
   delivery->webhook_url = g_strdup ("http://127.0.0.1:9/");
   g_ptr_array_add (agency->deliveries, delivery);
-  g_ptr_array_add (site->agencies, agency);
 }
 
 static void add_rule (Site *site, const char *id)
@@ -82,10 +64,10 @@ Site *site_fixture_new (const char *data_dir)
   site->gateway.time_zone = g_strdup ("Asia/Shanghai");
   site->http.listen = g_strdup ("127.0.0.1:0");
   site->rtsp.listen = g_strdup ("127.0.0.1:0");
-  add_grid (site, "town", NULL);
-  add_grid (site, "village", "town");
-  add_grid (site, "farm", "village");
-  add_grid (site, "hill", "town");
+  site_add_grid (site, "town", NULL);
+  site_add_grid (site, "village", "town");
+  site_add_grid (site, "farm", "village");
+  site_add_grid (site, "hill", "town");
   add_camera (site, "bridge", "village", NULL);
   add_camera (site, "peak", "hill", NULL);
   add_camera (site, "post", "hill", "police");

@@ -2,6 +2,7 @@
 
 #include "gateway/core/ids.h"
 #include "tests/support/folder.h"
+#include "tests/support/site_parts.h"
 
 #define NOON 1777636800000000 /* 2026-05-01T12:00:00Z */
 
@@ -9,33 +10,13 @@ const Actor operator_actor = { .name = (char *) "li", .role = ROLE_OPERATOR };
 const Actor water_actor = { .name = (char *) "wang", .role = ROLE_AGENCY, .agency = (char *) "water" };
 const Actor viewer_actor = { .name = (char *) "guest", .role = ROLE_VIEWER };
 
-static void add_grid (Site *site, const char *id, const char *parent)
-{
-  Grid *grid = g_new0 (Grid, 1);
-  grid->id = g_strdup (id);
-  grid->name = g_strdup (id);
-  grid->parent = g_strdup (parent);
-  grid->area = g_array_new (FALSE, FALSE, sizeof (Location));
-  g_ptr_array_add (site->grids, grid);
-}
-
 static void add_agency (Site *site, const char *id, const char *category, gboolean evidence)
 {
-  Grant *grant = g_new0 (Grant, 1);
-  grant->categories = g_strdupv ((char *[]) { (char *) category, NULL });
-  grant->grids = g_strdupv ((char *[]) { (char *) "t", NULL });
-  grant->min_severity = SEVERITY_MODERATE;
-  grant->evidence = evidence;
-  Agency *agency = g_new0 (Agency, 1);
-  agency->id = g_strdup (id);
-  agency->name = g_strdup (id);
-  agency->grants = g_ptr_array_new_with_free_func ((GDestroyNotify) grant_free);
-  agency->deliveries = g_ptr_array_new_with_free_func ((GDestroyNotify) delivery_free);
-  g_ptr_array_add (agency->grants, grant);
+  Agency *agency = site_add_agency (site, id, category, "t");
   Delivery *delivery = g_new0 (Delivery, 1);
+  agency_grant (agency)->evidence = evidence;
   delivery->mqtt_center = g_strdup ("center");
   g_ptr_array_add (agency->deliveries, delivery);
-  g_ptr_array_add (site->agencies, agency);
 }
 
 Site *site_for_test (void)
@@ -43,9 +24,9 @@ Site *site_for_test (void)
   Site *site = site_new ();
   site->gateway.id = g_strdup ("gateway-1");
   site->gateway.division = g_strdup ("t");
-  add_grid (site, "t", NULL);
-  add_grid (site, "v1", "t");
-  add_grid (site, "v2", "t");
+  site_add_grid (site, "t", NULL);
+  site_add_grid (site, "v1", "t");
+  site_add_grid (site, "v2", "t");
   Rule *rule = g_new0 (Rule, 1);
   rule->id = g_strdup ("flood");
   rule->name = g_strdup ("水位超警");
