@@ -70,6 +70,10 @@ gint64 recordings_index_end_us (RecordingsIndex *index, const char *camera, cons
 GPtrArray *recordings_index_find (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
                                   gint64 to_us, guint limit, GError **error);
 
+/* Why there is nothing in this time, as far as it is noted; "" when it isn't. Free with g_free. */
+char *recordings_index_gap_reason (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                                   gint64 to_us);
+
 /* {"spans":[[from,to]],"gaps":[[from,to,reason]],"next":…} of the camera's main stream, cut to [from, to] and `now`. */
 json_t *recordings_index_list (RecordingsIndex *index, const char *camera, gint64 from_us, gint64 to_us, gint64 now_us,
                                GError **error);

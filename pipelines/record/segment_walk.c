@@ -8,91 +8,52 @@
 
 #include "gateway/core/error.h"
 #include "pipelines/live/init_segment.h"
+#include "pipelines/record/boxes.h"
 
-enum { BOX_HEAD = 8, BOXES_MAX = 100000, DEPTH_MAX = 6 };
-
-typedef struct {
-  const guint8 *bytes;
-  gsize size;
-} Span;
-
-static guint32 get_32 (const guint8 *bytes)
-{
-  return (guint32) bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
-}
-
-static guint64 get_64 (const guint8 *bytes)
-{
-  return (guint64) get_32 (bytes) << 32 | get_32 (bytes + 4);
-}
-
-/* The next box of `span`, which shrinks; `body` is what is behind its head. FALSE at the end or at a lie. */
-static gboolean next_box (Span *span, char type[5], Span *body)
-{
-  if (span->size < BOX_HEAD)
-    return FALSE;
-  gsize size = get_32 (span->bytes);
-  if (size < BOX_HEAD || size > span->size)
-    return FALSE;
-  memcpy (type, span->bytes + 4, 4);
-  type[4] = '\0';
-  *body = (Span){ span->bytes + BOX_HEAD, size - BOX_HEAD };
-  span->bytes += size;
-  span->size -= size;
-  return TRUE;
-}
-
-static gboolean find_box (Span span, const char *wanted, Span *body)
-{
-  char type[5];
-  while (next_box (&span, type, body))
-    if (strcmp (type, wanted) == 0)
-      return TRUE;
-  return FALSE;
-}
+enum { BOXES_MAX = 100000 };
 
 /* The time scale of the video track (8.4.2); 0 when there is none. */
-static guint32 video_time_scale (Span moov)
+static guint32 video_time_scale (BoxSpan moov)
 {
   char type[5];
-  Span trak, tkhd, mdia, mdhd;
-  while (next_box (&moov, type, &trak)) {
-    if (strcmp (type, "trak") != 0 || !find_box (trak, "tkhd", &tkhd) || !find_box (trak, "mdia", &mdia)
-        || !find_box (mdia, "mdhd", &mdhd))
+  BoxSpan trak, tkhd, mdia, mdhd;
+  while (box_next (&moov, type, &trak)) {
+    if (strcmp (type, "trak") != 0 || !box_find (trak, "tkhd", &tkhd) || !box_find (trak, "mdia", &mdia)
+        || !box_find (mdia, "mdhd", &mdhd))
       continue;
     gsize id_at = tkhd.size > 0 && tkhd.bytes[0] == 1 ? 20 : 12;
     gsize scale_at = mdhd.size > 0 && mdhd.bytes[0] == 1 ? 20 : 12;
-    if (tkhd.size >= id_at + 4 && mdhd.size >= scale_at + 4 && get_32 (tkhd.bytes + id_at) == VIDEO_TRACK_ID)
-      return get_32 (mdhd.bytes + scale_at);
+    if (tkhd.size >= id_at + 4 && mdhd.size >= scale_at + 4 && box_get_32 (tkhd.bytes + id_at) == VIDEO_TRACK_ID)
+      return box_get_32 (mdhd.bytes + scale_at);
   }
   return 0;
 }
 
 /* Ticks that the samples of a trun last (8.8.8); only the form that we write is known. */
-static guint64 run_ticks (Span trun)
+static guint64 run_ticks (BoxSpan trun)
 {
   guint64 ticks = 0;
-  if (trun.size < 12 || (get_32 (trun.bytes) & 0xffffff) != 0xf01)
+  if (trun.size < 12 || (box_get_32 (trun.bytes) & 0xffffff) != 0xf01)
     return 0;
-  guint32 count = get_32 (trun.bytes + 4);
+  guint32 count = box_get_32 (trun.bytes + 4);
   if (count > (trun.size - 12) / 16)
     return 0;
   for (guint32 i = 0; i < count; i++)
-    ticks += get_32 (trun.bytes + 12 + 16 * (gsize) i);
+    ticks += box_get_32 (trun.bytes + 12 + 16 * (gsize) i);
   return ticks;
 }
 
 /* Where the video of a moof ends, in ticks; 0 when it has none. */
-static guint64 video_end (Span moof)
+static guint64 video_end (BoxSpan moof)
 {
   char type[5];
-  Span traf, tfhd, tfdt, trun;
-  while (next_box (&moof, type, &traf)) {
-    if (strcmp (type, "traf") != 0 || !find_box (traf, "tfhd", &tfhd) || !find_box (traf, "tfdt", &tfdt)
-        || !find_box (traf, "trun", &trun))
+  BoxSpan traf, tfhd, tfdt, trun;
+  while (box_next (&moof, type, &traf)) {
+    if (strcmp (type, "traf") != 0 || !box_find (traf, "tfhd", &tfhd) || !box_find (traf, "tfdt", &tfdt)
+        || !box_find (traf, "trun", &trun))
       continue;
-    if (tfhd.size >= 8 && tfdt.size >= 12 && tfdt.bytes[0] == 1 && get_32 (tfhd.bytes + 4) == VIDEO_TRACK_ID)
-      return get_64 (tfdt.bytes + 4) + run_ticks (trun);
+    if (tfhd.size >= 8 && tfdt.size >= 12 && tfdt.bytes[0] == 1 && box_get_32 (tfhd.bytes + 4) == VIDEO_TRACK_ID)
+      return box_get_64 (tfdt.bytes + 4) + run_ticks (trun);
   }
   return 0;
 }
@@ -124,7 +85,7 @@ SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size)
   gint64 at = 0;
 
   for (guint i = 0; i < BOXES_MAX && at + BOX_HEAD <= size && read (at, head, BOX_HEAD, data); i++) {
-    gint64 length = get_32 (head);
+    gint64 length = box_get_32 (head);
     if (length < BOX_HEAD || length > size - at)
       break;
     gboolean is_moov = memcmp (head + 4, "moov", 4) == 0, is_moof = memcmp (head + 4, "moof", 4) == 0;
@@ -132,7 +93,7 @@ SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size)
       g_autofree guint8 *body = read_body (read, data, at + BOX_HEAD, length - BOX_HEAD);
       if (body == NULL || (is_moof && (!has_moov || in_fragment)))
         break;
-      Span span = { body, (gsize) length - BOX_HEAD };
+      BoxSpan span = { body, (gsize) length - BOX_HEAD };
       if (is_moov)
         time_scale = video_time_scale (span);
       else

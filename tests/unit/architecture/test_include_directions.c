@@ -30,10 +30,12 @@ static const struct {
   { "pipelines/rtsp", "gateway/core gateway/model gateway/link pipelines/rtp" },
   { "pipelines/live", "gateway/core gateway/model gateway/link pipelines/rtp" },
   { "pipelines/record", "gateway/core gateway/model gateway/link pipelines/rtp pipelines/live" },
+  { "pipelines/playback", "gateway/core gateway/model gateway/link pipelines/rtp pipelines/rtsp pipelines/live "
+                          "pipelines/record" },
   { "pipelines/vision", "gateway/core gateway/model gateway/link" },
   { "pipelines/sim", "gateway/core gateway/model gateway/link" },
   { "pipelines", "gateway/core gateway/model gateway/link pipelines/rtp pipelines/rtsp pipelines/live pipelines/record "
-                 "pipelines/vision pipelines/sim" },
+                 "pipelines/playback pipelines/vision pipelines/sim" },
   { "console", "gateway/http" },
 };
 

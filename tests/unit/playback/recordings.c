@@ -1,0 +1,46 @@
+#include "tests/unit/playback/recordings.h"
+
+#include <string.h>
+
+#include "pipelines/live/fragment.h"
+#include "pipelines/record/archive.h"
+#include "tests/support/test.h"
+
+#define LONG_US (3650 * G_TIME_SPAN_DAY)
+
+static AccessUnit *copy_at (const AccessUnit *unit, gint64 zero_wall_us)
+{
+  AccessUnit *copy = access_unit_new (unit->format, unit->size);
+  copy->is_key = unit->is_key;
+  copy->pts = unit->pts;
+  copy->dts = unit->dts;
+  copy->duration = unit->duration;
+  copy->wall_us = zero_wall_us + access_unit_dts_us (unit);
+  memcpy (copy->bytes, unit->bytes, unit->size);
+  return copy;
+}
+
+void recordings_add (const char *folder, const GPtrArray *units, gint64 from_us, gint64 segment_us)
+{
+  ArchiveSettings settings = { segment_us, { .retain_us = LONG_US, .keep_at_least_us = LONG_US } };
+  Archive *archive = archive_new (folder, &settings, clock_system (), NULL, NULL, NULL);
+  ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
+  gint64 zero_wall_us = from_us - access_unit_dts_us (units->pdata[0]);
+  GPtrArray *batch = NULL;
+  gboolean is_new = TRUE;
+  for (guint i = 0; i <= units->len; i++) {
+    const AccessUnit *unit = i < units->len ? units->pdata[i] : NULL;
+    if (batch != NULL && (unit == NULL || (access_unit_is_video (unit) && unit->is_key))) {
+      assert_true (archive_write (track, g_steal_pointer (&batch), is_new, "stalled"));
+      is_new = FALSE;
+    }
+    if (batch == NULL)
+      batch = g_ptr_array_new_with_free_func ((GDestroyNotify) access_unit_unref);
+    if (unit != NULL)
+      g_ptr_array_add (batch, copy_at (unit, zero_wall_us));
+  }
+  g_ptr_array_unref (batch);
+  archive_track_free (track, "stalled");
+  archive_flush (archive);
+  archive_free (archive);
+}

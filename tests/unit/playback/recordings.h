@@ -1,0 +1,10 @@
+/* recordings.h: recordings on disk for tests: real coded media through the real archive.
+ *
+ * A stretch lies on a folder as camera "bridge", stream "main". */
+#pragma once
+
+#include "tests/unit/record/sample_stream.h"
+
+/* Writes all of `units` (of AccessUnit; a key picture each second), captured from `from_us` on, in files of `segment_us`.
+ * Stretches of one folder follow each other in time; what lies between two is a gap "stalled". */
+void recordings_add (const char *folder, const GPtrArray *units, gint64 from_us, gint64 segment_us);

@@ -1,0 +1,262 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "gateway/core/error.h"
+#include "pipelines/playback/export_plan.h"
+#include "pipelines/record/recordings_index.h"
+#include "tests/support/folder.h"
+#include "tests/support/test.h"
+#include "tests/unit/playback/recordings.h"
+
+#define SECOND G_TIME_SPAN_SECOND
+
+static SampleStream *sample;
+static GPtrArray *units; /* eight seconds, a key picture each second, with B-frames and sound */
+static const gint64 start_us = G_GINT64_CONSTANT (1777622400) * G_USEC_PER_SEC; /* 2026-05-01T08:00:00Z */
+
+typedef struct {
+  const ExportPlan *plan;
+  int fd, cancel_fd;
+  gboolean is_good;
+} Writer;
+
+static gpointer write_plan (gpointer data)
+{
+  Writer *writer = data;
+  writer->is_good = export_plan_write (writer->plan, writer->fd, writer->cancel_fd, 0, NULL);
+  close (writer->fd);
+  return NULL;
+}
+
+/* Through a pipe, as the gateway does; returns the file's path. */
+static char *export_to_file (const char *folder, const ExportPlan *plan)
+{
+  char *path = g_build_filename (folder, "export.mp4", NULL);
+  int pipe_fds[2], file_fd = open (path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  Writer writer = { .plan = plan, .cancel_fd = eventfd (0, EFD_CLOEXEC) };
+  guint8 bytes[4096];
+  gssize size;
+  assert_int_equal (pipe2 (pipe_fds, O_CLOEXEC), 0);
+  assert_int_equal (fcntl (pipe_fds[1], F_SETFL, O_NONBLOCK), 0);
+  writer.fd = pipe_fds[1];
+  GThread *thread = g_thread_new ("writer", write_plan, &writer);
+  while ((size = read (pipe_fds[0], bytes, sizeof bytes)) > 0)
+    assert_int_equal (write (file_fd, bytes, (gsize) size), size);
+  g_thread_join (thread);
+  assert_true (writer.is_good);
+  assert_int_equal (lseek (file_fd, 0, SEEK_END), export_plan_bytes (plan));
+  close (pipe_fds[0]);
+  close (file_fd);
+  close (writer.cancel_fd);
+  return path;
+}
+
+static const ExportSpan *span (const ExportPlan *plan, guint index)
+{
+  assert_true (index < export_plan_spans (plan)->len);
+  return &g_array_index (export_plan_spans (plan), ExportSpan, index);
+}
+
+static void an_export_holds_what_was_recorded_with_its_index_in_front (void **state)
+{
+  recordings_add (*state, units, start_us, 3 * SECOND);
+  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 20 * SECOND, NULL);
+  assert_non_null (plan);
+  g_autofree char *path = export_to_file (*state, plan);
+  assert_plays (path);
+  FileFacts facts = file_facts (path);
+  assert_int_equal (facts.video, 200);
+  assert_int_equal (facts.keys, 8);
+  assert_in_range (facts.audio, 8 * 16000 / 1024 - 3, 8 * 48000 / 1024 + 3);
+  assert_in_range (facts.duration_us, 7950000, 8150000);
+  for (guint i = 1; i < facts.video_pts_us->len; i++) /* joined exactly where one file ends */
+    assert_in_range (g_array_index (facts.video_pts_us, gint64, i) - g_array_index (facts.video_pts_us, gint64, i - 1), 39900,
+                     40100);
+  file_facts_clear (&facts);
+  g_autofree char *bytes = NULL;
+  gsize size;
+  assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  const char *moov = memmem (bytes, size, "moov", 4);
+  assert_non_null (moov);
+  assert_true (moov - bytes < 64);
+  assert_int_equal (export_plan_spans (plan)->len, 1);
+  assert_int_equal (span (plan, 0)->from_us, start_us);
+  assert_in_range (span (plan, 0)->to_us, start_us + 7950000, start_us + 8050000);
+}
+
+static void it_begins_with_the_key_picture_at_or_before_and_ends_before_the_end (void **state)
+{
+  recordings_add (*state, units, start_us, 3 * SECOND);
+  g_autoptr (ExportPlan) plan
+    = export_plan_new (*state, "bridge", "main", start_us + 4 * SECOND + SECOND / 2, start_us + 6 * SECOND, NULL);
+  assert_int_equal (span (plan, 0)->from_us, start_us + 4 * SECOND);
+  assert_in_range (span (plan, 0)->to_us, start_us + 5900000, start_us + 6 * SECOND);
+  g_autofree char *path = export_to_file (*state, plan);
+  assert_plays (path);
+  FileFacts facts = file_facts (path);
+  assert_in_range (facts.video, 49, 51);
+  assert_int_equal (facts.keys, 2);
+  file_facts_clear (&facts);
+}
+
+static void what_is_missing_takes_no_time_and_is_told (void **state)
+{
+  recordings_add (*state, units, start_us, 3 * SECOND);
+  recordings_add (*state, units, start_us + 60 * SECOND, 3 * SECOND);
+  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  assert_int_equal (export_plan_spans (plan)->len, 2);
+  assert_int_equal (span (plan, 1)->from_us, start_us + 60 * SECOND);
+  g_autofree char *path = export_to_file (*state, plan);
+  assert_plays (path);
+  FileFacts facts = file_facts (path);
+  assert_int_equal (facts.video, 400);
+  assert_in_range (facts.duration_us, 15900000, 16300000);
+  file_facts_clear (&facts);
+}
+
+/* The pictures' checksums, as decoded: of G_PTR_ARRAY strings. */
+static GPtrArray *decoded (const char *path)
+{
+  const char *command[] = { "ffmpeg", "-nostdin", "-v", "quiet", "-i", path, "-map", "0:v", "-vsync", "passthrough", "-f",
+                            "framemd5", "-", NULL };
+  g_autofree char *said = NULL;
+  int status = -1;
+  g_spawn_sync (NULL, (char **) command, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &said, NULL, &status, NULL);
+  assert_int_equal (status, 0);
+  GPtrArray *sums = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) lines = g_strsplit (said, "\n", -1);
+  for (char **line = lines; *line != NULL; line++)
+    if (**line != '#' && **line != '\0')
+      g_ptr_array_add (sums, g_strdup (strrchr (*line, ',') + 1));
+  return sums;
+}
+
+static void new_parameter_sets_are_another_sample_entry (void **state)
+{
+  SampleStream *other = sample_stream_make ("libx264 -g 25 -profile:v baseline", SAMPLE_AAC, 4, start_us);
+  g_autoptr (GPtrArray) other_units = sample_stream_units (other);
+  recordings_add (*state, units, start_us, 60 * SECOND);
+  recordings_add (*state, other_units, start_us + 9 * SECOND, 60 * SECOND);
+  g_autoptr (ExportPlan) alone
+    = export_plan_new (*state, "bridge", "main", start_us + 9 * SECOND, start_us + 100 * SECOND, NULL);
+  g_autofree char *alone_path = export_to_file (*state, alone);
+  g_autoptr (GPtrArray) wanted = decoded (alone_path);
+  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  g_autofree char *path = export_to_file (*state, plan);
+  g_autoptr (GPtrArray) sums = decoded (path);
+  assert_int_equal (wanted->len, 100);
+  assert_int_equal (sums->len, 300);
+  for (guint i = 0; i < wanted->len; i++)
+    assert_string_equal (sums->pdata[200 + i], wanted->pdata[i]);
+  sample_stream_free (other);
+}
+
+static void h265_without_sound_is_exported_too (void **state)
+{
+  SampleStream *other = sample_stream_make ("libx265 -x265-params log-level=none:keyint=25:bframes=2", SAMPLE_SILENT, 4, start_us);
+  g_autoptr (GPtrArray) other_units = sample_stream_units (other);
+  recordings_add (*state, other_units, start_us, 2 * SECOND);
+  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  g_autofree char *path = export_to_file (*state, plan);
+  assert_plays (path);
+  FileFacts facts = file_facts (path);
+  assert_int_equal (facts.video, 100);
+  assert_int_equal (facts.audio, 0);
+  file_facts_clear (&facts);
+  sample_stream_free (other);
+}
+
+static void a_file_that_is_gone_or_broken_is_a_gap (void **state)
+{
+  recordings_add (*state, units, start_us, 2 * SECOND); /* four files of two seconds */
+  g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_READER, NULL);
+  g_autoptr (GPtrArray) rows = recordings_index_find (index, "bridge", "main", 0, G_MAXINT64 / 2, 10, NULL);
+  assert_int_equal (rows->len, 4);
+  g_autofree char *gone = g_build_filename (*state, ((const SegmentRow *) rows->pdata[1])->file, NULL);
+  assert_int_equal (unlink (gone), 0);
+  g_autofree char *broken = g_build_filename (*state, ((const SegmentRow *) rows->pdata[2])->file, NULL);
+  assert_true (g_file_set_contents (broken, "no film", -1, NULL));
+  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  assert_int_equal (export_plan_spans (plan)->len, 2);
+  g_autofree char *path = export_to_file (*state, plan);
+  assert_plays (path);
+  FileFacts facts = file_facts (path);
+  assert_int_equal (facts.video, 100);
+  file_facts_clear (&facts);
+}
+
+static void where_nothing_is_recorded_it_says_so (void **state)
+{
+  g_autoptr (GError) error = NULL;
+  recordings_add (*state, units, start_us, 3 * SECOND);
+  assert_null (export_plan_new (*state, "bridge", "main", start_us + 60 * SECOND, start_us + 70 * SECOND, &error));
+  assert_true (error_is (error, ERROR_GIVE_UP));
+  g_clear_error (&error);
+  assert_null (export_plan_new (*state, "bridge", "main", start_us - 60 * SECOND, start_us - 50 * SECOND, &error));
+  assert_true (error_is (error, ERROR_GIVE_UP));
+  g_clear_error (&error);
+  assert_null (export_plan_new (*state, "bridge", "main", start_us, start_us + 25 * 3600 * SECOND, &error));
+  assert_true (error_is (error, ERROR_REFUSE));
+}
+
+static void it_ends_when_the_reader_is_gone_or_it_is_cancelled (void **state)
+{
+  recordings_add (*state, units, start_us, 3 * SECOND);
+  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  for (guint is_cancelled = 0; is_cancelled < 2; is_cancelled++) {
+    int pipe_fds[2];
+    guint8 bytes[1000];
+    Writer writer = { .plan = plan, .cancel_fd = eventfd (0, EFD_CLOEXEC), .is_good = TRUE };
+    assert_int_equal (pipe2 (pipe_fds, O_CLOEXEC), 0);
+    assert_int_equal (fcntl (pipe_fds[1], F_SETFL, O_NONBLOCK), 0);
+    writer.fd = pipe_fds[1];
+    GThread *thread = g_thread_new ("writer", write_plan, &writer);
+    assert_int_equal (read (pipe_fds[0], bytes, sizeof bytes), sizeof bytes);
+    if (is_cancelled)
+      assert_int_equal (eventfd_write (writer.cancel_fd, 1), 0);
+    else
+      close (pipe_fds[0]);
+    g_thread_join (thread);
+    assert_false (writer.is_good);
+    if (is_cancelled)
+      close (pipe_fds[0]);
+    close (writer.cancel_fd);
+  }
+}
+
+static int set_up_group (void **state)
+{
+  (void) state;
+  signal (SIGPIPE, SIG_IGN);
+  sample = sample_stream_make ("libx264 -bf 2 -g 25 -keyint_min 25 -sc_threshold 0", SAMPLE_AAC, 8, start_us);
+  units = sample_stream_units (sample);
+  return 0;
+}
+
+static int tear_down_group (void **state)
+{
+  (void) state;
+  g_ptr_array_unref (units);
+  sample_stream_free (sample);
+  return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, folder_setup, folder_teardown)
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    TEST (an_export_holds_what_was_recorded_with_its_index_in_front),
+    TEST (it_begins_with_the_key_picture_at_or_before_and_ends_before_the_end),
+    TEST (what_is_missing_takes_no_time_and_is_told),
+    TEST (new_parameter_sets_are_another_sample_entry),
+    TEST (h265_without_sound_is_exported_too),
+    TEST (a_file_that_is_gone_or_broken_is_a_gap),
+    TEST (where_nothing_is_recorded_it_says_so),
+    TEST (it_ends_when_the_reader_is_gone_or_it_is_cancelled),
+  };
+  return cmocka_run_group_tests (tests, set_up_group, tear_down_group);
+}
