@@ -71,14 +71,6 @@ static const Key streams_keys[] = {
 
 static const Section streams_section = { "streams", streams_keys, 0 };
 
-static const Key camera_recording_keys[] = {
-  { "mode", &type_choice, PLACE (recording_mode), .choices = recording_modes, .example = "event",
-    .help = "continuous, event or off; as the site's when not given.", .help_zh = "录像方式, 不写则同全站设置。" },
-  { 0 }
-};
-
-static const Section camera_recording_section = { "recording", camera_recording_keys, 0 };
-
 static gboolean read_gb_id (Reader *reader, const Key *key, const YamlNode *node, gpointer field)
 {
   const char *text = reader_text (reader, key, node);
@@ -129,15 +121,10 @@ static const Key camera_keys[] = {
     .help_zh = "安装位置。" },
   { "streams", &type_map, 0, .section = &streams_section, .help = "Further streams of the camera.",
     .help_zh = "其他码流。" },
-  { "recording", &type_map, 0, .section = &camera_recording_section, .help = "Where it differs from the site's.",
+  { "recording", &type_map, PLACE (recording), .section = &camera_recording_section, .help = "Where it differs from the site's.",
     .help_zh = "与全站不同的录像设置。" },
   { 0 }
 };
-
-static void prepare_camera (gpointer item)
-{
-  ((Camera *) item)->recording_mode = -1; /* the site's, filled in at the end */
-}
 
 static void check_camera (Reader *reader, const YamlNode *map, gpointer item)
 {
@@ -146,4 +133,4 @@ static void check_camera (Reader *reader, const YamlNode *map, gpointer item)
 }
 
 const Section camera_section = { "camera", camera_keys, sizeof (Camera), (GDestroyNotify) camera_free,
-                                 .prepare = prepare_camera, .check = check_camera };
+                                 .check = check_camera };

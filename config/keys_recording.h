@@ -3,4 +3,4 @@
 
 #include "config/types.h"
 
-extern const Choice recording_modes[];
+extern const Section camera_recording_section; /* of CameraRecording */

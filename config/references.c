@@ -52,6 +52,18 @@ static void complete_brokers (Site *site)
   }
 }
 
+static void complete_recording (const RecordingSettings *site, CameraRecording *camera)
+{
+  if ((int) camera->mode == -1)
+    camera->mode = site->mode;
+  if (camera->pre_roll_us < 0)
+    camera->pre_roll_us = site->pre_roll_us;
+  if (camera->retain_us < 0)
+    camera->retain_us = site->retain_us;
+  if (camera->keep_at_least_us < 0)
+    camera->keep_at_least_us = MIN (site->keep_at_least_us, camera->retain_us);
+}
+
 static void complete_devices (Site *site)
 {
   const char *division = site->gateway.division;
@@ -59,8 +71,7 @@ static void complete_devices (Site *site)
     Camera *camera = site->cameras->pdata[i];
     default_text (&camera->name, camera->id);
     default_text (&camera->grid, division);
-    if ((int) camera->recording_mode == -1)
-      camera->recording_mode = site->recording.mode;
+    complete_recording (&site->recording, &camera->recording);
   }
   for (guint i = 0; i < site->sensors->len; i++) {
     Sensor *sensor = site->sensors->pdata[i];
@@ -190,6 +201,19 @@ static void check_rule (Reader *reader, const Rule *rule)
   }
 }
 
+static void check_recording (Reader *reader, const Camera *camera)
+{
+  const YamlNode *map = yaml_map_get (g_hash_table_lookup (reader->nodes, camera), "recording");
+  if (map == NULL)
+    return;
+  if (camera->recording.is_sub && camera->sub == NULL)
+    reader_refuse (reader, yaml_map_get (map, "stream"), "stream: camera %s has no sub stream, expected streams.sub",
+                   camera->id);
+  if (camera->recording.keep_at_least_us > camera->recording.retain_us)
+    reader_refuse (reader, yaml_map_get (map, "keep_at_least"),
+                   "keep_at_least is longer than retain of camera %s, expected at most as long", camera->id);
+}
+
 void site_check (Reader *reader, gboolean has_division)
 {
   for (SiteKind kind = 0; kind < SITE_KINDS; kind++)
@@ -203,4 +227,6 @@ void site_check (Reader *reader, gboolean has_division)
   check_grid_tree (reader);
   for (guint i = 0; i < reader->site->rules->len; i++)
     check_rule (reader, reader->site->rules->pdata[i]);
+  for (guint i = 0; i < reader->site->cameras->len; i++)
+    check_recording (reader, reader->site->cameras->pdata[i]);
 }

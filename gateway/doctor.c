@@ -227,7 +227,7 @@ static Site *examining_site (Site *site)
   for (guint i = 0; i < site->cameras->len; i++) {
     Camera *camera = site->cameras->pdata[i];
     camera->on_demand = FALSE;
-    camera->recording_mode = RECORDING_OFF;
+    camera->recording.mode = RECORDING_OFF;
   }
   g_free (site->rtsp.listen);
   site->rtsp.listen = g_strdup ("127.0.0.1:0");

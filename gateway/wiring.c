@@ -148,10 +148,19 @@ static gboolean recheck_views (gpointer data)
 
 /* ---- what evidence asks for, on its thread ---- */
 
+/* The stream that is recorded, so that what happened before is there. */
+static const char *evidence_stream (Wiring *wiring, const char *camera)
+{
+  g_autoptr (Site) site = current_site (wiring);
+  const Camera *found = site_camera (site, camera);
+  return found != NULL && found->recording.is_sub ? "sub" : "main";
+}
+
 static gboolean cut_clip (gpointer self, const char *id, const char *camera, gint64 from_us, gint64 to_us, int file_fd,
                           GError **error)
 {
-  return media_link_clip (((Wiring *) self)->media, id, camera, "main", from_us, to_us, file_fd, error);
+  const char *stream = evidence_stream (self, camera);
+  return media_link_clip (((Wiring *) self)->media, id, camera, stream, from_us, to_us, file_fd, error);
 }
 
 static gboolean take_picture (gpointer self, const char *camera, gint64 at_us, int file_fd, gint64 *taken_at_us,
@@ -160,7 +169,8 @@ static gboolean take_picture (gpointer self, const char *camera, gint64 at_us, i
   Wiring *wiring = self;
   VisionPicture picture;
   g_autofree char *codec = NULL;
-  int access_unit_fd = media_link_picture (wiring->media, camera, "main", at_us, &codec, taken_at_us, error);
+  int access_unit_fd
+    = media_link_picture (wiring->media, camera, evidence_stream (wiring, camera), at_us, &codec, taken_at_us, error);
   return access_unit_fd >= 0
          && vision_link_encode (wiring->vision, access_unit_fd, codec, 0, file_fd, &picture, error);
 }

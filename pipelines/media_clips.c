@@ -98,7 +98,7 @@ static void on_time (gpointer data)
   Recorder *recorder = stream->recorder;
   detach (clip);
   recorder_flush (recorder);
-  if (recorder_is_continuous (recorder)) {
+  if (recorder_is_on_disk (recorder, clip->from_us)) {
     recorder_release (recorder, clip->from_us);
     archive_call (clip->demand->archive, hand_to_reader, clip);
     return;

@@ -341,12 +341,23 @@ static MediaStream *media_stream_open (Media *media, const char *camera, const c
   return stream;
 }
 
+static gint64 integer_or (const LinkMessage *request, const char *field, gint64 otherwise)
+{
+  return link_message_json (request, field) != NULL ? link_message_integer (request, field) : otherwise;
+}
+
 static gboolean set_recording (MediaStream *stream, const LinkMessage *request)
 {
   const char *record = link_message_string (request, "record");
   gint64 pre_roll_us = link_message_integer (request, "pre_roll");
-  if (g_strcmp0 (stream->record, record) == 0 && stream->pre_roll_us == pre_roll_us)
+  gboolean is_on_demand = link_message_boolean (request, "on_demand");
+  stream->retain_us = integer_or (request, "retain", -1);
+  stream->keep_at_least_us = integer_or (request, "keep_at_least", -1);
+  stream->max_bytes = integer_or (request, "max_bytes", 0);
+  if (g_strcmp0 (stream->record, record) == 0 && stream->pre_roll_us == pre_roll_us
+      && stream->is_on_demand == is_on_demand)
     return FALSE;
+  stream->is_on_demand = is_on_demand;
   g_free (stream->record);
   stream->record = g_strdup (record);
   stream->pre_roll_us = pre_roll_us;

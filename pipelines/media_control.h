@@ -24,6 +24,9 @@ struct MediaStream {
   CameraSettings settings;
   char *record;        /* "continuous" "event" "off" */
   gint64 pre_roll_us;
+  gboolean is_on_demand;
+  gint64 retain_us, keep_at_least_us; /* -1: as the site says */
+  gint64 max_bytes;    /* of the camera; 0: no limit of its own */
   gboolean is_put;     /* since SITE_BEGIN */
   guint64 last_received_bytes; /* loop: at the last statistics */
   gint64 last_statistics_us;
@@ -43,7 +46,7 @@ typedef struct {
 struct MediaPart {
   void (*site_changed) (Media *media, const MediaSite *site, gpointer data);
   void (*stream_opened) (MediaStream *stream, gpointer data);  /* before its source starts */
-  void (*stream_changed) (MediaStream *stream, gpointer data); /* `record` or `pre_roll_us` did */
+  void (*stream_changed) (MediaStream *stream, gpointer data); /* `record`, `pre_roll_us` or `is_on_demand` did */
   void (*stream_closing) (MediaStream *stream, gpointer data); /* let go of it: it is freed next */
   gboolean (*end_viewer) (Media *media, const char *viewer, const char *reason, gpointer data);
   void (*site_ended) (Media *media, json_t *reply, gpointer data); /* adds fields to the reply */

@@ -188,7 +188,8 @@ static RecordingMode mode_of (const char *record)
 static void set_on_loop (gpointer data)
 {
   StreamDemand *stream = data;
-  recorder_set (stream->recorder, mode_of (stream->stream->record), stream->stream->pre_roll_us);
+  recorder_set (stream->recorder, mode_of (stream->stream->record), stream->stream->pre_roll_us,
+                stream->stream->is_on_demand);
 }
 
 static void open_on_loop (gpointer data)

@@ -41,7 +41,9 @@ static const Kind kinds[LINK_KIND_COUNT] = {
     { { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "url", STRING, 0 }, { "username", STRING, OPTIONAL },
       { "password", STRING, OPTIONAL }, { "transport", STRING, 0 }, { "on_demand", BOOLEAN, 0 },
       { "record", STRING, 0 }, /* continuous event off */
-      { "pre_roll", INTEGER, 0 } /* how much must be in reach when a clip is asked for; 0: none */ },
+      { "pre_roll", INTEGER, 0 }, /* how much must be in reach when a clip is asked for or an event begins; 0: none */
+      { "retain", INTEGER, OPTIONAL }, { "keep_at_least", INTEGER, OPTIONAL }, /* the site's when absent */
+      { "max_bytes", INTEGER, OPTIONAL } /* of this camera; 0: no limit of its own */ },
     { { NULL, 0, 0 } } },
   /* Before the reply of media comes a VIEWER_STARTED for each present viewer, with the time when it began. */
   [LINK_SITE_END] = { "site_end", TRUE, { { NULL, 0, 0 } },

@@ -196,10 +196,10 @@ static void send_state (MediaLink *link, LinkKind kind, json_t *body)
   link_endpoint_request (link->endpoint, link_message_new (kind, body), 0, note_failure, (gpointer) link_kind_name (kind));
 }
 
-/* How much of the past a clip of this camera may ask for. */
+/* How much of the past a clip or an event of this camera may ask for. */
 static gint64 pre_roll_of (const Site *site, const Camera *camera)
 {
-  gint64 longest_us = 0;
+  gint64 longest_us = camera->recording.mode == RECORDING_EVENT ? camera->recording.pre_roll_us : 0;
   for (guint i = 0; i < site->rules->len; i++) {
     const Rule *rule = site->rules->pdata[i];
     if (rule->evidence_cameras != NULL && g_strv_contains ((const gchar *const *) rule->evidence_cameras, camera->id))
@@ -235,16 +235,19 @@ static Source source_of (const Camera *camera, gboolean is_sub)
 static void put_stream (MediaLink *link, const Camera *camera, gboolean is_sub)
 {
   Source source = source_of (camera, is_sub);
+  gboolean is_recorded = is_sub == camera->recording.is_sub;
   g_autoptr (GError) error = NULL;
   g_autofree char *password = source.password_file != NULL ? file_read_secret (source.password_file, &error) : NULL;
   if (error != NULL)
     log_error ("camera %s: %s", camera->id, error->message);
 
   json_t *body = json_pack (
-    "{s:s, s:s, s:s, s:s, s:b, s:s, s:I}", "camera", camera->id, "stream", source.name, "url", source.url, "transport",
+    "{s:s, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I}", "camera", camera->id, "stream", source.name, "url", source.url, "transport",
     camera->transport == TRANSPORT_UDP ? "udp" : "tcp", "on_demand", is_sub || camera->on_demand, "record",
-    recording_mode_name (is_sub ? RECORDING_OFF : camera->recording_mode), "pre_roll",
-    (json_int_t) (is_sub ? 0 : pre_roll_of (link->site, camera)));
+    recording_mode_name (is_recorded ? camera->recording.mode : RECORDING_OFF), "pre_roll",
+    (json_int_t) (is_recorded ? pre_roll_of (link->site, camera) : 0), "retain", (json_int_t) camera->recording.retain_us,
+    "keep_at_least", (json_int_t) camera->recording.keep_at_least_us, "max_bytes",
+    (json_int_t) camera->recording.max_bytes);
   if (source.username != NULL)
     json_object_set_new (body, "username", json_string (source.username));
   if (password != NULL)

@@ -49,11 +49,19 @@ typedef struct {
 
 typedef struct {
   RecordingMode mode;
-  gint64 segment_us, retain_us, keep_at_least_us;
+  gint64 segment_us, pre_roll_us, retain_us, keep_at_least_us;
   gint64 max_bytes;  /* 0: no limit */
   gint64 min_free_bytes; /* used when min_free_percent is 0 */
   guint min_free_percent;
 } RecordingSettings;
+
+/* Of one camera: the site's, unless the camera says otherwise. */
+typedef struct {
+  RecordingMode mode;
+  gboolean is_sub; /* the sub stream is recorded, and evidence is cut from it; else the main one */
+  gint64 pre_roll_us, retain_us, keep_at_least_us;
+  gint64 max_bytes; /* of this camera; 0: no limit of its own */
+} CameraRecording;
 
 typedef struct {
   char *id, *url; /* mqtt://host:port or mqtts:// */
@@ -84,8 +92,8 @@ typedef struct {
   gboolean on_demand;
   gint64 down_after_us;
   Location location;
-  RecordingMode recording_mode; /* the site's, unless the camera says otherwise */
-  StreamSource *sub;            /* NULL: no sub stream */
+  CameraRecording recording;
+  StreamSource *sub; /* NULL: no sub stream */
 } Camera;
 
 typedef struct {

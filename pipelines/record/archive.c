@@ -4,13 +4,14 @@
 
 enum { TICK_US = G_USEC_PER_SEC };
 
-typedef enum { ITEM_UNITS, ITEM_PAUSE, ITEM_FREE, ITEM_CALL } ItemKind;
+typedef enum { ITEM_BEGIN, ITEM_UNITS, ITEM_PAUSE, ITEM_FREE, ITEM_CALL } ItemKind;
 
 typedef struct {
   ItemKind kind;
   ArchiveTrack *track;
   GPtrArray *units;
   gboolean is_new;
+  gint64 from_us;
   char *reason;
   ArchiveTask task;
   gpointer data;
@@ -35,6 +36,9 @@ static void forget_track (ArchiveTrack *track)
 static void run_item (Archive *archive, Item *item)
 {
   switch (item->kind) {
+  case ITEM_BEGIN:
+    archive_disk_begin (item->track, item->from_us, item->reason);
+    break;
   case ITEM_UNITS:
     archive_disk_write (item->track, item->units, item->is_new, item->reason);
     break;
@@ -151,6 +155,12 @@ static void push_control (Archive *archive, Item control)
   Item *item = g_memdup2 (&control, sizeof control);
   while (!queue_push (archive->queue, item, 0)) /* 8192 controls ahead of us: the disk hangs; so do we, rather than lie */
     g_thread_yield ();
+}
+
+void archive_begin (ArchiveTrack *track, gint64 from_us, const char *reason)
+{
+  push_control (track->archive,
+                (Item){ .kind = ITEM_BEGIN, .track = track, .from_us = from_us, .reason = g_strdup (reason) });
 }
 
 void archive_pause (ArchiveTrack *track, const char *reason)

@@ -41,11 +41,15 @@ const char *archive_data_dir (const Archive *archive);
 
 ArchiveTrack *archive_track_new (Archive *archive, const char *camera, const char *stream);
 
+/* An event begins: what is recorded shall reach back to wall time `from_us`; until the first unit there is a gap with
+ * `reason` (copied), unless other reasons or a recording cover it. */
+void archive_begin (ArchiveTrack *track, gint64 from_us, const char *reason);
+
 /* Hands over units in order; takes the array when it returns TRUE. `is_new`: time was lost before the first unit, which is
  * then a key picture; `reason` (static) says why. FALSE: the disk is too far behind. */
 gboolean archive_write (ArchiveTrack *track, GPtrArray *units, gboolean is_new, const char *reason);
 
-/* Nothing comes for now: ends the file; a gap begins, unless `reason` (copied) is NULL. */
+/* Nothing comes for now: ends the file; a gap begins. `reason` (copied) NULL: nothing is wanted, and a gap that lasts ends. */
 void archive_pause (ArchiveTrack *track, const char *reason);
 
 /* The track is the archive's from now on; its file ends. `reason` as for archive_pause. */

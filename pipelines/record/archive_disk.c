@@ -246,6 +246,21 @@ static void write_failed (ArchiveTrack *track, GError *error)
   stop_recording (track->archive, reason);
 }
 
+static void list_track (ArchiveTrack *track)
+{
+  if (!track->is_listed)
+    g_ptr_array_add (track->archive->tracks, track);
+  track->is_listed = TRUE;
+}
+
+void archive_disk_begin (ArchiveTrack *track, gint64 from_us, const char *reason)
+{
+  RecordingsIndex *index = track->archive->index;
+  list_track (track);
+  track->end_us = MAX (from_us, recordings_index_known_us (index, track->camera, track->stream));
+  open_gap (track, reason);
+}
+
 void archive_disk_write (ArchiveTrack *track, GPtrArray *units, gboolean is_new, const char *reason)
 {
   Archive *archive = track->archive;
@@ -253,10 +268,7 @@ void archive_disk_write (ArchiveTrack *track, GPtrArray *units, gboolean is_new,
   AccessUnit *first = units->pdata[0];
   gboolean is_key = access_unit_is_video (first) && first->is_key;
 
-  if (!track->is_listed) {
-    track->is_listed = TRUE;
-    g_ptr_array_add (archive->tracks, track);
-  }
+  list_track (track);
   if (archive->stop_reason != NULL)
     return;
   if (is_new && track->file != NULL) {
@@ -291,7 +303,7 @@ void archive_disk_pause (ArchiveTrack *track, const char *reason)
   GError *error = NULL;
   end_file (track, 0);
   open_gap (track, reason);
-  if (reason == NULL && track->end_us != 0) /* nobody wants it recorded: what is missing from now on is no gap */
+  if (reason == NULL) /* nobody wants it recorded: what is missing from now on is no gap */
     recordings_index_close_gap (track->archive->index, track->camera, track->stream,
                                 clock_wall_us (track->archive->clock), &error);
   log_failure ("index", track->camera, error);

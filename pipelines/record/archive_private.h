@@ -39,6 +39,7 @@ struct ArchiveTrack {
 /* Opens the index and repairs what a killed process left. */
 gboolean archive_disk_open (Archive *archive, GError **error);
 
+void archive_disk_begin (ArchiveTrack *track, gint64 from_us, const char *reason);
 void archive_disk_write (ArchiveTrack *track, GPtrArray *units, gboolean is_new, const char *reason);
 void archive_disk_pause (ArchiveTrack *track, const char *reason);
 

@@ -217,6 +217,14 @@ gint64 recordings_index_end_us (RecordingsIndex *index, const char *camera, cons
                            stream);
 }
 
+gint64 recordings_index_known_us (RecordingsIndex *index, const char *camera, const char *stream)
+{
+  gint64 gap_us = database_integer (index->database, 0,
+                                    "SELECT coalesce(max(to_us), 0) FROM gaps WHERE camera = ? AND stream = ?", "ss", camera,
+                                    stream);
+  return MAX (gap_us, recordings_index_end_us (index, camera, stream));
+}
+
 GPtrArray *recordings_index_find (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
                                   gint64 to_us, guint limit, GError **error)
 {

@@ -64,6 +64,9 @@ gint64 recordings_index_oldest_us (RecordingsIndex *index);
 /* The end of what is recorded of one stream; 0: nothing. */
 gint64 recordings_index_end_us (RecordingsIndex *index, const char *camera, const char *stream);
 
+/* Up to where it is known why there is something of one stream or not; 0: nothing is. */
+gint64 recordings_index_known_us (RecordingsIndex *index, const char *camera, const char *stream);
+
 /* ---- reading ---- */
 
 /* Segments that touch [from, to], in order of time; of SegmentRow, at most `limit`. */

@@ -104,6 +104,13 @@ static void values_have_a_form_and_a_range (void **state)
     { "recording: {mode: always}\n", "8:19: mode: expected continuous, event or off, found \"always\"" },
     { "recording: {retain: 2d, keep_at_least: 3d}\n",
       "8:40: keep_at_least is longer than retain, expected at most as long" },
+    { "recording: {pre_roll: 5s}\n", "8:23: pre_roll: 5s is out of range, expected 10s to 1m" },
+    { "cameras: [{id: a, url: \"rtsp://h\", recording: {stream: sub, pre_roll: 61s, max_bytes: 1MB}}]\n",
+      "8:56: stream: camera a has no sub stream, expected streams.sub\n"
+      "8:71: pre_roll: 61s is out of range, expected 10s to 1m\n"
+      "8:87: max_bytes: 1MB is out of range, expected 100MB to 1000000TB" },
+    { "recording: {retain: 20d}\ncameras: [{id: a, url: \"rtsp://h\", recording: {keep_at_least: 21d}}]\n",
+      "9:63: keep_at_least is longer than retain of camera a, expected at most as long" },
     { "cameras: [{id: -a, url: \"rtsp://h\", on_demand: yes, gb_id: \"1\", location: {lon: 200, lat: x}}]\n",
       "8:16: id: expected an id (letters, digits, '.', '_' or '-', at most 64, a letter or digit first), found \"-a\"\n"
       "8:48: on_demand: expected true or false, found \"yes\"\n"

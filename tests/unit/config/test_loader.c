@@ -92,7 +92,7 @@ static const char example[] =
     "    password_file: secret\n"
     "    location: {lon: 105.201, lat: 35.211}\n"
     "    streams: {sub: {url: \"rtsp://192.168.10.21:554/stream2\"}}\n"
-    "    recording: {mode: event}\n"
+    "    recording: {mode: event, stream: sub, pre_roll: 20s, retain: 10d, max_bytes: 50GB}\n"
     "  - {id: plain, url: \"rtsp://[fe80::1]/a?b=c\"}\n"
     "sensors:\n"
     "  - id: level-1\n"
@@ -143,11 +143,21 @@ static void the_example_fills_devices (void **state)
   const Camera *camera = site_camera (site, "bridge");
   assert_string_equal (camera->name, "bridge");
   assert_string_equal (camera->sub->url, "rtsp://192.168.10.21:554/stream2");
-  assert_int_equal (camera->recording_mode, RECORDING_EVENT);
+  assert_int_equal (camera->recording.mode, RECORDING_EVENT);
+  assert_true (camera->recording.is_sub);
+  assert_int_equal (camera->recording.pre_roll_us, 20 * G_TIME_SPAN_SECOND);
+  assert_int_equal (camera->recording.retain_us, 10 * G_TIME_SPAN_DAY);
+  assert_int_equal (camera->recording.keep_at_least_us, 10 * G_TIME_SPAN_DAY); /* the site's 30 days end with retain */
+  assert_int_equal (camera->recording.max_bytes, 50000000000);
   assert_int_equal (camera->down_after_us, 60 * G_TIME_SPAN_SECOND);
   assert_true (camera->location.is_set);
   assert_float_equal (camera->location.lat, 35.211, 1e-9);
-  assert_int_equal (site_camera (site, "plain")->recording_mode, RECORDING_CONTINUOUS);
+  const CameraRecording *plain = &site_camera (site, "plain")->recording;
+  assert_int_equal (plain->mode, RECORDING_CONTINUOUS);
+  assert_false (plain->is_sub);
+  assert_int_equal (plain->pre_roll_us, 10 * G_TIME_SPAN_SECOND);
+  assert_int_equal (plain->keep_at_least_us, 30 * G_TIME_SPAN_DAY);
+  assert_int_equal (plain->max_bytes, 0);
   assert_string_equal (site_camera (site, "plain")->grid, "621121104");
   const Sensor *sensor = site_sensor (site, "level-1");
   const Metric *metric = sensor->metrics->pdata[0];

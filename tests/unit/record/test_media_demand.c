@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pipelines/media_control.h"
+#include "pipelines/record/recordings_index.h"
 #include "tests/support/folder.h"
 #include "tests/support/test.h"
 #include "tests/unit/record/sample_stream.h"
@@ -92,7 +93,8 @@ static const char *ask (Fixture *fixture, LinkKind kind, json_t *body, int fd)
   return fixture->error;
 }
 
-static void put_site_in (Fixture *fixture, const char *data_dir, const char *record, gint64 pre_roll_us)
+static void put_site_in (Fixture *fixture, const char *data_dir, const char *record, gint64 pre_roll_us,
+                         gboolean is_on_demand)
 {
   assert_null (ask (fixture, LINK_SITE_BEGIN,
                     json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "gateway", "g", "rtsp_listen",
@@ -102,7 +104,7 @@ static void put_site_in (Fixture *fixture, const char *data_dir, const char *rec
                     -1));
   assert_null (ask (fixture, LINK_CAMERA_PUT,
                     json_pack ("{s:s, s:s, s:s, s:s, s:b, s:s, s:I}", "camera", "bridge", "stream", "main", "url",
-                               fixture->url, "transport", "tcp", "on_demand", FALSE, "record", record,
+                               fixture->url, "transport", "tcp", "on_demand", is_on_demand, "record", record,
                                "pre_roll", (json_int_t) pre_roll_us),
                     -1));
   assert_null (ask (fixture, LINK_SITE_END, NULL, -1));
@@ -110,21 +112,33 @@ static void put_site_in (Fixture *fixture, const char *data_dir, const char *rec
 
 static void put_site (Fixture *fixture, const char *record, gint64 pre_roll_us)
 {
-  put_site_in (fixture, fixture->folder, record, pre_roll_us);
+  put_site_in (fixture, fixture->folder, record, pre_roll_us, FALSE);
 }
+
+typedef struct {
+  MediaStream *stream;
+  guint from, to;
+} Part;
 
 static void feed_on_loop (gpointer data)
 {
-  MediaStream *stream = data;
-  if (stream_tracks (stream->stream) == NULL)
-    stream_begin (stream->stream, track_list_copy (sample->tracks));
-  sample_stream_feed (sample, stream->stream, 0, G_MAXUINT);
+  Part *part = data;
+  Stream *stream = part->stream->stream;
+  if (stream_tracks (stream) == NULL)
+    stream_begin (stream, track_list_copy (sample->tracks));
+  sample_stream_feed (sample, stream, part->from, part->to);
+}
+
+/* Pictures [from, to), 25 a second. */
+static void feed_part (Fixture *fixture, guint from, guint to)
+{
+  Part part = { media_find_stream (fixture->media, "bridge", "main"), from, to };
+  loop_call (part.stream->loop, feed_on_loop, &part);
 }
 
 static void feed (Fixture *fixture)
 {
-  MediaStream *stream = media_find_stream (fixture->media, "bridge", "main");
-  loop_call (stream->loop, feed_on_loop, stream);
+  feed_part (fixture, 0, G_MAXUINT);
 }
 
 static void listen_as_camera (Fixture *fixture)
@@ -252,6 +266,77 @@ static void an_event_camera_records_while_a_clip_is_made (void **state)
   check_clip (fixture, start_us + 1600000, start_us + 5000000);
 }
 
+static gint64 list_entry (Fixture *fixture, const char *name, guint entry, guint field)
+{
+  return json_integer_value (json_array_get (json_array_get (link_message_json (fixture->reply, name), entry), field));
+}
+
+static guint list_recordings (Fixture *fixture, const char *name)
+{
+  assert_null (ask (fixture, LINK_RECORDINGS_LIST,
+                    json_pack ("{s:s, s:I, s:I}", "camera", "bridge", "from", (json_int_t) (start_us - 60000000), "to",
+                               (json_int_t) (start_us + 60000000)),
+                    -1));
+  return (guint) json_array_size (link_message_json (fixture->reply, name));
+}
+
+static guint recorded_pictures (Fixture *fixture)
+{
+  guint pictures = 0;
+  g_autoptr (RecordingsIndex) index = recordings_index_open (fixture->folder, DATABASE_READER, NULL);
+  g_autoptr (GPtrArray) rows = recordings_index_find (index, "bridge", "main", 0, G_MAXINT64 / 2, 100, NULL);
+  for (guint i = 0; i < rows->len; i++) {
+    g_autofree char *path = g_build_filename (fixture->folder, ((SegmentRow *) rows->pdata[i])->file, NULL);
+    assert_plays (path);
+    FileFacts facts = file_facts (path);
+    pictures += facts.video;
+    file_facts_clear (&facts);
+  }
+  return pictures;
+}
+
+static void clip_of (Fixture *fixture, gint64 from_us, gint64 to_us)
+{
+  g_autofree char *path = NULL;
+  g_ptr_array_set_size (fixture->events, 0);
+  assert_null (ask (fixture, LINK_CLIP_CUT, clip_request (from_us, to_us), clip_file (fixture, &path)));
+  WAIT_FOR (event_of (fixture, LINK_CLIP_DONE) != NULL);
+  assert_true (link_message_boolean (event_of (fixture, LINK_CLIP_DONE), "ok"));
+}
+
+/* What an event records begins with the pre-roll; one that follows soon goes on where the last one ended. */
+static void events_record_their_pre_roll_and_join (void **state)
+{
+  Fixture *fixture = *state;
+  put_site (fixture, "event", 30 * G_USEC_PER_SEC);
+  feed_part (fixture, 0, 100);
+  assert_int_equal (list_recordings (fixture, "spans"), 0);
+  clip_of (fixture, start_us + 1600000, start_us + 3000000);
+  feed_part (fixture, 100, 150); /* nothing happens meanwhile */
+  clip_of (fixture, start_us + 3000000, start_us + 5000000);
+  feed_part (fixture, 150, G_MAXUINT);
+  put_site (fixture, "off", 0);
+  WAIT_FOR (list_recordings (fixture, "spans") == 1 && list_entry (fixture, "spans", 0, 1) > start_us + 5700000);
+  assert_in_range (list_entry (fixture, "spans", 0, 0), start_us - 100000, start_us + 100000);
+  assert_in_range (recorded_pictures (fixture), 145, 150); /* once each; the assembler holds the newest back */
+}
+
+static void a_pre_roll_that_is_not_there_is_a_gap (void **state)
+{
+  Fixture *fixture = *state;
+  put_site_in (fixture, fixture->folder, "event", 30 * G_USEC_PER_SEC, TRUE);
+  g_autofree char *path = NULL;
+  gint64 from_us = g_get_real_time () - 30 * G_USEC_PER_SEC;
+  assert_null (ask (fixture, LINK_CLIP_CUT, clip_request (from_us, g_get_real_time () + 1000000), clip_file (fixture, &path)));
+  feed (fixture);
+  WAIT_FOR (event_of (fixture, LINK_CLIP_DONE) != NULL);
+  WAIT_FOR (list_recordings (fixture, "gaps") == 1 && list_entry (fixture, "gaps", 0, 1) < start_us + 1000000);
+  assert_in_range (list_entry (fixture, "gaps", 0, 0), from_us, from_us + G_USEC_PER_SEC);
+  assert_in_range (list_entry (fixture, "gaps", 0, 1), start_us - 100000, start_us + 100000);
+  json_t *gap = json_array_get (link_message_json (fixture->reply, "gaps"), 0);
+  assert_string_equal (json_string_value (json_array_get (gap, 2)), "on_demand");
+}
+
 static void nothing_to_cut_is_said (void **state)
 {
   Fixture *fixture = *state;
@@ -294,10 +379,10 @@ static void a_place_for_recordings_that_comes_later_is_used (void **state)
   Fixture *fixture = *state;
   g_autofree char *data_dir = g_build_filename (fixture->folder, "disk", NULL);
   assert_true (g_file_set_contents (data_dir, "no folder", -1, NULL));
-  put_site_in (fixture, data_dir, "continuous", 0);
+  put_site_in (fixture, data_dir, "continuous", 0, FALSE);
   assert_string_equal (link_message_string (event_of (fixture, LINK_RECORDING_STATE), "state"), "stopped");
   assert_int_equal (unlink (data_dir), 0);
-  put_site_in (fixture, data_dir, "continuous", 0);
+  put_site_in (fixture, data_dir, "continuous", 0, FALSE);
   feed (fixture);
   check_clip (fixture, start_us + 1600000, start_us + 5000000);
   g_autofree char *recordings = g_build_filename (data_dir, "recordings", "bridge", NULL);
@@ -341,6 +426,8 @@ int main (void)
     WITH_MEDIA (a_recorded_camera_gives_clips_pictures_and_its_list),
     WITH_MEDIA (a_camera_that_is_not_recorded_gives_a_clip_from_memory),
     WITH_MEDIA (an_event_camera_records_while_a_clip_is_made),
+    WITH_MEDIA (events_record_their_pre_roll_and_join),
+    WITH_MEDIA (a_pre_roll_that_is_not_there_is_a_gap),
     WITH_MEDIA (nothing_to_cut_is_said),
     WITH_MEDIA (a_browser_is_served_told_of_and_ended),
     WITH_MEDIA (a_place_for_recordings_that_comes_later_is_used),
