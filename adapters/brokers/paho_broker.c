@@ -295,8 +295,11 @@ static void say_failure (BrokerConnection *connection)
       return;
     }
   gboolean is_tls = tls_problem[0] != '\0';
-  g_autofree char *detail = g_strdup_printf ("%s can't be reached%s%s", connection->settings->url,
-                                             is_tls || problem[0] != '\0' ? ": " : "", is_tls ? tls_problem : problem);
+  /* neither library says so of a name that is not the certificate's */
+  gboolean may_be_name = !is_tls && g_str_has_prefix (connection->settings->url, "mqtts://");
+  g_autofree char *detail = g_strdup_printf ("%s can't be reached%s%s%s", connection->settings->url,
+                                             is_tls || problem[0] != '\0' ? ": " : "", is_tls ? tls_problem : problem,
+                                             may_be_name ? " (or its certificate is not made out to this name)" : "");
   set_state (connection, is_tls ? BROKER_REFUSED : BROKER_BACKING_OFF, is_tls ? "tls" : "unreachable", detail);
 }
 

@@ -12,11 +12,12 @@ enum { CONNECT_TIMEOUT_S = 10, KEEP_ALIVE_S = 20, LEAVE_MS = 1000, SESSION_EXPIR
 struct CenterSession {
   MQTTAsync handle;
   CenterSessionEvents events;
-  gboolean is_version_5;
+  gboolean is_version_5, is_tls;
   GMutex mutex;
   GHashTable *sendings; /* of Sending: those that wait for Paho */
   gboolean has_left;
   GCond left;
+  char tls_problem[256]; /* OpenSSL's last word; "": none */
 };
 
 /* A context for Paho's answer to one publication. */
@@ -48,13 +49,34 @@ static const char *refusal (int code)
   return code > 0 && code < (int) G_N_ELEMENTS (names) ? names[code] : NULL;
 }
 
+static int on_tls_error (const char *text, size_t length, void *context)
+{
+  CenterSession *session = context;
+  g_mutex_lock (&session->mutex);
+  g_strlcpy (session->tls_problem, text, MIN (length + 1, sizeof session->tls_problem));
+  g_strchomp (session->tls_problem);
+  g_mutex_unlock (&session->mutex);
+  return 1;
+}
+
+/* Paho itself says no more than that TCP or TLS failed, and OpenSSL nothing of a name that is not the certificate's. */
+static void tell_no_connection (CenterSession *session, const char *text)
+{
+  g_mutex_lock (&session->mutex);
+  g_autofree char *tls_problem = session->tls_problem[0] != '\0' ? g_strdup (session->tls_problem) : NULL;
+  g_mutex_unlock (&session->mutex);
+  const char *hint = session->is_tls && tls_problem == NULL ? " (or its certificate is not made out to this name)" : "";
+  g_autofree char *reason = g_strconcat (tls_problem != NULL ? tls_problem : text != NULL ? text : "no connection", hint, NULL);
+  session->events.ended (session->events.data, reason);
+}
+
 static void on_not_connected (void *context, MQTTAsync_failureData *response)
 {
   CenterSession *session = context;
   const char *text = response != NULL ? refusal (response->code) : NULL;
   if (text == NULL && response != NULL)
     text = response->message;
-  session->events.ended (session->events.data, text != NULL ? text : "no connection");
+  tell_no_connection (session, text);
 }
 
 static void on_not_connected_5 (void *context, MQTTAsync_failureData5 *response)
@@ -63,7 +85,7 @@ static void on_not_connected_5 (void *context, MQTTAsync_failureData5 *response)
   const char *text = response != NULL && response->reasonCode != 0 ? MQTTReasonCode_toString (response->reasonCode)
                      : response != NULL                              ? response->message
                                                                      : NULL;
-  session->events.ended (session->events.data, text != NULL ? text : "no connection");
+  tell_no_connection (session, text);
 }
 
 static void on_lost (void *context, char *cause)
@@ -211,12 +233,15 @@ static gboolean connect_to (CenterSession *session, const CenterSessionOptions *
     connect.onSuccess = on_connected;
     connect.onFailure = on_not_connected;
   }
-  if (g_str_has_prefix (center->url, "mqtts://")) {
+  if (session->is_tls) {
     tls.trustStore = center->ca_file;
     tls.keyStore = center->cert_file;
     tls.privateKey = center->key_file;
-    tls.verify = 1;
+    tls.disableDefaultTrustStore = center->ca_file != NULL;
+    tls.verify = 1; /* the name in the certificate, too */
     tls.sslVersion = MQTT_SSL_VERSION_TLS_1_2;
+    tls.ssl_error_cb = on_tls_error;
+    tls.ssl_error_context = session;
     connect.ssl = &tls;
   }
   int result = MQTTAsync_connect (session->handle, &connect);
@@ -239,6 +264,7 @@ CenterSession *center_session_open (const CenterSessionOptions *options, const C
   g_cond_init (&session->left);
   session->events = *events;
   session->is_version_5 = options->center->protocol == 5;
+  session->is_tls = g_str_has_prefix (options->center->url, "mqtts://");
   session->sendings = g_hash_table_new_full (NULL, NULL, g_free, NULL);
   if (create (session, options, error) && connect_to (session, options, password, error))
     return session;

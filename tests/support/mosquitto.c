@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include "tests/support/certificate.h"
 #include "tests/support/process.h"
 #include "tests/support/test.h"
 
@@ -42,6 +43,14 @@ Mosquitto *mosquitto_start (const char *folder, const char *extra)
   return mosquitto;
 }
 
+Mosquitto *mosquitto_start_tls (const char *folder, const char *host)
+{
+  g_free (certificate_make (folder, "authority", &(CertificateForm){ 0 }));
+  g_free (certificate_make (folder, "broker", &(CertificateForm){ .host = host, .issuer = "authority" }));
+  g_autofree char *extra = g_strdup_printf ("certfile %s/broker.pem\nkeyfile %s/broker.key\n", folder, folder);
+  return mosquitto_start (folder, extra);
+}
+
 void mosquitto_start_again (Mosquitto *mosquitto)
 {
   const char *arguments[] = { program (), "-c", mosquitto->configuration, NULL };
@@ -63,6 +72,11 @@ void mosquitto_end (Mosquitto *mosquitto, int signal_number)
 {
   process_end (mosquitto->process, signal_number, END_SECONDS);
   g_clear_pointer (&mosquitto->process, process_free);
+}
+
+gboolean mosquitto_has_said (Mosquitto *mosquitto, const char *text)
+{
+  return process_has_said (mosquitto->process, text);
 }
 
 void mosquitto_publish (Mosquitto *mosquitto, const char *topic, const char *payload, const char *const *options)

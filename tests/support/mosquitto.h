@@ -14,11 +14,17 @@ typedef struct Mosquitto Mosquitto;
  * configuration file, or NULL. */
 Mosquitto *mosquitto_start (const char *folder, const char *extra);
 
+/* The same with TLS: makes `authority.pem` and a certificate for `host` in `folder`. Clients of ours need that file. */
+Mosquitto *mosquitto_start_tls (const char *folder, const char *host);
+
 int mosquitto_port (const Mosquitto *mosquitto);
 const char *mosquitto_url (const Mosquitto *mosquitto); /* "mqtt://127.0.0.1:PORT" */
 
 /* Ends it (SIGTERM writes its sessions down, SIGKILL doesn't); what is lost or kept is as with a broker that restarts. */
 void mosquitto_end (Mosquitto *mosquitto, int signal_number);
+
+/* Whether its log holds `text` by now. */
+gboolean mosquitto_has_said (Mosquitto *mosquitto, const char *text);
 
 /* After mosquitto_end: on the same port, with what it has written down. */
 void mosquitto_start_again (Mosquitto *mosquitto);

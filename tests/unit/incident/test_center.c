@@ -5,6 +5,7 @@
 
 #include "adapters/center/center_connection.h"
 #include "gateway/share/sharing.h"
+#include "tests/support/certificate.h"
 #include "tests/support/mosquitto.h"
 #include "tests/support/process.h"
 #include "tests/support/test.h"
@@ -34,17 +35,22 @@ static Process *observe (CenterFixture *fixture)
   return observer;
 }
 
-static void begin (CenterFixture *fixture, int protocol, CenterAck ack)
+static void begin_with (CenterFixture *fixture, const Center *center)
 {
   BookFixture *base = fixture->base;
-  fixture->center = (Center) { .id = (char *) "center", .url = (char *) mosquitto_url (fixture->broker),
-                               .protocol = protocol, .ack = ack };
+  fixture->center = *center;
   fixture->connection = center_connection_new (&fixture->center, "gateway-1", base->clock);
   fixture->own = center_connection_port (fixture->connection);
   fixture->water = center_connection_agency_port (fixture->connection, "water");
   fixture->sharing = sharing_new (base->store, base->book, base->site);
   assert_true (sharing_attach (fixture->sharing, "water@center", fixture->water, NULL));
   assert_true (sharing_attach (fixture->sharing, "center", fixture->own, NULL));
+}
+
+static void begin (CenterFixture *fixture, int protocol, CenterAck ack)
+{
+  Center center = { .id = (char *) "center", .url = (char *) mosquitto_url (fixture->broker), .protocol = protocol, .ack = ack };
+  begin_with (fixture, &center);
 }
 
 static void finish (CenterFixture *fixture)
@@ -129,6 +135,53 @@ static void feeds_arrive_over_mqtt_3_1_1_and_leaving_is_said (void **state)
 static void feeds_arrive_over_mqtt_5_and_leaving_is_said (void **state)
 {
   the_center_and_the_agency_get_their_feeds (*state, 5);
+}
+
+/* The same broker listens with TLS too: the observer stays where it is. */
+static char *listen_with_tls (CenterFixture *fixture)
+{
+  const char *folder = fixture->base->folder;
+  int port = port_free ();
+  g_free (certificate_make (folder, "authority", &(CertificateForm){ 0 }));
+  g_free (certificate_make (folder, "center", &(CertificateForm){ .host = "localhost", .issuer = "authority" }));
+  g_autofree char *extra = g_strdup_printf ("listener %d 127.0.0.1\ncertfile %s/center.pem\nkeyfile %s/center.key\n", port,
+                                            folder, folder);
+  process_free (fixture->observer);
+  mosquitto_free (fixture->broker);
+  fixture->broker = mosquitto_start (folder, extra);
+  fixture->observer = observe (fixture);
+  return g_strdup_printf ("mqtts://localhost:%d", port);
+}
+
+static void feeds_arrive_over_tls (void **state)
+{
+  CenterFixture *fixture = *state;
+  g_autofree char *url = listen_with_tls (fixture);
+  g_autofree char *authority = certificate_path (fixture->base->folder, "authority", "pem");
+  begin_with (fixture, &(Center){ .id = (char *) "center", .url = url, .protocol = 4, .ca_file = authority });
+  expect (fixture, TOPICS "status {\"online\":true");
+  alert_free (flood (fixture));
+  expect (fixture, "gridgate.incident.opened");
+  assert_true (wait_until (outbox_is_empty, fixture, WAIT_S));
+}
+
+static gboolean was_refused (gpointer broker)
+{
+  return mosquitto_has_said (broker, "alert unknown ca");
+}
+
+/* It is what an impostor at the center's address would be. */
+static void a_center_that_cannot_prove_who_it_is_gets_nothing (void **state)
+{
+  CenterFixture *fixture = *state;
+  g_autofree char *url = listen_with_tls (fixture);
+  g_autofree char *stranger = certificate_path (fixture->base->folder, "stranger", "pem");
+  g_free (certificate_make (fixture->base->folder, "stranger", &(CertificateForm){ 0 }));
+  begin_with (fixture, &(Center){ .id = (char *) "center", .url = url, .protocol = 4, .ca_file = stranger });
+  alert_free (flood (fixture));
+  assert_true (wait_until (was_refused, fixture->broker, WAIT_S));
+  assert_int_equal (count_of (fixture, "outbox"), 4);
+  assert_false (process_has_said (fixture->observer, "online"));
 }
 
 static void a_broker_outage_loses_nothing_and_a_backlog_drains (void **state)
@@ -249,6 +302,8 @@ int main (void)
     center_test (a_broker_outage_loses_nothing_and_a_backlog_drains),
     center_test (with_ack_application_a_row_stays_until_the_center_says_it_has_it),
     center_test (a_command_is_carried_out_once_and_answered_each_time),
+    center_test (feeds_arrive_over_tls),
+    center_test (a_center_that_cannot_prove_who_it_is_gets_nothing),
     center_test (states_are_retained_and_emptied_when_their_thing_is_removed),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

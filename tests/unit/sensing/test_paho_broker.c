@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "adapters/brokers/paho_broker.h"
+#include "tests/support/certificate.h"
 #include "tests/support/folder.h"
 #include "tests/support/mosquitto.h"
 #include "tests/support/process.h"
@@ -58,6 +59,14 @@ static void receiver_free (Receiver *receiver)
   g_free (receiver);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Receiver, receiver_free)
+
+static BrokerConnection *connect_tls (const char *url, int protocol, const char *ca_file, Receiver *receiver)
+{
+  Broker settings = { .id = (char *) "village", .url = (char *) url, .protocol = protocol, .qos = 1,
+                      .ca_file = (char *) ca_file };
+  BrokerHandlers handlers = { receiver, received, changed };
+  return paho_broker_port.open (&settings, "gridgate-test-village", &handlers);
+}
 
 static BrokerConnection *connect_to (const char *url, int protocol, const char *password_file, Receiver *receiver)
 {
@@ -194,6 +203,40 @@ static void a_wrong_password_is_told_apart_from_an_unreachable_broker (void **st
   assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
 }
 
+static void messages_arrive_over_tls (void **state)
+{
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start_tls (*state, "localhost");
+  g_autofree char *url = g_strdup_printf ("mqtts://localhost:%d", mosquitto_port (mosquitto));
+  g_autofree char *authority = certificate_path (*state, "authority", "pem");
+  const char *const options[] = { "-q", "1", "-r", "--cafile", authority, "--insecure", NULL };
+  mosquitto_publish (mosquitto, "village/level", "sealed", options);
+  for (int protocol = 4; protocol <= 5; protocol++) {
+    g_autoptr (Receiver) receiver = receiver_new ();
+    BrokerConnection *connection = connect_tls (url, protocol, authority, receiver);
+    subscribe (connection, protocol == 4 ? "village/level" : "village/+");
+    assert_memory_equal (text_of (wait_for_message (receiver, 0)), "sealed", 6);
+    assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+  }
+}
+
+/* "localhost" is told by a certificate for another name, and by an authority that we weren't given. */
+static void a_broker_that_cannot_prove_who_it_is_gets_nothing (void **state)
+{
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start_tls (*state, "village.example");
+  g_autofree char *url = g_strdup_printf ("mqtts://localhost:%d", mosquitto_port (mosquitto));
+  g_autofree char *authority = certificate_path (*state, "authority", "pem");
+  g_autofree char *stranger = certificate_path (*state, "stranger", "pem");
+  g_free (certificate_make (*state, "stranger", &(CertificateForm){ 0 }));
+  g_autoptr (Receiver) name_receiver = receiver_new (), receiver = receiver_new ();
+  BrokerConnection *connection = connect_tls (url, 4, authority, name_receiver);
+  wait_for_state (name_receiver, BROKER_BACKING_OFF, "unreachable");
+  assert_non_null (strstr (name_receiver->status.detail, "certificate is not made out to this name"));
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+  connection = connect_tls (url, 4, stranger, receiver);
+  wait_for_state (receiver, BROKER_REFUSED, "tls");
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
 static void a_password_file_that_is_not_there_is_named (void **state)
 {
   g_autofree char *password_file = g_build_filename (*state, "nothing-here", NULL);
@@ -265,6 +308,8 @@ int main (void)
                                      folder_teardown),
     cmocka_unit_test_setup_teardown (a_wrong_password_is_told_apart_from_an_unreachable_broker, folder_setup,
                                      folder_teardown),
+    cmocka_unit_test_setup_teardown (messages_arrive_over_tls, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (a_broker_that_cannot_prove_who_it_is_gets_nothing, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (a_password_file_that_is_not_there_is_named, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (filters_that_are_no_longer_wanted_are_unsubscribed, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (a_filter_that_is_wanted_is_not_forgotten, folder_setup, folder_teardown),
