@@ -103,10 +103,25 @@ static const Key rtsp_keys[] = {
   { "listen", &type_listen, G_STRUCT_OFFSET (RtspSettings, listen), .fallback = "127.0.0.1:8554",
     .help = "Address and port where token holders play cameras over RTSP.",
     .help_zh = "持令牌者通过 RTSP 观看的监听地址。" },
+  { "udp_port", &type_whole, G_STRUCT_OFFSET (RtspSettings, udp_port), .minimum = 0, .maximum = 65534, .fallback = "0",
+    .help = "What is played over UDP leaves from this port (RTP, an even number) and the one above (RTCP); 0 is any two. Name one "
+            "where a firewall stands between.",
+    .help_zh = "UDP 播放的发送端口: 此端口发 RTP (须为偶数), 加一为 RTCP; 0 为任意。经过防火墙时请指定。" },
+  { "max_viewers", &type_whole, G_STRUCT_OFFSET (RtspSettings, max_viewers), .minimum = 1, .maximum = 10000, .fallback = "1000",
+    .help = "Viewers at a time, over RTSP and in browsers each; whoever comes then is refused.",
+    .help_zh = "同时观看的上限 (RTSP 与浏览器分别计), 超出者被拒绝。" },
   { "tls_listen" },
   { "cert_file" },
   { "key_file" },
   { 0 }
 };
 
-const Section rtsp_section = { "rtsp", rtsp_keys, sizeof (RtspSettings) };
+static void check_rtsp (Reader *reader, const YamlNode *map, gpointer item)
+{
+  const RtspSettings *rtsp = item;
+  if (rtsp->udp_port % 2 != 0)
+    reader_refuse (reader, yaml_map_get (map, "udp_port"), "udp_port is %d, expected an even number: the port above is for RTCP",
+                   rtsp->udp_port);
+}
+
+const Section rtsp_section = { "rtsp", rtsp_keys, sizeof (RtspSettings), .check = check_rtsp };

@@ -5,12 +5,12 @@
 #include "gateway/core/error.h"
 #include "gateway/core/log.h"
 #include "pipelines/media_demand.h"
+#include "pipelines/media_rtsp.h"
 
 enum {
   LOOPS_MAX = 4,
   STREAMS_A_LOOP = 64, /* 64 cameras of 2 Mb/s with a viewer each take a tenth of a core */
   STATISTICS_S = 5,
-  VERDICT_UNAVAILABLE = 503,
 };
 
 /* ---- to gridgate ---- */
@@ -156,97 +156,10 @@ static gboolean on_statistics (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-/* ---- RTSP viewers ---- */
-
-typedef struct {
-  Media *media;
-  LinkMessage *message;
-  Loop *loop;
-  RtspVerdict verdict;
-  gpointer verdict_data;
-  int status;
-  gint64 until_us;
-} Question;
-
-/* thread: the loop. */
-static void deliver_verdict (gpointer data)
-{
-  Question *question = data;
-  question->verdict (question->status, question->until_us, question->verdict_data);
-  g_free (question);
-}
-
-static void on_verdict (LinkMessage *reply, const GError *error, gpointer data)
-{
-  Question *question = data;
-  question->status = error != NULL ? VERDICT_UNAVAILABLE : (int) link_message_integer (reply, "status");
-  question->until_us = error != NULL ? 0 : link_message_integer (reply, "until");
-  if (question->status < 200 || question->status > 599)
-    question->status = VERDICT_UNAVAILABLE;
-  loop_post (question->loop, deliver_verdict, question);
-}
-
-static gboolean put_question (gpointer data)
-{
-  Question *question = data;
-  link_endpoint_request (question->media->link, g_steal_pointer (&question->message), 0, on_verdict, question);
-  return G_SOURCE_REMOVE;
-}
-
-static void add_text (json_t *body, const char *name, const char *text)
-{
-  if (text == NULL)
-    return;
-  g_autofree char *valid = g_utf8_make_valid (text, -1);
-  json_object_set_new (body, name, json_string (valid));
-}
-
-/* thread: any loop. */
-static void ask (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer verdict_data, gpointer data)
-{
-  json_t *body = json_object ();
-  add_text (body, "viewer", ask->viewer);
-  add_text (body, "camera", ask->camera);
-  add_text (body, "stream", ask->stream);
-  add_text (body, "address", ask->address);
-  add_text (body, "user_agent", ask->user_agent);
-  add_text (body, "method", ask->method);
-  add_text (body, "token", ask->token);
-  if (ask->answer != NULL) {
-    add_text (body, "username", ask->answer->username);
-    add_text (body, "realm", ask->answer->realm);
-    add_text (body, "nonce", ask->answer->nonce);
-    add_text (body, "uri", ask->answer->uri);
-    add_text (body, "response", ask->answer->response);
-    add_text (body, "algorithm", ask->answer->algorithm);
-    add_text (body, "qop", ask->answer->qop);
-    add_text (body, "nc", ask->answer->nc);
-    add_text (body, "cnonce", ask->answer->cnonce);
-  }
-  Question *question = g_new0 (Question, 1);
-  *question = (Question){ data, link_message_new (LINK_PLAY_ASK, body), loop, verdict, verdict_data, 0, 0 };
-  g_main_context_invoke (NULL, put_question, question);
-}
-
 json_t *media_viewer_body (const char *viewer, const MediaStream *stream, const char *protocol, gint64 at_us)
 {
   return json_pack ("{s:s, s:s, s:s, s:s, s:I}", "viewer", viewer, "camera", stream->camera, "stream", stream->name,
                     "protocol", protocol, "at", (json_int_t) at_us);
-}
-
-/* thread: any loop. */
-static void on_viewer_started (const char *viewer, Stream *stream, gint64 at_us, gpointer data)
-{
-  const MediaStream named = { .camera = (char *) stream_camera (stream), .name = (char *) stream_name (stream) };
-  media_send_event (data, LINK_VIEWER_STARTED, media_viewer_body (viewer, &named, "rtsp", at_us));
-}
-
-/* thread: any loop. */
-static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
-{
-  media_send_event (data, LINK_VIEWER_ENDED,
-                    json_pack ("{s:s, s:I, s:I, s:s}", "viewer", viewer, "at", (json_int_t) g_get_real_time (),
-                               "sent_bytes", (json_int_t) sent_bytes, "reason", reason));
 }
 
 /* ---- the desired state ---- */
@@ -405,13 +318,12 @@ static void media_site_clear (MediaSite *site)
 static void handle_site_begin (Media *media, LinkMessage *request)
 {
   g_autoptr (GError) error = NULL;
-  const char *listen = link_message_string (request, "rtsp_listen");
-  gboolean listens = g_strcmp0 (listen, media->site.rtsp_listen) == 0
-                     || rtsp_server_listen (media->server, listen, &error);
+  gboolean listens = media_rtsp_apply (media, request, &error);
   media_site_clear (&media->site);
   media->site = (MediaSite){
     .gateway = g_strdup (link_message_string (request, "gateway")),
-    .rtsp_listen = listens ? g_strdup (listen) : NULL,
+    .rtsp_listen = listens ? g_strdup (link_message_string (request, "rtsp_listen")) : NULL,
+    .rtsp_udp_port = link_message_integer (request, "rtsp_udp_port"),
     .data_dir = g_strdup (link_message_string (request, "data_dir")),
     .segment_us = link_message_integer (request, "segment"),
     .retain_us = link_message_integer (request, "retain"),
@@ -566,7 +478,6 @@ static gboolean start_loops (Media *media, GError **error)
 
 Media *media_new (const char *runtime_dir, GError **error)
 {
-  static const RtspServerHandlers server_handlers = { ask, on_viewer_started, on_viewer_ended };
   Media *media = g_new0 (Media, 1);
   g_autofree char *path = g_build_filename (runtime_dir, "media.sock", NULL);
   media->runtime_dir = g_strdup (runtime_dir);
@@ -579,7 +490,7 @@ Media *media_new (const char *runtime_dir, GError **error)
     media_free (media);
     return NULL;
   }
-  media->server = rtsp_server_new (media->loops, media->loop_count, media->directory, &server_handlers, media);
+  media->server = rtsp_server_new (media->loops, media->loop_count, media->directory, &media_rtsp_handlers, media);
   media->demand = media_demand_new (media);
   media->link = link_endpoint_listen (path, on_received, on_link_changed, media, error);
   if (media->link == NULL) {

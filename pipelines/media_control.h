@@ -38,6 +38,7 @@ struct MediaStream {
 /* What SITE_BEGIN said. */
 typedef struct {
   char *gateway, *rtsp_listen, *data_dir;
+  gint64 rtsp_udp_port;
   gint64 segment_us, retain_us, keep_at_least_us, max_bytes, min_free_bytes;
   guint min_free_percent;
 } MediaSite;

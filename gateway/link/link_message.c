@@ -33,7 +33,8 @@ static const Kind kinds[LINK_KIND_COUNT] = {
   /* The desired state: SITE_BEGIN, a CAMERA_PUT for each stream, SITE_END, which removes what was not put since BEGIN.
    * A stream put with the fields it has keeps its connection. */
   [LINK_SITE_BEGIN] = { "site_begin", TRUE,
-    { { "gateway", STRING, 0 }, { "rtsp_listen", STRING, 0 }, { "data_dir", STRING, 0 }, { "segment", INTEGER, 0 },
+    { { "gateway", STRING, 0 }, { "rtsp_listen", STRING, 0 }, { "rtsp_udp_port", INTEGER, OPTIONAL },
+      { "max_viewers", INTEGER, OPTIONAL }, /* 0: as many as there is room for */ { "data_dir", STRING, 0 }, { "segment", INTEGER, 0 },
       { "retain", INTEGER, 0 }, { "keep_at_least", INTEGER, 0 }, { "max_bytes", INTEGER, 0 },
       { "min_free_bytes", INTEGER, 0 }, { "min_free_percent", INTEGER, 0 } },
     { { NULL, 0, 0 } } },

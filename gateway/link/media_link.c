@@ -278,8 +278,8 @@ static void send_site (MediaLink *link)
   if (site == NULL || !link_endpoint_is_connected (link->endpoint))
     return;
   send_state (link, LINK_SITE_BEGIN,
-              json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "gateway", site->gateway.id, "rtsp_listen",
-                         site->rtsp.listen, "data_dir", site->gateway.data_dir, "segment",
+              json_pack ("{s:s, s:s, s:i, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "gateway", site->gateway.id, "rtsp_listen",
+                         site->rtsp.listen, "rtsp_udp_port", site->rtsp.udp_port, "max_viewers", site->rtsp.max_viewers, "data_dir", site->gateway.data_dir, "segment",
                          (json_int_t) site->recording.segment_us, "retain", (json_int_t) site->recording.retain_us,
                          "keep_at_least", (json_int_t) site->recording.keep_at_least_us, "max_bytes",
                          (json_int_t) site->recording.max_bytes, "min_free_bytes",

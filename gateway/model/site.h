@@ -45,6 +45,8 @@ typedef struct {
 
 typedef struct {
   char *listen;
+  int udp_port;    /* of RTP, even, RTCP is the one above; 0: any two */
+  int max_viewers; /* at a time */
 } RtspSettings;
 
 typedef struct {

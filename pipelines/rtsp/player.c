@@ -59,6 +59,10 @@ static void on_unit (StreamTap *tap, const Unit *unit)
   gint64 now = loop_now_us (stream_loop (player->stream));
   gboolean is_open;
   Unit filtered;
+  if (player->udp != NULL) {
+    udp_outlet_send (player->udp, unit);
+    return;
+  }
   if (player->passes_untouched) {
     is_open = outlet_send (player->outlet, unit, now);
   } else {
@@ -79,7 +83,7 @@ static void on_ended (StreamTap *tap, const char *reason)
 
 void player_init (Player *player, Stream *stream, const TrackList *tracks, Outlet *outlet, PlayerEnded ended, gpointer data)
 {
-  *player = (Player){ .tap = { on_started, on_unit, on_ended, .merges = TRUE }, .stream = stream, .outlet = outlet, .ended = ended,
+  *player = (Player){ .tap = { on_started, on_unit, on_ended }, .stream = stream, .outlet = outlet, .ended = ended,
                       .data = data, .tracks = track_list_copy (tracks) };
   memset (player->channels, PLAYER_NO_CHANNEL, sizeof player->channels);
 }
@@ -92,6 +96,24 @@ gboolean player_set_up (Player *player, guint track, guint8 rtp_channel, guint8 
   player->channels[2 * track] = rtp_channel;
   player->channels[2 * track + 1] = rtcp_channel;
   return TRUE;
+}
+
+void player_use_udp (Player *player, UdpOutlet *taken)
+{
+  player->udp = taken;
+}
+
+gboolean player_set_up_udp (Player *player, guint track, guint16 rtp_port, guint16 rtcp_port)
+{
+  guint16 *ports = player->udp->ports;
+  for (guint i = 0; i < G_N_ELEMENTS (player->udp->ports); i++)
+    if (i / 2 != track && (ports[i] == rtp_port || ports[i] == rtcp_port))
+      return FALSE;
+  if (rtp_port == 0 || rtcp_port == 0)
+    return FALSE;
+  ports[2 * track] = rtp_port;
+  ports[2 * track + 1] = rtcp_port;
+  return player_set_up (player, track, (guint8) (2 * track), (guint8) (2 * track + 1));
 }
 
 static gboolean has_all_on_our_channels (const Player *player)
@@ -115,9 +137,23 @@ static const guint8 *first_packet (const Group *group, guint8 channel)
   return NULL;
 }
 
+static guint32 read_32 (const guint8 *bytes)
+{
+  return (guint32) bytes[0] << 24 | (guint32) bytes[1] << 16 | (guint32) bytes[2] << 8 | bytes[3];
+}
+
 static guint32 timestamp_of (const guint8 *packet)
 {
-  return (guint32) packet[4] << 24 | (guint32) packet[5] << 16 | (guint32) packet[6] << 8 | packet[7];
+  return read_32 (packet + 4);
+}
+
+gboolean player_ssrc (const Player *player, guint track, guint32 *ssrc)
+{
+  const guint8 *packet = first_packet (stream_group (player->stream), (guint8) (2 * track));
+  if (packet == NULL)
+    return FALSE;
+  *ssrc = read_32 (packet + 8);
+  return TRUE;
 }
 
 /* NULL when the viewer doesn't want the track or nothing of it is kept. */
@@ -142,19 +178,26 @@ char *player_rtp_info (const Player *player, const char *base_url)
 
 /* Cameras report every few seconds. A viewer that got its first report then would move its clock in the middle of play
  * (ffmpeg does), so it gets one at once, for the time of the first packet. */
+static gboolean send_report (Player *player, guint track, const SenderReport *report, guint32 timestamp)
+{
+  Loop *loop = stream_loop (player->stream);
+  guint8 channel = player->channels[2 * track + 1];
+  guint8 frame[INTERLEAVED_HEADER + SENDER_REPORT_BYTES] = { '$', channel, 0, SENDER_REPORT_BYTES };
+  sender_report_write (report, timestamp, frame + INTERLEAVED_HEADER);
+  if (player->udp == NULL)
+    return outlet_send_bytes (player->outlet, loop_blocks (loop), frame, sizeof frame, loop_now_us (loop));
+  udp_outlet_send_packet (player->udp, channel, frame + INTERLEAVED_HEADER, SENDER_REPORT_BYTES);
+  return TRUE;
+}
+
 static gboolean send_reports (Player *player)
 {
-  gint64 now = loop_now_us (stream_loop (player->stream));
-  BlockPool *pool = loop_blocks (stream_loop (player->stream));
   gboolean is_open = TRUE;
   for (guint i = 0; i < player->tracks->count && is_open; i++) {
     const SenderReport *report = stream_sender_report (player->stream, i);
     const guint8 *packet = first_packet_of_track (player, i);
-    guint8 frame[INTERLEAVED_HEADER + SENDER_REPORT_BYTES] = { '$', player->channels[2 * i + 1], 0, SENDER_REPORT_BYTES };
-    if (report->ntp == 0 || packet == NULL)
-      continue;
-    sender_report_write (report, timestamp_of (packet), frame + INTERLEAVED_HEADER);
-    is_open = outlet_send_bytes (player->outlet, pool, frame, sizeof frame, now);
+    if (report->ntp != 0 && packet != NULL)
+      is_open = send_report (player, i, report, timestamp_of (packet));
   }
   return is_open;
 }
@@ -170,7 +213,14 @@ void player_start (Player *player)
     player->ended ("closed", player->data);
     return;
   }
-  outlet_allow (player->outlet, stream_group (player->stream)->bytes);
+  gsize kept_bytes = stream_group (player->stream)->bytes;
+  if (player->udp != NULL) {
+    player->udp->starts_anywhere = !player->has_video;
+    udp_outlet_allow (player->udp, kept_bytes);
+  } else {
+    player->tap.merges = TRUE; /* to UDP it would only make longer bursts */
+    outlet_allow (player->outlet, kept_bytes);
+  }
   stream_add_tap (player->stream, &player->tap);
 }
 
@@ -181,5 +231,8 @@ void player_finish (Player *player)
   stream_remove_tap (player->stream, &player->tap);
   g_clear_pointer (&player->tracks, track_list_free);
   g_clear_pointer (&player->copies, block_unref);
+  if (player->udp != NULL)
+    udp_outlet_finish (player->udp);
+  g_clear_pointer (&player->udp, g_free);
   player->is_playing = FALSE;
 }

@@ -1,13 +1,14 @@
 /* player.h: the media side of one RTSP viewer: which tracks it set up, and the tap that sends them.
  *
- * A viewer that set up all tracks on the channels that we use (2 × track, + 1: what ffmpeg and rtspsrc do) gets the units
- * untouched; any other gets a filtered, rewritten copy. While the camera is away the viewer stays and waits.
+ * Over TCP, a viewer that set up all tracks on the channels that we use (2 × track, + 1: what ffmpeg and rtspsrc do) gets the units
+ * untouched; any other gets a filtered, rewritten copy. Over UDP the packets of a unit go to the viewer's ports. While the camera is away the viewer stays and waits.
  *
  * thread: its stream's loop. */
 #pragma once
 
 #include "pipelines/rtp/outlet.h"
 #include "pipelines/rtp/stream.h"
+#include "pipelines/rtp/udp_outlet.h"
 
 enum { PLAYER_NO_CHANNEL = 0xff };
 
@@ -20,6 +21,7 @@ struct Player {
   StreamTap tap; /* first */
   Stream *stream;
   Outlet *outlet;
+  UdpOutlet *udp;                    /* NULL: over TCP */
   PlayerEnded ended;
   gpointer data;
   TrackList *tracks;                 /* as they were described to the viewer */
@@ -33,8 +35,17 @@ struct Player {
 /* Copies `tracks`. */
 void player_init (Player *player, Stream *stream, const TrackList *tracks, Outlet *outlet, PlayerEnded ended, gpointer data);
 
+/* Before the first track is set up: it plays over UDP. Takes the outlet, which was allocated by g_new. */
+void player_use_udp (Player *player, UdpOutlet *taken);
+
+/* FALSE when the viewer's ports are not those of a pair, or used already. */
+gboolean player_set_up_udp (Player *player, guint track, guint16 rtp_port, guint16 rtcp_port);
+
 /* FALSE when the viewer uses one of the channels already. */
 gboolean player_set_up (Player *player, guint track, guint8 rtp_channel, guint8 rtcp_channel);
+
+/* The SSRC of a track's packets; FALSE while none is kept. */
+gboolean player_ssrc (const Player *player, guint track, guint32 *ssrc);
 
 /* The value of RTP-Info for what player_start will send first; NULL when nothing is kept. Free with g_free. */
 char *player_rtp_info (const Player *player, const char *base_url);

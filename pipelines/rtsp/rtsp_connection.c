@@ -266,11 +266,20 @@ void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address)
   settle (connection, place);
 }
 
+/* Its last request or, over UDP, its last receiver report. A viewer over TCP lives as long as it takes bytes. */
+static gint64 last_sign_us (const RtspConnection *connection)
+{
+  gint64 last_us = connection->last_request_us;
+  for (guint i = 0; i < TRACKS_MAX; i++)
+    last_us = MAX (last_us, g_atomic_int_get (&connection->udp_peers[i].heard_s) * G_USEC_PER_SEC);
+  return last_us;
+}
+
 void rtsp_connection_tick (RtspConnection *connection)
 {
   gint64 now = connection_now_us (connection);
   const Player *player = &connection->player;
-  gint64 idle_us = now - connection->last_request_us;
+  gint64 idle_us = now - last_sign_us (connection);
   if (connection->wait_stream != NULL)
     session_try_describe (connection, now - connection->wait_since_us >= DESCRIBE_WAIT_US);
   if (connection->wait_stream != NULL || connection->ask != NULL)
@@ -285,7 +294,7 @@ void rtsp_connection_tick (RtspConnection *connection)
     rtsp_connection_close (connection, "camera away");
   } else if (connection->input->len > 0 && now - connection->input_since_us > REQUEST_TIMEOUT_US) {
     rtsp_connection_close (connection, "timeout");
-  } else if (!player->is_playing
+  } else if ((!player->is_playing || player->udp != NULL)
              && idle_us > (connection->had_request ? SESSION_TIMEOUT_S * G_USEC_PER_SEC : REQUEST_TIMEOUT_US)) {
     rtsp_connection_close (connection, "timeout");
   }

@@ -5,6 +5,7 @@
 
 #include "pipelines/rtsp/player.h"
 #include "pipelines/rtsp/rtsp_server.h"
+#include "pipelines/rtsp/udp_ports.h"
 
 typedef struct RtspConnection RtspConnection;
 
@@ -24,10 +25,14 @@ typedef struct {
   gint connections; /* atomic */
   gint asks;        /* atomic, that wait */
   gint viewers;     /* atomic, that have a session */
+  gint viewers_max; /* atomic */
 } RtspServerShared;
 
 RtspServerShared *rtsp_server_shared (RtspServer *server);
 RtspServerLoop *rtsp_server_loop (RtspServer *server, Loop *loop);
+
+/* What viewers over UDP share, with a reference for the caller; NULL: UDP is not offered. thread: any loop. */
+UdpPorts *rtsp_server_udp_ports (RtspServer *server);
 
 /* Takes `fd`. */
 void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address);

@@ -7,6 +7,7 @@
 #include "pipelines/rtsp/digest_nonce.h"
 #include "pipelines/rtsp/rtsp_connection.h"
 #include "pipelines/rtsp/rtsp_path.h"
+#include "pipelines/rtsp/udp_ports.h"
 
 enum { SESSION_TIMEOUT_S = 60 };
 
@@ -31,6 +32,8 @@ struct RtspConnection {
   char *token;    /* that a DESCRIBE was admitted with */
   gint64 until_us; /* wall, of the permission; 0: without end */
   Player player;
+  UdpPorts *udp_ports;           /* NULL: it doesn't play over UDP */
+  UdpPeer udp_peers[TRACKS_MAX]; /* one for each track that is set up over UDP */
   gint64 played_us;    /* wall, when it began to */
   guint64 sent_before; /* what the outlet had sent when it began to play */
 

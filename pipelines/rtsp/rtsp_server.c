@@ -11,7 +11,7 @@
 #include "gateway/core/log.h"
 #include "pipelines/rtsp/rtsp_connection.h"
 
-enum { CONNECTIONS_MAX = 1200, BACKLOG = 1024, ACCEPTS_A_TURN = 64, LISTENERS_MAX = 4 };
+enum { VIEWERS_MAX_DEFAULT = 1000, CONNECTIONS_BESIDE = 200, BACKLOG = 1024, ACCEPTS_A_TURN = 64, LISTENERS_MAX = 4 };
 
 struct RtspServer {
   RtspServerShared shared;
@@ -22,6 +22,8 @@ struct RtspServer {
   guint listen_count;
   gboolean is_paused; /* out of descriptors: accept again with the next tick */
   guint16 port;
+  GMutex udp_mutex; /* guards udp_ports, which the main thread writes */
+  UdpPorts *udp_ports;
 };
 
 RtspServerShared *rtsp_server_shared (RtspServer *server)
@@ -70,8 +72,9 @@ static void accept_from (RtspServer *server, int listen_fd)
     int fd = accept_one (server, listen_fd, host, sizeof host);
     if (fd < 0)
       return;
-    if (g_atomic_int_get (&server->shared.connections) >= CONNECTIONS_MAX) {
-      log_limited (LOG_LEVEL_WARNING, "rtsp server: over %d connections, %s is turned away", CONNECTIONS_MAX, host);
+    gint connections_max = g_atomic_int_get (&server->shared.viewers_max) + CONNECTIONS_BESIDE;
+    if (g_atomic_int_get (&server->shared.connections) >= connections_max) {
+      log_limited (LOG_LEVEL_WARNING, "rtsp server: over %d connections, %s is turned away", connections_max, host);
       close (fd);
       continue;
     }
@@ -114,8 +117,10 @@ RtspServer *rtsp_server_new (Loop *const *loops, guint loop_count, Directory *di
                              gpointer data)
 {
   RtspServer *server = g_new0 (RtspServer, 1);
-  server->shared = (RtspServerShared){ .directory = directory, .handlers = *handlers, .data = data };
+  server->shared = (RtspServerShared){ .directory = directory, .handlers = *handlers, .data = data,
+                                        .viewers_max = VIEWERS_MAX_DEFAULT };
   server->loops = g_new0 (RtspServerLoop, loop_count);
+  g_mutex_init (&server->udp_mutex);
   server->loop_count = loop_count;
   for (guint i = 0; i < loop_count; i++) {
     RtspServerLoop *place = &server->loops[i];
@@ -222,9 +227,58 @@ gboolean rtsp_server_listen (RtspServer *server, const char *address, GError **e
   return TRUE;
 }
 
+void rtsp_server_set_viewers_max (RtspServer *server, guint count)
+{
+  g_atomic_int_set (&server->shared.viewers_max, count > 0 ? (gint) count : VIEWERS_MAX_DEFAULT);
+}
+
 guint16 rtsp_server_port (const RtspServer *server)
 {
   return server->port;
+}
+
+/* ---- UDP ---- */
+
+typedef struct {
+  RtspServer *server;
+  gboolean opens;
+  guint16 port;
+  GError *error;
+} OpenUdp;
+
+/* thread: the first loop. The old ports go first: the new ones may be the same. */
+static void replace_udp (gpointer data)
+{
+  OpenUdp *open = data;
+  RtspServer *server = open->server;
+  g_mutex_lock (&server->udp_mutex);
+  UdpPorts *old = g_steal_pointer (&server->udp_ports);
+  g_mutex_unlock (&server->udp_mutex);
+  if (old != NULL)
+    udp_ports_stop (old);
+  udp_ports_unref (old);
+  UdpPorts *opened = open->opens ? udp_ports_open (server->loops[0].loop, server->listen_fds[0], open->port, &open->error) : NULL;
+  g_mutex_lock (&server->udp_mutex);
+  server->udp_ports = opened;
+  g_mutex_unlock (&server->udp_mutex);
+}
+
+gboolean rtsp_server_open_udp (RtspServer *server, guint16 port, GError **error)
+{
+  OpenUdp open = { server, server->port != 0, port, NULL };
+  loop_call (server->loops[0].loop, replace_udp, &open);
+  if (open.error == NULL)
+    return TRUE;
+  g_propagate_error (error, open.error);
+  return FALSE;
+}
+
+UdpPorts *rtsp_server_udp_ports (RtspServer *server)
+{
+  g_mutex_lock (&server->udp_mutex);
+  UdpPorts *ports = server->udp_ports != NULL ? udp_ports_ref (server->udp_ports) : NULL;
+  g_mutex_unlock (&server->udp_mutex);
+  return ports;
 }
 
 /* ---- ending ---- */
@@ -297,7 +351,9 @@ static void end_loop (gpointer data)
 void rtsp_server_stop (RtspServer *server)
 {
   Listen none = { server, NULL, 0 };
+  OpenUdp no_udp = { .server = server };
   loop_call (server->loops[0].loop, replace_listeners, &none);
+  loop_call (server->loops[0].loop, replace_udp, &no_udp);
   /* Twice: what was moving between two loops in the first round has arrived in the second. */
   for (guint i = 0; i < 2 * server->loop_count; i++)
     loop_call (server->loops[i % server->loop_count].loop, end_loop, &server->loops[i % server->loop_count]);
@@ -309,6 +365,7 @@ void rtsp_server_free (RtspServer *server)
     return;
   for (guint i = 0; i < server->loop_count; i++)
     g_hash_table_unref (server->loops[i].counts);
+  g_mutex_clear (&server->udp_mutex);
   g_free (server->loops);
   g_free (server);
 }

@@ -1,10 +1,9 @@
-#include <gst/rtsp/gstrtsptransport.h>
+#include <netdb.h>
 #include <string.h>
 
 #include "gateway/core/ids.h"
 #include "pipelines/rtsp/rtsp_connection_private.h"
-
-enum { VIEWERS_MAX = 1000 };
+#include "pipelines/rtsp/rtsp_transport.h"
 
 /* ---- playing ---- */
 
@@ -28,19 +27,23 @@ void session_end (RtspConnection *connection, const char *reason)
   if (connection->session == NULL)
     return;
   RtspServerShared *shared = connection_shared (connection);
+  const UdpOutlet *udp = connection->player.udp;
   if (connection->views) {
+    guint64 sent_bytes = connection->outlet.sent_bytes - connection->sent_before + (udp != NULL ? udp->sent_bytes : 0);
     connection->views = FALSE;
     RtspServerCounts *counts = counts_of (connection->place, connection->player.stream);
     counts->viewers--;
-    counts->skips += connection->outlet.skip_count;
+    counts->skips += connection->outlet.skip_count + (udp != NULL ? udp->skip_count : 0);
     counts->drops += is_drop (reason);
     connection->outlet.skip_count = 0;
-    shared->handlers.viewer_ended (connection->viewer, connection->outlet.sent_bytes - connection->sent_before, reason,
-                                   shared->data);
+    shared->handlers.viewer_ended (connection->viewer, sent_bytes, reason, shared->data);
     g_free (connection->viewer);
     connection->viewer = ulid_new (g_get_real_time ()); /* whoever plays again is another entry in the register */
   }
   player_finish (&connection->player);
+  for (guint i = 0; i < TRACKS_MAX; i++)
+    udp_ports_forget (&connection->udp_peers[i]);
+  g_clear_pointer (&connection->udp_ports, udp_ports_unref);
   g_atomic_int_add (&shared->viewers, -1);
   g_clear_pointer (&connection->session, g_free);
 }
@@ -136,26 +139,15 @@ void session_start_describe (RtspConnection *connection, const DirectoryEntry *e
 
 /* ---- SETUP and PLAY ---- */
 
-/* The first of the offered transports that is interleaved; RTP and RTCP channels, -1 when the client leaves them to us. */
-static gboolean choose_transport (const GstRTSPMessage *request, int *rtp, int *rtcp)
+/* All tracks of a session go the same way. */
+static RtspTakes takes (RtspConnection *connection)
 {
-  const char *header = rtsp_message_header (request, GST_RTSP_HDR_TRANSPORT);
-  g_auto (GStrv) offers = g_strsplit (header != NULL ? header : "", ",", 8);
-  for (char **offer = offers; *offer != NULL; offer++) {
-    GString *text = g_string_new (*offer);
-    g_string_replace (text, " ", "", 0); /* GStreamer drops what stands after a space */
-    GstRTSPTransport *transport = NULL;
-    gst_rtsp_transport_new (&transport);
-    gboolean fits = gst_rtsp_transport_parse (text->str, transport) == GST_RTSP_OK
-                    && transport->lower_transport == GST_RTSP_LOWER_TRANS_TCP && !transport->mode_record;
-    *rtp = transport->interleaved.min;
-    *rtcp = transport->interleaved.max;
-    gst_rtsp_transport_free (transport);
-    g_string_free (text, TRUE);
-    if (fits)
-      return *rtp < 255 && *rtcp < 255;
-  }
-  return FALSE;
+  if (connection->session != NULL)
+    return connection->player.udp != NULL ? RTSP_TAKES_UDP : RTSP_TAKES_TCP;
+  UdpPorts *ports = rtsp_server_udp_ports (connection->place->server);
+  RtspTakes takes = RTSP_TAKES_TCP | (ports != NULL ? RTSP_TAKES_UDP : 0);
+  udp_ports_unref (ports);
+  return takes;
 }
 
 static GstRTSPStatusCode begin_session (RtspConnection *connection, const DirectoryEntry *entry)
@@ -164,7 +156,7 @@ static GstRTSPStatusCode begin_session (RtspConnection *connection, const Direct
   const TrackList *tracks = stream_tracks (entry->stream);
   if (tracks == NULL)
     return GST_RTSP_STS_SERVICE_UNAVAILABLE;
-  if (g_atomic_int_add (&shared->viewers, 1) >= VIEWERS_MAX) {
+  if (g_atomic_int_add (&shared->viewers, 1) >= g_atomic_int_get (&shared->viewers_max)) {
     g_atomic_int_add (&shared->viewers, -1);
     return GST_RTSP_STS_NOT_ENOUGH_BANDWIDTH;
   }
@@ -173,36 +165,91 @@ static GstRTSPStatusCode begin_session (RtspConnection *connection, const Direct
   return GST_RTSP_STS_OK;
 }
 
-static GstRTSPStatusCode set_track_up (RtspConnection *connection, guint track, int *rtp, int *rtcp)
+/* The address of the other side or, of our own side, the one that it reached. */
+static gboolean socket_address (int fd, gboolean is_ours, struct sockaddr_storage *address)
+{
+  socklen_t size = sizeof *address;
+  int result = is_ours ? getsockname (fd, (struct sockaddr *) address, &size) : getpeername (fd, (struct sockaddr *) address, &size);
+  return result == 0 && (address->ss_family == AF_INET || address->ss_family == AF_INET6);
+}
+
+/* The packets of a session's first track will go over UDP. */
+static gboolean begin_udp (RtspConnection *connection)
+{
+  struct sockaddr_storage client, local;
+  UdpPorts *ports = rtsp_server_udp_ports (connection->place->server);
+  if (ports == NULL)
+    return FALSE;
+  connection->udp_ports = ports;
+  if (!socket_address (connection->wire.fd, FALSE, &client) || !socket_address (connection->wire.fd, TRUE, &local))
+    return FALSE;
+  UdpOutlet *outlet = g_new (UdpOutlet, 1);
+  udp_outlet_init (outlet, udp_ports_sockets (ports), connection->place->loop, &client, &local, &outlet_limits_default);
+  player_use_udp (&connection->player, outlet);
+  return TRUE;
+}
+
+static GstRTSPStatusCode set_ports_up (RtspConnection *connection, guint track, const RtspTransport *transport)
+{
+  Player *player = &connection->player;
+  if (player->udp == NULL && !begin_udp (connection))
+    return GST_RTSP_STS_UNSUPPORTED_TRANSPORT;
+  if (!player_set_up_udp (player, track, (guint16) transport->first, (guint16) transport->second))
+    return GST_RTSP_STS_BAD_REQUEST;
+  udp_ports_register (connection->udp_ports, &connection->udp_peers[track], &player->udp->client, (guint16) transport->second);
+  return GST_RTSP_STS_OK;
+}
+
+static GstRTSPStatusCode set_track_up (RtspConnection *connection, guint track, RtspTransport *transport)
 {
   if (track >= connection->player.tracks->count)
     return GST_RTSP_STS_NOT_FOUND;
-  *rtp = *rtp < 0 ? (int) (2 * track) : *rtp;
-  *rtcp = *rtcp < 0 ? *rtp + 1 : *rtcp;
-  return player_set_up (&connection->player, track, (guint8) *rtp, (guint8) *rtcp) ? GST_RTSP_STS_OK
-                                                                                   : GST_RTSP_STS_BAD_REQUEST;
+  if (transport->is_udp)
+    return set_ports_up (connection, track, transport);
+  transport->first = transport->first < 0 ? (int) (2 * track) : transport->first;
+  transport->second = transport->second < 0 ? transport->first + 1 : transport->second;
+  return player_set_up (&connection->player, track, (guint8) transport->first, (guint8) transport->second)
+           ? GST_RTSP_STS_OK
+           : GST_RTSP_STS_BAD_REQUEST;
+}
+
+static char *transport_answer (RtspConnection *connection, guint track, const RtspTransport *transport)
+{
+  if (!transport->is_udp)
+    return g_strdup_printf ("RTP/AVP/TCP;unicast;interleaved=%d-%d", transport->first, transport->second);
+  guint number = udp_ports_number (connection->udp_ports), ssrc;
+  char host[NI_MAXHOST] = "";
+  const struct sockaddr_storage *local = &connection->player.udp->local;
+  getnameinfo ((const struct sockaddr *) local, sizeof *local, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+  GString *text = g_string_new (NULL);
+  g_string_printf (text, "RTP/AVP;unicast;client_port=%d-%d;source=%s;server_port=%u-%u", transport->first, transport->second, host,
+                   number, number + 1);
+  if (player_ssrc (&connection->player, track, &ssrc))
+    g_string_append_printf (text, ";ssrc=%08X", ssrc);
+  return g_string_free (text, FALSE);
 }
 
 /* The client may play: this is what SETUP itself does. */
 void session_set_up (RtspConnection *connection, const GstRTSPMessage *request, const RtspPath *path,
                     const DirectoryEntry *entry)
 {
-  int rtp, rtcp;
+  RtspTransport transport;
   GstRTSPStatusCode status = GST_RTSP_STS_OK;
   gboolean is_first = connection->session == NULL;
-  if (!choose_transport (request, &rtp, &rtcp))
+  guint track = (guint) MAX (path->track, 0);
+  if (!rtsp_transport_choose (rtsp_message_header (request, GST_RTSP_HDR_TRANSPORT), takes (connection), &transport))
     status = GST_RTSP_STS_UNSUPPORTED_TRANSPORT;
   else if (connection->player.is_playing)
     status = GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE;
   else if (is_first)
     status = begin_session (connection, entry);
   if (status == GST_RTSP_STS_OK)
-    status = set_track_up (connection, (guint) MAX (path->track, 0), &rtp, &rtcp);
+    status = set_track_up (connection, track, &transport);
   if (status != GST_RTSP_STS_OK && is_first)
     session_end (connection, "refused");
   GstRTSPMessage *response = connection_response_new (connection, request, status);
   if (status == GST_RTSP_STS_OK)
-    add_header (response, GST_RTSP_HDR_TRANSPORT, g_strdup_printf ("RTP/AVP/TCP;unicast;interleaved=%d-%d", rtp, rtcp));
+    add_header (response, GST_RTSP_HDR_TRANSPORT, transport_answer (connection, track, &transport));
   connection_send (connection, response);
 }
 

@@ -97,6 +97,9 @@ static void values_have_a_form_and_a_range (void **state)
   static const Case cases[] = {
     { "recording: {segment: 5 m}\n",
       "8:22: segment: expected a duration such as 500ms, 30s, 10m, 2h or 30d, found \"5 m\"" },
+    { "rtsp: {udp_port: 8001}\n", "8:18: udp_port is 8001, expected an even number: the port above is for RTCP" },
+    { "rtsp: {udp_port: 70000}\n", "8:18: udp_port: 70000 is out of range, expected 0 to 65534" },
+    { "rtsp: {max_viewers: 0}\n", "8:21: max_viewers: 0 is out of range, expected 1 to 10000" },
     { "recording: {segment: 1s}\n", "8:22: segment: 1s is out of range, expected 10s to 1h" },
     { "recording: {max_bytes: 5}\n", "8:24: max_bytes: expected a size such as 64KiB, 500MB or 2GB, found \"5\"" },
     { "recording: {min_free: 95%}\n",

@@ -245,6 +245,11 @@ static void assert_next_packet (Client *client, guint8 channel, guint8 nal)
   drop_input (client, 4 + ((gsize) (guint8) client->input[2] << 8 | (guint8) client->input[3]));
 }
 
+static void nothing (gpointer data)
+{
+  (void) data;
+}
+
 /* ---- what must hold ---- */
 
 typedef struct {
@@ -315,6 +320,114 @@ static void other_channels_get_a_copy_of_their_own (void **state)
   assert_answer (&client, 200, NULL);
   assert_next_packet (&client, 6, 0x67);
   close (client.fd);
+}
+
+/* ---- UDP ---- */
+
+typedef struct {
+  int fd;
+  guint16 port;
+} UdpClient;
+
+static UdpClient udp_client_open (void)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct timeval watchdog = { .tv_sec = 20 };
+  socklen_t size = sizeof address;
+  UdpClient client = { .fd = socket (AF_INET, SOCK_DGRAM, 0) };
+  setsockopt (client.fd, SOL_SOCKET, SO_RCVTIMEO, &watchdog, sizeof watchdog);
+  assert_int_equal (bind (client.fd, (struct sockaddr *) &address, sizeof address), 0);
+  assert_int_equal (getsockname (client.fd, (struct sockaddr *) &address, &size), 0);
+  client.port = ntohs (address.sin_port);
+  return client;
+}
+
+/* The next datagram is an RTP packet of this NAL type, from `port`. */
+static void assert_next_datagram (const UdpClient *client, guint16 port, guint8 nal)
+{
+  guint8 packet[2048];
+  struct sockaddr_in from;
+  socklen_t from_size = sizeof from;
+  assert_in_range (recvfrom (client->fd, packet, sizeof packet, 0, (struct sockaddr *) &from, &from_size), 13, sizeof packet);
+  assert_int_equal (packet[0], 0x80);
+  assert_int_equal (packet[12], nal);
+  assert_int_equal (ntohs (from.sin_port), port);
+}
+
+static void set_up_udp (Client *client, const UdpClient *rtp, const UdpClient *rtcp, const char *more)
+{
+  g_autofree char *transport = g_strdup_printf ("Transport: RTP/AVP;unicast;client_port=%u-%u%s\r\n", rtp->port, rtcp->port, more);
+  request (client, "DESCRIBE", "/live/bridge", "");
+  assert_answer (client, 200, NULL);
+  request (client, "SETUP", "/live/bridge/trackID=0", transport);
+}
+
+static void a_viewer_over_udp_gets_packets_from_the_ports_it_was_told (void **state)
+{
+  Bench *bench = *state;
+  UdpClient rtp = udp_client_open (), rtcp = udp_client_open ();
+  Client client;
+  assert_true (rtsp_server_open_udp (bench->server, 0, NULL));
+  client_open (&client, bench);
+  set_up_udp (&client, &rtp, &rtcp, ";destination=192.0.2.1"); /* nobody is flooded that doesn't ask himself */
+  g_autofree char *answer = next_answer (&client);
+  const char *server_port = strstr (answer, ";source=127.0.0.1;server_port=");
+  assert_non_null (server_port);
+  assert_non_null (strstr (answer, ";ssrc="));
+  assert_null (strstr (answer, "destination"));
+  guint16 port = (guint16) atoi (server_port + strlen (";source=127.0.0.1;server_port="));
+  assert_int_equal (port % 2, 0);
+  request (&client, "PLAY", "/live/bridge", "");
+  assert_answer (&client, 200, "RTP-Info: url=");
+  assert_next_datagram (&rtp, port, 0x67);
+  assert_next_datagram (&rtp, port, 0x68);
+  assert_next_datagram (&rtp, port, 0x65);
+  assert_next_datagram (&rtp, port, 0x41);
+  request (&client, "TEARDOWN", "/live/bridge", "");
+  assert_answer (&client, 200, NULL);
+  assert_int_equal (bench->ended, 1);
+  close (client.fd);
+  close (rtp.fd);
+  close (rtcp.fd);
+}
+
+static void a_viewer_over_udp_ends_with_its_connection (void **state)
+{
+  Bench *bench = *state;
+  UdpClient rtp = udp_client_open (), rtcp = udp_client_open ();
+  Client client;
+  assert_true (rtsp_server_open_udp (bench->server, 0, NULL));
+  client_open (&client, bench);
+  set_up_udp (&client, &rtp, &rtcp, "");
+  assert_answer (&client, 200, "server_port=");
+  request (&client, "PLAY", "/live/bridge", "");
+  assert_answer (&client, 200, NULL);
+  assert_true (rtsp_server_open_udp (bench->server, 0, NULL)); /* it goes on with the old ports */
+  close (client.fd);
+  gint64 start_us = g_get_monotonic_time ();
+  while (g_atomic_int_get (&bench->ended) == 0 && g_get_monotonic_time () - start_us < 20 * G_USEC_PER_SEC)
+    loop_call (bench->loops[1], nothing, NULL);
+  assert_int_equal (bench->ended, 1);
+  close (rtp.fd);
+  close (rtcp.fd);
+}
+
+static void tracks_of_one_session_go_one_way (void **state)
+{
+  Bench *bench = *state;
+  UdpClient rtp = udp_client_open (), rtcp = udp_client_open ();
+  Client client;
+  client_open (&client, bench);
+  set_up_udp (&client, &rtp, &rtcp, "");
+  assert_answer (&client, 461, NULL); /* the ports are not open */
+  assert_true (rtsp_server_open_udp (bench->server, 0, NULL));
+  set_up_udp (&client, &rtp, &rtcp, "");
+  assert_answer (&client, 200, NULL);
+  request (&client, "SETUP", "/live/bridge/trackID=0", TRANSPORT);
+  assert_answer (&client, 461, NULL);
+  close (client.fd);
+  close (rtp.fd);
+  close (rtcp.fd);
 }
 
 static void whoever_is_not_admitted_is_told_why (void **state)
@@ -420,7 +533,7 @@ static void what_is_not_offered_is_refused (void **state)
   assert_answer (&client, 200, "Public: OPTIONS, DESCRIBE, SETUP, PLAY");
   request (&client, "DESCRIBE", "/live/bridge", "");
   assert_answer (&client, 200, NULL);
-  request (&client, "SETUP", "/live/bridge/trackID=0", "Transport: RTP/AVP;unicast;client_port=5000-5001\r\n");
+  request (&client, "SETUP", "/live/bridge/trackID=0", "Transport: RTP/AVP;multicast\r\n");
   assert_answer (&client, 461, NULL);
   request (&client, "SETUP", "/live/bridge/trackID=9", TRANSPORT);
   assert_answer (&client, 404, NULL);
@@ -499,6 +612,23 @@ static void a_removed_camera_ends_its_viewers (void **state)
   assert_string_equal (bench->end_reason, "camera removed");
 }
 
+static void no_more_viewers_are_taken_than_set (void **state)
+{
+  Bench *bench = *state;
+  Client client, other;
+  rtsp_server_set_viewers_max (bench->server, 1);
+  client_open (&client, bench);
+  play (&client);
+  client_open (&other, bench);
+  request (&other, "SETUP", "/live/bridge/trackID=0", TRANSPORT);
+  assert_answer (&other, 453, NULL);
+  rtsp_server_set_viewers_max (bench->server, 2);
+  request (&other, "SETUP", "/live/bridge/trackID=0", TRANSPORT);
+  assert_answer (&other, 200, NULL);
+  close (client.fd);
+  close (other.fd);
+}
+
 static void a_crowd_that_leaves_at_once_does_no_harm (void **state)
 {
   Bench *bench = *state;
@@ -520,6 +650,10 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_viewer_starts_at_the_kept_key_frame, setup, teardown),
     cmocka_unit_test_setup_teardown (the_description_has_the_parameter_sets, setup, teardown),
     cmocka_unit_test_setup_teardown (other_channels_get_a_copy_of_their_own, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_viewer_over_udp_gets_packets_from_the_ports_it_was_told, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_viewer_over_udp_ends_with_its_connection, setup, teardown),
+    cmocka_unit_test_setup_teardown (tracks_of_one_session_go_one_way, setup, teardown),
+    cmocka_unit_test_setup_teardown (no_more_viewers_are_taken_than_set, setup, teardown),
     cmocka_unit_test_setup_teardown (whoever_is_not_admitted_is_told_why, setup, teardown),
     cmocka_unit_test_setup_teardown (an_answer_is_for_one_camera_and_with_qop_for_one_request, setup, teardown),
     cmocka_unit_test_setup_teardown (an_answer_to_another_nonce_is_stale_and_not_asked, setup, teardown),

@@ -1,0 +1,117 @@
+#include "pipelines/media_rtsp.h"
+
+#include "gateway/core/log.h"
+
+enum { VERDICT_UNAVAILABLE = 503 };
+
+/* ---- may they play? ---- */
+
+typedef struct {
+  Media *media;
+  LinkMessage *message;
+  Loop *loop;
+  RtspVerdict verdict;
+  gpointer verdict_data;
+  int status;
+  gint64 until_us;
+} Question;
+
+/* thread: the loop. */
+static void deliver_verdict (gpointer data)
+{
+  Question *question = data;
+  question->verdict (question->status, question->until_us, question->verdict_data);
+  g_free (question);
+}
+
+static void on_verdict (LinkMessage *reply, const GError *error, gpointer data)
+{
+  Question *question = data;
+  question->status = error != NULL ? VERDICT_UNAVAILABLE : (int) link_message_integer (reply, "status");
+  question->until_us = error != NULL ? 0 : link_message_integer (reply, "until");
+  if (question->status < 200 || question->status > 599)
+    question->status = VERDICT_UNAVAILABLE;
+  loop_post (question->loop, deliver_verdict, question);
+}
+
+static gboolean put_question (gpointer data)
+{
+  Question *question = data;
+  link_endpoint_request (question->media->link, g_steal_pointer (&question->message), 0, on_verdict, question);
+  return G_SOURCE_REMOVE;
+}
+
+static void add_text (json_t *body, const char *name, const char *text)
+{
+  if (text == NULL)
+    return;
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  json_object_set_new (body, name, json_string (valid));
+}
+
+/* thread: any loop. */
+static void ask (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer verdict_data, gpointer data)
+{
+  json_t *body = json_object ();
+  add_text (body, "viewer", ask->viewer);
+  add_text (body, "camera", ask->camera);
+  add_text (body, "stream", ask->stream);
+  add_text (body, "address", ask->address);
+  add_text (body, "user_agent", ask->user_agent);
+  add_text (body, "method", ask->method);
+  add_text (body, "token", ask->token);
+  if (ask->answer != NULL) {
+    add_text (body, "username", ask->answer->username);
+    add_text (body, "realm", ask->answer->realm);
+    add_text (body, "nonce", ask->answer->nonce);
+    add_text (body, "uri", ask->answer->uri);
+    add_text (body, "response", ask->answer->response);
+    add_text (body, "algorithm", ask->answer->algorithm);
+    add_text (body, "qop", ask->answer->qop);
+    add_text (body, "nc", ask->answer->nc);
+    add_text (body, "cnonce", ask->answer->cnonce);
+  }
+  Question *question = g_new0 (Question, 1);
+  *question = (Question){ data, link_message_new (LINK_PLAY_ASK, body), loop, verdict, verdict_data, 0, 0 };
+  g_main_context_invoke (NULL, put_question, question);
+}
+
+/* thread: any loop. */
+static void on_viewer_started (const char *viewer, Stream *stream, gint64 at_us, gpointer data)
+{
+  const MediaStream named = { .camera = (char *) stream_camera (stream), .name = (char *) stream_name (stream) };
+  media_send_event (data, LINK_VIEWER_STARTED, media_viewer_body (viewer, &named, "rtsp", at_us));
+}
+
+/* thread: any loop. */
+static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
+{
+  media_send_event (data, LINK_VIEWER_ENDED,
+                    json_pack ("{s:s, s:I, s:I, s:s}", "viewer", viewer, "at", (json_int_t) g_get_real_time (),
+                               "sent_bytes", (json_int_t) sent_bytes, "reason", reason));
+}
+
+const RtspServerHandlers media_rtsp_handlers = { ask, on_viewer_started, on_viewer_ended };
+
+/* ---- where it listens ---- */
+
+/* UDP goes with the listener's host. Without it the clients take TCP: no reason to refuse a site. */
+static void open_udp (Media *media, guint16 port)
+{
+  g_autoptr (GError) error = NULL;
+  if (!rtsp_server_open_udp (media->server, port, &error))
+    log_error ("rtsp server: UDP is not offered: %s (rtsp.udp_port)", error->message);
+}
+
+gboolean media_rtsp_apply (Media *media, const LinkMessage *request, GError **error)
+{
+  const char *listen = link_message_string (request, "rtsp_listen");
+  gint64 udp_port = link_message_integer (request, "rtsp_udp_port");
+  gboolean is_new = g_strcmp0 (listen, media->site.rtsp_listen) != 0;
+  rtsp_server_set_viewers_max (media->server, (guint) link_message_integer (request, "max_viewers"));
+  if (is_new && !rtsp_server_listen (media->server, listen, error))
+    return FALSE;
+  if (is_new || udp_port != media->site.rtsp_udp_port)
+    open_udp (media, (guint16) udp_port);
+  return TRUE;
+}

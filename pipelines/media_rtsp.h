@@ -1,0 +1,12 @@
+/* media_rtsp.h: the RTSP server's part of the media process: where it listens, and gridgate's word on who may play.
+ *
+ * thread: main. */
+#pragma once
+
+#include "pipelines/media_control.h"
+
+/* For rtsp_server_new, with the Media as data. */
+extern const RtspServerHandlers media_rtsp_handlers;
+
+/* Follows SITE_BEGIN, before `media->site` does. An error leaves the listener as it was. */
+gboolean media_rtsp_apply (Media *media, const LinkMessage *request, GError **error);
