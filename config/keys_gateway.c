@@ -110,15 +110,26 @@ static const Key rtsp_keys[] = {
   { "max_viewers", &type_whole, G_STRUCT_OFFSET (RtspSettings, max_viewers), .minimum = 1, .maximum = 10000, .fallback = "1000",
     .help = "Viewers at a time, over RTSP and in browsers each; whoever comes then is refused.",
     .help_zh = "同时观看的上限 (RTSP 与浏览器分别计), 超出者被拒绝。" },
-  { "tls_listen" },
-  { "cert_file" },
-  { "key_file" },
+  { "tls_listen", &type_listen, G_STRUCT_OFFSET (RtspSettings, tls_listen), .example = "0.0.0.0:8322",
+    .help = "The same over RTSPS (TLS 1.2 or 1.3; video over TCP alone).", .help_zh = "RTSPS 监听地址 (TLS 1.2/1.3, 视频只走 TCP)。" },
+  { "cert_file", &type_file, G_STRUCT_OFFSET (RtspSettings, cert_file), .example = "/etc/gridgate/rtsp.pem",
+    .help = "For tls_listen: our certificate with its chain behind it (PEM). A reload takes a renewed one.",
+    .help_zh = "RTSPS 证书及其证书链 (PEM), 更换后重载即生效。" },
+  { "key_file", &type_file, G_STRUCT_OFFSET (RtspSettings, key_file), .example = "/etc/gridgate/rtsp.key",
+    .help = "The key of cert_file (PEM).", .help_zh = "证书的私钥 (PEM)。" },
   { 0 }
 };
 
 static void check_rtsp (Reader *reader, const YamlNode *map, gpointer item)
 {
+  static const char *const names[] = { "tls_listen", "cert_file", "key_file" };
   const RtspSettings *rtsp = item;
+  const YamlNode *given = NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (names) && given == NULL; i++)
+    given = yaml_map_get (map, names[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (names) && given != NULL; i++)
+    if (yaml_map_get (map, names[i]) == NULL)
+      reader_refuse (reader, given, "tls_listen, cert_file and key_file belong together, expected %s as well", names[i]);
   if (rtsp->udp_port % 2 != 0)
     reader_refuse (reader, yaml_map_get (map, "udp_port"), "udp_port is %d, expected an even number: the port above is for RTCP",
                    rtsp->udp_port);

@@ -231,6 +231,8 @@ static Site *examining_site (Site *site)
   }
   g_free (site->rtsp.listen);
   site->rtsp.listen = g_strdup ("127.0.0.1:0");
+  site->rtsp.udp_port = 0;
+  g_clear_pointer (&site->rtsp.tls_listen, g_free);
   return site_ref (site);
 }
 
@@ -280,6 +282,8 @@ int doctor_run (Site *site)
   look_at_clock (&doctor);
   look_at_port (&doctor, "http.listen", site->http.listen, is_running);
   look_at_port (&doctor, "rtsp.listen", site->rtsp.listen, is_running);
+  if (site->rtsp.tls_listen != NULL)
+    look_at_port (&doctor, "rtsp.tls_listen", site->rtsp.tls_listen, is_running);
   for (guint i = 0; i < site->brokers->len; i++) {
     const Broker *broker = site->brokers->pdata[i];
     look_at_broker (&doctor, "broker 消息服务器", broker->id, broker->url);

@@ -310,7 +310,6 @@ static void handle_camera_put (Media *media, LinkMessage *request)
 static void media_site_clear (MediaSite *site)
 {
   g_free (site->gateway);
-  g_free (site->rtsp_listen);
   g_free (site->data_dir);
   *site = (MediaSite){ 0 };
 }
@@ -322,8 +321,6 @@ static void handle_site_begin (Media *media, LinkMessage *request)
   media_site_clear (&media->site);
   media->site = (MediaSite){
     .gateway = g_strdup (link_message_string (request, "gateway")),
-    .rtsp_listen = listens ? g_strdup (link_message_string (request, "rtsp_listen")) : NULL,
-    .rtsp_udp_port = link_message_integer (request, "rtsp_udp_port"),
     .data_dir = g_strdup (link_message_string (request, "data_dir")),
     .segment_us = link_message_integer (request, "segment"),
     .retain_us = link_message_integer (request, "retain"),
@@ -526,6 +523,7 @@ void media_free (Media *media)
   rtsp_server_free (media->server);
   directory_free (media->directory);
   media_site_clear (&media->site);
+  media_rtsp_clear (&media->rtsp);
   g_array_unref (media->parts);
   g_free (media->loops);
   g_free (media->runtime_dir);

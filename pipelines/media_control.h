@@ -37,11 +37,16 @@ struct MediaStream {
 
 /* What SITE_BEGIN said. */
 typedef struct {
-  char *gateway, *rtsp_listen, *data_dir;
-  gint64 rtsp_udp_port;
+  char *gateway, *data_dir;
   gint64 segment_us, retain_us, keep_at_least_us, max_bytes, min_free_bytes;
   guint min_free_percent;
 } MediaSite;
+
+/* Where the RTSP server listens; kept by media_rtsp. */
+typedef struct {
+  char *listen, *tls_listen; /* NULL: it doesn't */
+  gint64 udp_port;
+} MediaRtsp;
 
 /* A part of the process that follows the desired state. Any function may be NULL. */
 struct MediaPart {
@@ -65,6 +70,7 @@ struct Media {
   Resolver *resolver;
   Directory *directory;
   RtspServer *server;
+  MediaRtsp rtsp;
   MediaSite site;
   GHashTable *streams; /* "camera/stream" → MediaStream */
   GArray *parts;       /* of MediaPart */

@@ -1,6 +1,7 @@
 #include "pipelines/media_rtsp.h"
 
 #include "gateway/core/log.h"
+#include "pipelines/rtp/wire_context.h"
 
 enum { VERDICT_UNAVAILABLE = 503 };
 
@@ -103,15 +104,60 @@ static void open_udp (Media *media, guint16 port)
     log_error ("rtsp server: UDP is not offered: %s (rtsp.udp_port)", error->message);
 }
 
-gboolean media_rtsp_apply (Media *media, const LinkMessage *request, GError **error)
+static gboolean listen_plain (Media *media, const char *listen, gint64 udp_port, GError **error)
 {
-  const char *listen = link_message_string (request, "rtsp_listen");
-  gint64 udp_port = link_message_integer (request, "rtsp_udp_port");
-  gboolean is_new = g_strcmp0 (listen, media->site.rtsp_listen) != 0;
-  rtsp_server_set_viewers_max (media->server, (guint) link_message_integer (request, "max_viewers"));
+  gboolean is_new = g_strcmp0 (listen, media->rtsp.listen) != 0;
   if (is_new && !rtsp_server_listen (media->server, listen, error))
     return FALSE;
-  if (is_new || udp_port != media->site.rtsp_udp_port)
+  if (is_new || udp_port != media->rtsp.udp_port)
     open_udp (media, (guint16) udp_port);
+  g_free (media->rtsp.listen);
+  media->rtsp.listen = g_strdup (listen);
+  media->rtsp.udp_port = udp_port;
   return TRUE;
+}
+
+/* The files are read each time: they may have been renewed. */
+static gboolean listen_tls (Media *media, const LinkMessage *request, GError **error)
+{
+  const char *listen = link_message_string (request, "rtsp_tls_listen");
+  WireContext *tls = wire_context_new_server (link_message_string (request, "rtsp_cert_file"),
+                                              link_message_string (request, "rtsp_key_file"), error);
+  if (tls == NULL)
+    return FALSE;
+  gboolean is_new = g_strcmp0 (listen, media->rtsp.tls_listen) != 0;
+  gboolean listens = !is_new || rtsp_server_listen_tls (media->server, listen, tls, error);
+  if (!is_new)
+    rtsp_server_present (media->server, tls);
+  wire_context_unref (tls);
+  if (is_new && listens) {
+    g_free (media->rtsp.tls_listen);
+    media->rtsp.tls_listen = g_strdup (listen);
+  }
+  return listens;
+}
+
+static void end_tls (Media *media)
+{
+  if (media->rtsp.tls_listen == NULL)
+    return;
+  rtsp_server_end_tls (media->server);
+  g_clear_pointer (&media->rtsp.tls_listen, g_free);
+}
+
+gboolean media_rtsp_apply (Media *media, const LinkMessage *request, GError **error)
+{
+  gboolean is_done = listen_plain (media, link_message_string (request, "rtsp_listen"),
+                                   link_message_integer (request, "rtsp_udp_port"), error);
+  rtsp_server_set_viewers_max (media->server, (guint) link_message_integer (request, "max_viewers"));
+  if (link_message_string (request, "rtsp_tls_listen") != NULL)
+    return listen_tls (media, request, is_done ? error : NULL) && is_done;
+  end_tls (media);
+  return is_done;
+}
+
+void media_rtsp_clear (MediaRtsp *rtsp)
+{
+  g_free (rtsp->listen);
+  g_free (rtsp->tls_listen);
 }

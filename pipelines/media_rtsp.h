@@ -8,5 +8,7 @@
 /* For rtsp_server_new, with the Media as data. */
 extern const RtspServerHandlers media_rtsp_handlers;
 
-/* Follows SITE_BEGIN, before `media->site` does. An error leaves the listener as it was. */
+/* Follows SITE_BEGIN. With an error, of the first thing that went wrong, that stays as it was. */
 gboolean media_rtsp_apply (Media *media, const LinkMessage *request, GError **error);
+
+void media_rtsp_clear (MediaRtsp *rtsp);

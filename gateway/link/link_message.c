@@ -34,6 +34,7 @@ static const Kind kinds[LINK_KIND_COUNT] = {
    * A stream put with the fields it has keeps its connection. */
   [LINK_SITE_BEGIN] = { "site_begin", TRUE,
     { { "gateway", STRING, 0 }, { "rtsp_listen", STRING, 0 }, { "rtsp_udp_port", INTEGER, OPTIONAL },
+      { "rtsp_tls_listen", STRING, OPTIONAL }, { "rtsp_cert_file", STRING, OPTIONAL }, { "rtsp_key_file", STRING, OPTIONAL },
       { "max_viewers", INTEGER, OPTIONAL }, /* 0: as many as there is room for */ { "data_dir", STRING, 0 }, { "segment", INTEGER, 0 },
       { "retain", INTEGER, 0 }, { "keep_at_least", INTEGER, 0 }, { "max_bytes", INTEGER, 0 },
       { "min_free_bytes", INTEGER, 0 }, { "min_free_percent", INTEGER, 0 } },

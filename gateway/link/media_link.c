@@ -272,19 +272,30 @@ static void note_site_end (LinkMessage *reply, const GError *error, gpointer dat
                                 link->handlers.data);
 }
 
+static json_t *site_body (const Site *site)
+{
+  const RtspSettings *rtsp = &site->rtsp;
+  const RecordingSettings *recording = &site->recording;
+  json_t *body = json_pack (
+    "{s:s, s:s, s:i, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "gateway", site->gateway.id, "rtsp_listen", rtsp->listen,
+    "rtsp_udp_port", rtsp->udp_port, "max_viewers", rtsp->max_viewers, "data_dir", site->gateway.data_dir, "segment",
+    (json_int_t) recording->segment_us, "retain", (json_int_t) recording->retain_us, "keep_at_least",
+    (json_int_t) recording->keep_at_least_us, "max_bytes", (json_int_t) recording->max_bytes, "min_free_bytes",
+    (json_int_t) recording->min_free_bytes, "min_free_percent", (json_int_t) recording->min_free_percent);
+  if (rtsp->tls_listen != NULL) {
+    json_object_set_new (body, "rtsp_tls_listen", json_string (rtsp->tls_listen));
+    json_object_set_new (body, "rtsp_cert_file", json_string (rtsp->cert_file));
+    json_object_set_new (body, "rtsp_key_file", json_string (rtsp->key_file));
+  }
+  return body;
+}
+
 static void send_site (MediaLink *link)
 {
   const Site *site = link->site;
   if (site == NULL || !link_endpoint_is_connected (link->endpoint))
     return;
-  send_state (link, LINK_SITE_BEGIN,
-              json_pack ("{s:s, s:s, s:i, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "gateway", site->gateway.id, "rtsp_listen",
-                         site->rtsp.listen, "rtsp_udp_port", site->rtsp.udp_port, "max_viewers", site->rtsp.max_viewers, "data_dir", site->gateway.data_dir, "segment",
-                         (json_int_t) site->recording.segment_us, "retain", (json_int_t) site->recording.retain_us,
-                         "keep_at_least", (json_int_t) site->recording.keep_at_least_us, "max_bytes",
-                         (json_int_t) site->recording.max_bytes, "min_free_bytes",
-                         (json_int_t) site->recording.min_free_bytes, "min_free_percent",
-                         (json_int_t) site->recording.min_free_percent));
+  send_state (link, LINK_SITE_BEGIN, site_body (site));
   for (guint i = 0; i < site->cameras->len; i++) {
     const Camera *camera = site->cameras->pdata[i];
     put_stream (link, camera, FALSE);

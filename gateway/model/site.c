@@ -88,6 +88,9 @@ void site_unref (Site *site)
   g_ptr_array_unref (site->grids);
   g_ptr_array_unref (site->brokers);
   g_free (site->rtsp.listen);
+  g_free (site->rtsp.tls_listen);
+  g_free (site->rtsp.cert_file);
+  g_free (site->rtsp.key_file);
   g_free (site->http.listen);
   g_strfreev (site->http.trusted_proxies);
   g_strfreev (site->http.allowed_origins);

@@ -45,6 +45,7 @@ typedef struct {
 
 typedef struct {
   char *listen;
+  char *tls_listen, *cert_file, *key_file; /* all or none */
   int udp_port;    /* of RTP, even, RTCP is the one above; 0: any two */
   int max_viewers; /* at a time */
 } RtspSettings;

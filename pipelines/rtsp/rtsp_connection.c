@@ -231,9 +231,27 @@ static void read_some (RtspConnection *connection)
   process (connection);
 }
 
+/* What the client says next stays in the socket until the loop's next turn. */
+static void shake_hands (RtspConnection *connection)
+{
+  g_autoptr (GError) error = NULL;
+  WireState state = wire_handshake (&connection->wire, &error);
+  if (state == WIRE_BROKEN) {
+    log_limited (LOG_LEVEL_INFO, "rtsp client %s: %s", connection->address, error->message);
+    rtsp_connection_close (connection, "protocol");
+    return;
+  }
+  connection->shakes_hands = state != WIRE_OPEN;
+  loop_watch_change (connection->watch, state == WIRE_WAITS_TO_WRITE ? EPOLLOUT : EPOLLIN);
+}
+
 static void on_ready (guint32 events, gpointer data)
 {
   RtspConnection *connection = data;
+  if (connection->shakes_hands) {
+    shake_hands (connection);
+    return;
+  }
   if (events & EPOLLOUT && outlet_is_waiting (&connection->outlet)) {
     if (!outlet_flush (&connection->outlet, connection_now_us (connection))) {
       rtsp_connection_close (connection, "closed");
@@ -248,7 +266,17 @@ static void on_ready (guint32 events, gpointer data)
     rtsp_connection_close (connection, "closed");
 }
 
-void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address)
+static void start_tls (RtspConnection *connection, WireContext *tls)
+{
+  g_autoptr (GError) error = NULL;
+  connection->shakes_hands = TRUE;
+  if (wire_start_server (&connection->wire, tls, &error))
+    return;
+  log_limited (LOG_LEVEL_WARNING, "rtsp client %s: %s", connection->address, error->message);
+  rtsp_connection_close (connection, "protocol");
+}
+
+void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address, WireContext *tls)
 {
   int on = 1, unsent = UNSENT_MAX;
   RtspConnection *connection = g_new0 (RtspConnection, 1);
@@ -264,6 +292,8 @@ void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address)
   outlet_init (&connection->outlet, &connection->wire, &outlet_limits_default, on_waits, connection);
   g_atomic_int_inc (&rtsp_server_shared (place->server)->connections);
   settle (connection, place);
+  if (tls != NULL && !connection->is_closed)
+    start_tls (connection, tls);
 }
 
 /* Its last request or, over UDP, its last receiver report. A viewer over TCP lives as long as it takes bytes. */

@@ -34,8 +34,8 @@ RtspServerLoop *rtsp_server_loop (RtspServer *server, Loop *loop);
 /* What viewers over UDP share, with a reference for the caller; NULL: UDP is not offered. thread: any loop. */
 UdpPorts *rtsp_server_udp_ports (RtspServer *server);
 
-/* Takes `fd`. */
-void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address);
+/* Takes `fd`. `tls`, which is used on, is what the client expects; NULL: no TLS. */
+void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address, WireContext *tls);
 
 /* Each second. */
 void rtsp_connection_tick (RtspConnection *connection);

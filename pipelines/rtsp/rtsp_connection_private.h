@@ -45,6 +45,7 @@ struct RtspConnection {
 
   gint64 last_request_us, input_since_us;
   gboolean views; /* the register knows of it */
+  gboolean shakes_hands; /* of TLS */
   gboolean had_request, is_closed;
 };
 

@@ -11,9 +11,10 @@ static const char track_mark[] = "trackID=";
 /* The path within `uri`, which may be absolute or a path alone. */
 static char *path_start (char *uri)
 {
-  if (g_ascii_strncasecmp (uri, "rtsp://", 7) != 0)
+  gsize scheme = g_ascii_strncasecmp (uri, "rtsps://", 8) == 0 ? 8 : 7;
+  if (scheme == 7 && g_ascii_strncasecmp (uri, "rtsp://", 7) != 0)
     return uri;
-  char *slash = strchr (uri + 7, '/');
+  char *slash = strchr (uri + scheme, '/');
   return slash != NULL ? slash : uri + strlen (uri);
 }
 

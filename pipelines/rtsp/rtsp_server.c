@@ -3,25 +3,31 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "gateway/core/error.h"
 #include "gateway/core/log.h"
 #include "pipelines/rtsp/rtsp_connection.h"
+#include "pipelines/rtsp/rtsp_listener.h"
 
-enum { VIEWERS_MAX_DEFAULT = 1000, CONNECTIONS_BESIDE = 200, BACKLOG = 1024, ACCEPTS_A_TURN = 64, LISTENERS_MAX = 4 };
+enum { VIEWERS_MAX_DEFAULT = 1000, CONNECTIONS_BESIDE = 200, ACCEPTS_A_TURN = 64, DOOR_PLAIN = 0, DOOR_TLS = 1, DOORS = 2 };
+
+/* Where clients come in. */
+typedef struct {
+  RtspServer *server;
+  int fds[RTSP_LISTENER_FDS]; /* the first loop's once they are watched, as is what follows */
+  LoopWatch *watches[RTSP_LISTENER_FDS];
+  guint count;
+  WireContext *tls; /* what the server shows to new clients; NULL: no TLS */
+  guint16 port;     /* the main thread's, 0: it doesn't listen */
+} Door;
 
 struct RtspServer {
   RtspServerShared shared;
   RtspServerLoop *loops;
   guint loop_count;
-  int listen_fds[LISTENERS_MAX]; /* the first loop's once they are watched */
-  LoopWatch *listen_watches[LISTENERS_MAX];
-  guint listen_count;
+  Door doors[DOORS];
   gboolean is_paused; /* out of descriptors: accept again with the next tick */
-  guint16 port;
   GMutex udp_mutex; /* guards udp_ports, which the main thread writes */
   UdpPorts *udp_ports;
 };
@@ -43,8 +49,9 @@ RtspServerLoop *rtsp_server_loop (RtspServer *server, Loop *loop)
 
 static void watch_listeners (RtspServer *server, guint32 events)
 {
-  for (guint i = 0; i < server->listen_count; i++)
-    loop_watch_change (server->listen_watches[i], events);
+  for (guint i = 0; i < DOORS; i++)
+    for (guint j = 0; j < server->doors[i].count; j++)
+      loop_watch_change (server->doors[i].watches[j], events);
 }
 
 static int accept_one (RtspServer *server, int listen_fd, char *host, gsize host_size)
@@ -65,8 +72,9 @@ static int accept_one (RtspServer *server, int listen_fd, char *host, gsize host
   return fd;
 }
 
-static void accept_from (RtspServer *server, int listen_fd)
+static void accept_from (const Door *door, int listen_fd)
 {
+  RtspServer *server = door->server;
   char host[NI_MAXHOST];
   for (guint i = 0; i < ACCEPTS_A_TURN; i++) {
     int fd = accept_one (server, listen_fd, host, sizeof host);
@@ -78,16 +86,16 @@ static void accept_from (RtspServer *server, int listen_fd)
       close (fd);
       continue;
     }
-    rtsp_connection_open (&server->loops[0], fd, host);
+    rtsp_connection_open (&server->loops[0], fd, host, door->tls);
   }
 }
 
 static void on_acceptable (guint32 events, gpointer data)
 {
   (void) events;
-  RtspServer *server = data;
-  for (guint i = 0; i < server->listen_count && !server->is_paused; i++)
-    accept_from (server, server->listen_fds[i]);
+  const Door *door = data;
+  for (guint i = 0; i < door->count && !door->server->is_paused; i++)
+    accept_from (door, door->fds[i]);
 }
 
 /* ---- the loops ---- */
@@ -120,6 +128,8 @@ RtspServer *rtsp_server_new (Loop *const *loops, guint loop_count, Directory *di
   server->shared = (RtspServerShared){ .directory = directory, .handlers = *handlers, .data = data,
                                         .viewers_max = VIEWERS_MAX_DEFAULT };
   server->loops = g_new0 (RtspServerLoop, loop_count);
+  for (guint i = 0; i < DOORS; i++)
+    server->doors[i].server = server;
   g_mutex_init (&server->udp_mutex);
   server->loop_count = loop_count;
   for (guint i = 0; i < loop_count; i++) {
@@ -135,96 +145,71 @@ RtspServer *rtsp_server_new (Loop *const *loops, guint loop_count, Directory *di
 
 /* ---- listening ---- */
 
-/* "host:port" or "[host]:port" */
-static gboolean split_address (const char *address, char **host, char **port)
+typedef struct {
+  Door *door;
+  const int *fds; /* NULL: the present ones stay */
+  guint count;
+  WireContext *tls;
+} Replace;
+
+/* thread: the first loop. */
+static void replace_door (gpointer data)
 {
-  const char *colon = strrchr (address, ':');
-  if (colon == NULL || colon == address)
+  const Replace *replace = data;
+  Door *door = replace->door;
+  wire_context_unref (door->tls);
+  door->tls = replace->tls != NULL ? wire_context_ref (replace->tls) : NULL;
+  if (replace->fds == NULL)
+    return;
+  for (guint i = 0; i < door->count; i++) {
+    loop_watch_remove (door->watches[i]);
+    close (door->fds[i]);
+  }
+  door->count = replace->count;
+  for (guint i = 0; i < replace->count; i++) {
+    door->fds[i] = replace->fds[i];
+    door->watches[i] = loop_watch_add (door->server->loops[0].loop, replace->fds[i], EPOLLIN, on_acceptable, door);
+  }
+}
+
+static gboolean open_door (Door *door, const char *address, WireContext *tls, GError **error)
+{
+  int fds[RTSP_LISTENER_FDS];
+  guint count = rtsp_listener_open (address, fds, error);
+  if (count == 0)
     return FALSE;
-  gboolean has_brackets = *address == '[' && colon[-1] == ']';
-  *host = has_brackets ? g_strndup (address + 1, (gsize) (colon - address - 2)) : g_strndup (address, (gsize) (colon - address));
-  *port = g_strdup (colon + 1);
+  Replace replace = { door, fds, count, tls };
+  loop_call (door->server->loops[0].loop, replace_door, &replace);
+  door->port = rtsp_listener_port (fds[0]);
   return TRUE;
 }
 
-static int listen_on (const struct addrinfo *address)
+static void close_door (Door *door)
 {
-  int on = 1;
-  int fd = socket (address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0)
-    return -1;
-  setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (address->ai_family == AF_INET6)
-    setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  if (bind (fd, address->ai_addr, address->ai_addrlen) == 0 && listen (fd, BACKLOG) == 0)
-    return fd;
-  int problem = errno;
-  close (fd);
-  errno = problem;
-  return -1;
-}
-
-static guint open_listeners (const char *host, const char *port, int fds[LISTENERS_MAX])
-{
-  struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *addresses = NULL;
-  guint count = 0;
-  if (getaddrinfo (host, port, &hints, &addresses) != 0) {
-    errno = EADDRNOTAVAIL;
-    return 0;
-  }
-  for (struct addrinfo *address = addresses; address != NULL && count < LISTENERS_MAX; address = address->ai_next) {
-    int fd = listen_on (address);
-    if (fd >= 0)
-      fds[count++] = fd;
-  }
-  freeaddrinfo (addresses);
-  return count;
-}
-
-typedef struct {
-  RtspServer *server;
-  const int *fds;
-  guint count;
-} Listen;
-
-static void replace_listeners (gpointer data)
-{
-  const Listen *listen = data;
-  RtspServer *server = listen->server;
-  for (guint i = 0; i < server->listen_count; i++) {
-    loop_watch_remove (server->listen_watches[i]);
-    close (server->listen_fds[i]);
-  }
-  server->listen_count = listen->count;
-  for (guint i = 0; i < listen->count; i++) {
-    server->listen_fds[i] = listen->fds[i];
-    server->listen_watches[i] = loop_watch_add (server->loops[0].loop, listen->fds[i], EPOLLIN, on_acceptable, server);
-  }
-}
-
-static guint16 port_of (int fd)
-{
-  struct sockaddr_storage address;
-  socklen_t size = sizeof address;
-  char port[NI_MAXSERV] = "0";
-  if (getsockname (fd, (struct sockaddr *) &address, &size) == 0)
-    getnameinfo ((struct sockaddr *) &address, size, NULL, 0, port, sizeof port, NI_NUMERICSERV);
-  return (guint16) g_ascii_strtoull (port, NULL, 10);
+  Replace nothing = { door, (const int[]){ -1 }, 0, NULL };
+  loop_call (door->server->loops[0].loop, replace_door, &nothing);
+  door->port = 0;
 }
 
 gboolean rtsp_server_listen (RtspServer *server, const char *address, GError **error)
 {
-  g_autofree char *host = NULL, *port = NULL;
-  int fds[LISTENERS_MAX];
-  if (!split_address (address, &host, &port))
-    return error_set (error, ERROR_RECONFIGURE, "%s is no address to listen on: write host:port", address);
-  guint count = open_listeners (host, port, fds);
-  if (count == 0)
-    return error_set_errno (error, errno, "cannot listen on %s", address);
-  Listen listen = { server, fds, count };
-  loop_call (server->loops[0].loop, replace_listeners, &listen);
-  server->port = port_of (fds[0]);
-  return TRUE;
+  return open_door (&server->doors[DOOR_PLAIN], address, NULL, error);
+}
+
+gboolean rtsp_server_listen_tls (RtspServer *server, const char *address, WireContext *tls, GError **error)
+{
+  return open_door (&server->doors[DOOR_TLS], address, tls, error);
+}
+
+void rtsp_server_present (RtspServer *server, WireContext *tls)
+{
+  Replace replace = { .door = &server->doors[DOOR_TLS], .tls = tls };
+  loop_call (server->loops[0].loop, replace_door, &replace);
+}
+
+void rtsp_server_end_tls (RtspServer *server)
+{
+  close_door (&server->doors[DOOR_TLS]);
 }
 
 void rtsp_server_set_viewers_max (RtspServer *server, guint count)
@@ -234,7 +219,12 @@ void rtsp_server_set_viewers_max (RtspServer *server, guint count)
 
 guint16 rtsp_server_port (const RtspServer *server)
 {
-  return server->port;
+  return server->doors[DOOR_PLAIN].port;
+}
+
+guint16 rtsp_server_tls_port (const RtspServer *server)
+{
+  return server->doors[DOOR_TLS].port;
 }
 
 /* ---- UDP ---- */
@@ -257,7 +247,7 @@ static void replace_udp (gpointer data)
   if (old != NULL)
     udp_ports_stop (old);
   udp_ports_unref (old);
-  UdpPorts *opened = open->opens ? udp_ports_open (server->loops[0].loop, server->listen_fds[0], open->port, &open->error) : NULL;
+  UdpPorts *opened = open->opens ? udp_ports_open (server->loops[0].loop, server->doors[DOOR_PLAIN].fds[0], open->port, &open->error) : NULL;
   g_mutex_lock (&server->udp_mutex);
   server->udp_ports = opened;
   g_mutex_unlock (&server->udp_mutex);
@@ -265,7 +255,7 @@ static void replace_udp (gpointer data)
 
 gboolean rtsp_server_open_udp (RtspServer *server, guint16 port, GError **error)
 {
-  OpenUdp open = { server, server->port != 0, port, NULL };
+  OpenUdp open = { server, rtsp_server_port (server) != 0, port, NULL };
   loop_call (server->loops[0].loop, replace_udp, &open);
   if (open.error == NULL)
     return TRUE;
@@ -350,9 +340,9 @@ static void end_loop (gpointer data)
 
 void rtsp_server_stop (RtspServer *server)
 {
-  Listen none = { server, NULL, 0 };
   OpenUdp no_udp = { .server = server };
-  loop_call (server->loops[0].loop, replace_listeners, &none);
+  for (guint i = 0; i < DOORS; i++)
+    close_door (&server->doors[i]);
   loop_call (server->loops[0].loop, replace_udp, &no_udp);
   /* Twice: what was moving between two loops in the first round has arrived in the second. */
   for (guint i = 0; i < 2 * server->loop_count; i++)

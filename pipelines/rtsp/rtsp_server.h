@@ -1,4 +1,5 @@
-/* rtsp_server.h: serves /live/CAMERA and /live/CAMERA/sub over RTSP, by TCP interleaved and UDP, to whom gridgate admits.
+/* rtsp_server.h: serves /live/CAMERA and /live/CAMERA/sub over RTSP, by TCP interleaved and UDP, and over RTSPS by TCP alone
+ * (there is no SRTP in this version), to whom gridgate admits.
  *
  * A connection starts on the first loop and moves to its camera's with the first request that names one. Each DESCRIBE and
  * each first SETUP is put to `ask`; without an answer the client gets 503. Connections, heads, waiting bytes and times are
@@ -37,11 +38,18 @@ RtspServer *rtsp_server_new (Loop *const *loops, guint loop_count, Directory *di
 /* Listens on "host:port" instead of where it did; present connections stay. An error leaves it as it was. */
 gboolean rtsp_server_listen (RtspServer *server, const char *address, GError **error);
 
+/* RTSP in TLS (RTSPS): listens on `address` instead of where it did, and shows new clients the certificate of `tls`, which is
+ * used on; with another certificate, where it listens; not any more. Present connections stay. */
+gboolean rtsp_server_listen_tls (RtspServer *server, const char *address, WireContext *tls, GError **error);
+void rtsp_server_present (RtspServer *server, WireContext *tls);
+void rtsp_server_end_tls (RtspServer *server);
+
 /* So many may have a session at a time (1,000 unless set; 0 sets that); more get 453. Present ones stay. thread: any. */
 void rtsp_server_set_viewers_max (RtspServer *server, guint count);
 
 /* The port that it listens on; 0: none. */
 guint16 rtsp_server_port (const RtspServer *server);
+guint16 rtsp_server_tls_port (const RtspServer *server);
 
 /* After rtsp_server_listen, on the same host: offers UDP as well, from `port` (RTP, even) and the one above (RTCP), 0: any two.
  * Present viewers go on. With an error UDP is refused, and clients take TCP. */

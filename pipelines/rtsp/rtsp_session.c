@@ -144,6 +144,8 @@ static RtspTakes takes (RtspConnection *connection)
 {
   if (connection->session != NULL)
     return connection->player.udp != NULL ? RTSP_TAKES_UDP : RTSP_TAKES_TCP;
+  if (connection->wire.tls != NULL)
+    return RTSP_TAKES_TCP; /* packets over UDP would be for everybody on the way to read */
   UdpPorts *ports = rtsp_server_udp_ports (connection->place->server);
   RtspTakes takes = RTSP_TAKES_TCP | (ports != NULL ? RTSP_TAKES_UDP : 0);
   udp_ports_unref (ports);

@@ -78,10 +78,6 @@ static void what_is_not_in_this_version_is_told_so (void **state)
 {
   (void) state;
   static const Case cases[] = {
-    { "rtsp: {tls_listen: \"0.0.0.0:322\", cert_file: a, key_file: b}\n",
-      "8:8: tls_listen is not in this version\n"
-      "8:35: cert_file is not in this version\n"
-      "8:49: key_file is not in this version" },
     { "cameras: [{id: a, url: \"rtsp://h\", transport: udp}]\n",
       "8:47: transport: udp is not in this version, expected tcp" },
     { "sensors: [{id: a, broker: village, topic: t, format: senml, metrics: [{name: m, path: $.m}]}]\n",
@@ -97,6 +93,14 @@ static void values_have_a_form_and_a_range (void **state)
   static const Case cases[] = {
     { "recording: {segment: 5 m}\n",
       "8:22: segment: expected a duration such as 500ms, 30s, 10m, 2h or 30d, found \"5 m\"" },
+    { "rtsp: {tls_listen: \"0.0.0.0:322\"}\n",
+      "8:20: tls_listen, cert_file and key_file belong together, expected cert_file as well\n"
+      "8:20: tls_listen, cert_file and key_file belong together, expected key_file as well" },
+    { "rtsp: {cert_file: /etc/passwd}\n",
+      "8:19: tls_listen, cert_file and key_file belong together, expected tls_listen as well\n"
+      "8:19: tls_listen, cert_file and key_file belong together, expected key_file as well" },
+    { "rtsp: {tls_listen: \"0.0.0.0:322\", cert_file: /dev/null, key_file: /etc/passwd}\n",
+      "8:46: cert_file: /dev/null can't be read, expected a file that this program may read" },
     { "rtsp: {udp_port: 8001}\n", "8:18: udp_port is 8001, expected an even number: the port above is for RTCP" },
     { "rtsp: {udp_port: 70000}\n", "8:18: udp_port: 70000 is out of range, expected 0 to 65534" },
     { "rtsp: {max_viewers: 0}\n", "8:21: max_viewers: 0 is out of range, expected 1 to 10000" },
