@@ -38,7 +38,7 @@ static void the_defaults_load_as_they_are (void **state)
 
 static void the_defaults_load_with_every_setting_uncommented (void **state)
 {
-  static const char *const secrets[] = { "village.password", "bridge.password", "center.password" };
+  static const char *const secrets[] = { "village.password", "bridge.password", "center.password", "rtsp.pem", "rtsp.key" };
   for (gsize i = 0; i < G_N_ELEMENTS (secrets); i++) {
     g_autofree char *path = g_build_filename (*state, secrets[i], NULL);
     assert_true (g_file_set_contents (path, "x\n", -1, NULL));
