@@ -17,6 +17,7 @@ enum {
   FRAME_US = 40 * 1000, SPREAD_US = 20 * 1000, GROUP = 50,
   KEY_BYTES = 60 * 1000, OTHER_BYTES = 8980, /* a group of 50: 2.0 Mb/s */
   PACKET = 1400, FRAME_BUFFER = 80 * 1024, PACKETS_MAX = 64, REQUEST_MAX = 2048,
+  RTP_HEADER = 12, STAMP_AT = RTP_HEADER + 4, STAMP_BYTES = BENCH_RTP_HEAD - STAMP_AT, FRAGMENT_A = 28,
 };
 
 /* SPS and PPS of 1920x1080, High profile. */
@@ -31,7 +32,7 @@ static const char description[] = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=bench\r\
 typedef struct {
   int fd;
   guint camera;
-  gboolean plays;
+  gboolean plays, is_paced;
   char request[REQUEST_MAX];
   gsize request_size;
   gint64 next_frame_us;
@@ -39,8 +40,9 @@ typedef struct {
   guint16 sequence;
   guint8 bytes[FRAME_BUFFER]; /* of the current frame */
   gsize ends[PACKETS_MAX];    /* of its packets */
-  guint packets, sent_packets;
+  guint packets, stamped; /* of them */
   gsize size, sent;
+  gint64 group_bytes; /* since its key frame */
 } Connection;
 
 typedef struct {
@@ -99,11 +101,15 @@ static void add_packet (Connection *connection, const guint8 *head, gsize head_s
   connection->ends[connection->packets++] = connection->size;
 }
 
-static void make_frame (Connection *connection)
+static void make_frame (BenchShared *shared, Connection *connection)
 {
   gboolean is_key = connection->frame % GROUP == 0;
+  if (is_key && connection->frame > 0)
+    shared->group_bytes = connection->group_bytes;
+  if (is_key)
+    connection->group_bytes = 0;
   gsize left = is_key ? KEY_BYTES : OTHER_BYTES;
-  connection->size = connection->sent = connection->packets = connection->sent_packets = 0;
+  connection->size = connection->sent = connection->packets = connection->stamped = 0;
   if (is_key) {
     add_packet (connection, sps, sizeof sps, NULL, 0, FALSE);
     add_packet (connection, pps, sizeof pps, NULL, 0, FALSE);
@@ -112,9 +118,10 @@ static void make_frame (Connection *connection)
     gsize size = MIN (left, PACKET);
     left -= size;
     guint8 type = is_key ? 5 : 1;
-    guint8 fragment[] = { 0x7c, (guint8) (type | (is_first ? 0x80 : 0) | (left == 0 ? 0x40 : 0)) };
+    guint8 fragment[] = { 0x7c, (guint8) (type | (is_first ? 0x80 : 0) | (left == 0 ? 0x40 : 0)), is_key ? 0x88 : 0x9a, 0x84 };
     add_packet (connection, fragment, sizeof fragment, NULL, size, left == 0);
   }
+  connection->group_bytes += (gint64) connection->size;
   connection->frame++;
 }
 
@@ -129,13 +136,47 @@ static void send_up_to (Cameras *cameras, Connection *connection, gsize end)
   }
 }
 
-/* Packets of a spread frame that are due. */
-static gsize due_end (const Connection *connection, gint64 since_us)
+/* Packets of the frame that are due. */
+static guint due_packets (const Connection *connection, gint64 since_us)
 {
-  if (connection->camera % 2 == 0)
-    return connection->size;
+  if (!connection->is_paced)
+    return connection->packets;
   gint64 due = since_us * connection->packets / SPREAD_US + 1;
-  return connection->ends[CLAMP (due, 1, (gint64) connection->packets) - 1];
+  return (guint) CLAMP (due, 1, (gint64) connection->packets);
+}
+
+/* Seven bits a byte, the eighth set: a start code can't come about in the middle of a picture. */
+static void stamp (guint8 *packet, gint64 now)
+{
+  for (int i = 0; i < STAMP_BYTES; i++)
+    packet[STAMP_AT + i] = (guint8) (0x80 | (now >> (7 * (STAMP_BYTES - 1 - i)) & 0x7f));
+}
+
+gint64 bench_stamp_us (const guint8 *packet)
+{
+  gint64 at = 0;
+  if ((packet[RTP_HEADER] & 0x1f) != FRAGMENT_A)
+    return 0;
+  for (int i = 0; i < STAMP_BYTES; i++)
+    at = at << 7 | (packet[STAMP_AT + i] & 0x7f);
+  return at;
+}
+
+gboolean bench_is_key (const guint8 *packet)
+{
+  guint type = packet[RTP_HEADER] & 0x1f;
+  return type == 7 || type == 8 || type == 5 || (type == FRAGMENT_A && (packet[RTP_HEADER + 1] & 0x1f) == 5);
+}
+
+static void send_packets (Cameras *cameras, Connection *connection, guint due)
+{
+  gint64 now = g_get_monotonic_time ();
+  for (; connection->stamped < due; connection->stamped++) {
+    guint8 *packet = connection->bytes + (connection->stamped > 0 ? connection->ends[connection->stamped - 1] : 0) + 4;
+    if ((packet[RTP_HEADER] & 0x1f) == FRAGMENT_A)
+      stamp (packet, now);
+  }
+  send_up_to (cameras, connection, connection->ends[due - 1]);
 }
 
 static void send_due (Cameras *cameras, Connection *connection, gint64 now)
@@ -144,11 +185,11 @@ static void send_due (Cameras *cameras, Connection *connection, gint64 now)
     if (connection->sent < connection->size)
       cameras->shared->late_frames++; /* the relay does not take it: this would skew the result */
     else
-      make_frame (connection);
+      make_frame (cameras->shared, connection);
     connection->next_frame_us += FRAME_US;
   }
   if (connection->sent < connection->size)
-    send_up_to (cameras, connection, due_end (connection, now - (connection->next_frame_us - FRAME_US)));
+    send_packets (cameras, connection, due_packets (connection, now - (connection->next_frame_us - FRAME_US)));
 }
 
 /* ---- how it is asked for ---- */
@@ -162,6 +203,7 @@ static const char *header_of (const char *request, const char *name)
 static void play (Cameras *cameras, Connection *connection)
 {
   connection->plays = TRUE;
+  connection->is_paced = connection->camera % 2 == 1 || g_atomic_int_get (&cameras->shared->is_all_paced);
   connection->next_frame_us = g_get_monotonic_time () + connection->camera * FRAME_US / 40;
   connection->frame = 0;
   g_atomic_int_inc (&cameras->shared->playing);
@@ -256,105 +298,5 @@ pid_t bench_cameras_start (BenchShared *shared, guint16 *port)
     run_cameras (shared, listen_fd);
   }
   close (listen_fd);
-  return pid;
-}
-
-/* ---- viewers ---- */
-
-typedef struct {
-  int fd;
-  guint number, camera, step;
-  gboolean receives;
-  gint64 started_us;
-} Viewer;
-
-static const char *const steps[] = { "DESCRIBE rtsp://127.0.0.1/live/c%u RTSP/1.0\r\nCSeq: 1\r\n\r\n",
-                                     ("SETUP rtsp://127.0.0.1/live/c%u/trackID=0 RTSP/1.0\r\nCSeq: 2\r\nTransport: "
-                                      "RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n"),
-                                     "PLAY rtsp://127.0.0.1/live/c%u RTSP/1.0\r\nCSeq: 3\r\n\r\n" };
-
-static void say_next (Viewer *viewer)
-{
-  char request[256];
-  int size = snprintf (request, sizeof request, steps[viewer->step++], viewer->camera);
-  g_assert (send (viewer->fd, request, (gsize) size, MSG_NOSIGNAL) == size);
-}
-
-/* The NAL type of the first packet of media: 7 is an SPS. Sender reports (channel 1) come before it. */
-static void note_first_packet (BenchShared *shared, Viewer *viewer, const guint8 *bytes, gsize size)
-{
-  const guint8 *dollar = memchr (bytes, '$', size);
-  if (dollar == NULL || dollar + 17 > bytes + size)
-    return;
-  viewer->receives = TRUE;
-  shared->first_packet_us[viewer->number] = g_get_monotonic_time () - viewer->started_us;
-  if ((dollar[16] & 0x1f) != 7)
-    g_atomic_int_inc (&shared->not_key);
-  g_atomic_int_inc (&shared->receiving);
-}
-
-static void read_viewer (BenchShared *shared, Viewer *viewer, gboolean is_raw)
-{
-  static guint8 buffer[256 * 1024];
-  gssize size = recv (viewer->fd, buffer, sizeof buffer, MSG_DONTWAIT);
-  if (size <= 0)
-    return;
-  if (viewer->receives) {
-    shared->received_bytes += size;
-  } else if (is_raw) {
-    viewer->receives = TRUE;
-    g_atomic_int_inc (&shared->receiving);
-  } else {
-    if (buffer[0] == 'R' && strncmp ((char *) buffer, "RTSP/1.0 200", 12) != 0)
-      exit (1);
-    if (viewer->step < G_N_ELEMENTS (steps))
-      say_next (viewer);
-    else
-      note_first_packet (shared, viewer, buffer, (gsize) size);
-  }
-}
-
-static void start_viewer (Viewer *viewer, guint16 port, gboolean is_raw)
-{
-  struct sockaddr_in address = loopback (port);
-  viewer->fd = socket (AF_INET, SOCK_STREAM, 0);
-  viewer->started_us = g_get_monotonic_time ();
-  if (connect (viewer->fd, (struct sockaddr *) &address, sizeof address) != 0)
-    exit (1);
-  guint8 camera = (guint8) viewer->camera;
-  if (is_raw)
-    g_assert (send (viewer->fd, &camera, 1, MSG_NOSIGNAL) == 1);
-  else
-    say_next (viewer);
-}
-
-static void run_viewers (BenchShared *shared, guint16 port, guint count, guint cameras, gboolean is_raw)
-{
-  Viewer *viewers = g_new0 (Viewer, count);
-  int epoll_fd = epoll_create1 (0);
-  for (guint i = 0; i < count; i++) {
-    viewers[i].number = i;
-    viewers[i].camera = i % cameras;
-    start_viewer (&viewers[i], port, is_raw);
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = &viewers[i] };
-    epoll_ctl (epoll_fd, EPOLL_CTL_ADD, viewers[i].fd, &event);
-  }
-  for (;;) {
-    struct epoll_event events[256];
-    int ready = epoll_wait (epoll_fd, events, 256, -1);
-    for (int i = 0; i < ready; i++)
-      read_viewer (shared, events[i].data.ptr, is_raw);
-  }
-}
-
-pid_t bench_viewers_start (BenchShared *shared, guint16 port, guint count, guint cameras, gboolean is_raw)
-{
-  shared->receiving = shared->not_key = 0;
-  shared->received_bytes = 0;
-  pid_t pid = fork ();
-  if (pid == 0) {
-    prctl (PR_SET_PDEATHSIG, SIGKILL);
-    run_viewers (shared, port, count, cameras, is_raw);
-  }
   return pid;
 }

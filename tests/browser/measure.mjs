@@ -8,7 +8,7 @@
 import { openBrowser, openPage, playingCameras, signIn } from './tools.mjs'
 
 const settleMs = 10_000
-const watchMs = 5000
+const watchMs = Number(process.env.GRIDGATE_WATCH_SECONDS ?? 5) * 1000
 
 // Runs in the page before its own scripts: notes when sockets open and when a video shows its first picture.
 function noteTimes() {
@@ -67,7 +67,7 @@ async function readClock([camera, duration]) {
   delays.sort((a, b) => a - b)
   return {
     behindEdge: buffered.length > 0 ? buffered.end(buffered.length - 1) - video.currentTime : NaN,
-    frames: delays.length, median: delays[delays.length >> 1], worst: delays.at(-1),
+    frames: delays.length, median: delays[delays.length >> 1], p90: delays[Math.floor(delays.length * 0.9)], worst: delays.at(-1),
     audioBytes: video.webkitAudioDecodedByteCount,
     dropped: video.getVideoPlaybackQuality().droppedVideoFrames,
   }
@@ -84,10 +84,14 @@ try {
   const times = await page.evaluate(() => window.measured)
   console.table(Object.fromEntries(cameras.map((camera, index) => {
     const { asked, opened, first } = times[camera]
-    const { behindEdge, frames, median, worst, audioBytes, dropped } = seen[index]
+    const { behindEdge, frames, median, p90, worst, audioBytes, dropped } = seen[index]
     return [camera, { 'open→picture ms': Math.round(first - opened), 'asked→picture ms': Math.round(first - asked),
-      'behind edge s': Number(behindEdge.toFixed(2)), 'camera→canvas ms': median, worst, frames, dropped, audioBytes }]
+      'behind edge s': Number(behindEdge.toFixed(2)), 'camera→canvas ms': median, p90, worst, frames, dropped, audioBytes }]
   })))
+  // for bench_start
+  cameras.forEach((camera, index) => console.log(JSON.stringify({ camera, first_picture_ms: times[camera].first - times[camera].asked,
+    delay_median_ms: seen[index].median, delay_p90_ms: seen[index].p90, delay_worst_ms: seen[index].worst,
+    pictures: seen[index].frames, dropped: seen[index].dropped })))
 } finally {
   await browser.close()
 }
