@@ -74,6 +74,24 @@ guint16 bench_free_port (void)
   return port;
 }
 
+static gboolean is_free_udp (guint16 port)
+{
+  struct sockaddr_in address = loopback (port);
+  int fd = socket (AF_INET, SOCK_DGRAM, 0);
+  gboolean is_free = bind (fd, (struct sockaddr *) &address, sizeof address) == 0;
+  close (fd);
+  return is_free;
+}
+
+guint16 bench_free_udp_pair (void)
+{
+  static guint16 port;
+  do
+    port = (guint16) (port < 50000 || port > 60000 ? 50000 + getpid () % 4000 * 2 : port + 2);
+  while (!is_free_udp (port) || !is_free_udp ((guint16) (port + 1)));
+  return port;
+}
+
 BenchShared *bench_shared_new (void)
 {
   return mmap (NULL, sizeof (BenchShared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -47,6 +47,9 @@ pid_t bench_cameras_start (BenchShared *shared, guint16 *port);
 /* A port that nobody listens on just now. */
 guint16 bench_free_port (void);
 
+/* An even UDP port that is free just now, as the next one is. */
+guint16 bench_free_udp_pair (void);
+
 /* When the RTP packet (BENCH_RTP_HEAD bytes of it) was written, by the monotonic clock; 0: it carries no stamp. */
 gint64 bench_stamp_us (const guint8 *packet);
 

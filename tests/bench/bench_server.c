@@ -90,6 +90,7 @@ static pid_t start_decider (const BenchServer *server, const BenchServerPlan *pl
 {
   GPtrArray *arguments = g_ptr_array_new_with_free_func (g_free);
   g_ptr_array_add (arguments, bench_program ("tests/support/fake-gridgate"));
+  add (arguments, "--udp-port=%u", bench_free_udp_pair ());
   if (plan->is_on_demand)
     add (arguments, "--on-demand");
   if (plan->records) {

@@ -1,8 +1,9 @@
 /* fake-gridgate: the deciding side of the link for tests and benchmarks of gridgate-media.
  *
- * usage: fake-gridgate [-u USER:PASSWORD] [-t TOKEN] [-l LOGIN:PASSWORD] [-d] [--record DIR [--max-bytes N]]
- *                      RUNTIME_DIR RTSP_LISTEN CAMERA=URL…
- * -u: the cameras' login; -t, -l: who may play (without them everybody may); -d: cameras on demand.
+ * usage: fake-gridgate [-u USER:PASSWORD] [-t TOKEN] [-l LOGIN:PASSWORD] [-d] [--udp-port N]
+ *                      [--record DIR [--max-bytes N]] RUNTIME_DIR RTSP_LISTEN CAMERA=URL…
+ * -u: the cameras' login; -t, -l: who may play (without them everybody may); -d: cameras on demand;
+ * --udp-port: viewers may play over UDP, from N and N + 1.
  * --record: everything is recorded below DIR, in segments of a minute.
  * Sends the site whenever media comes, answers PLAY_ASK, prints each event as one line of JSON; on SIGUSR1 also what the last
  * forty seconds of each camera's recordings are ("kind":"recordings_list"). A request that media refuses ends it with 1. */
@@ -27,6 +28,7 @@ typedef struct {
   gboolean is_on_demand, was_refused;
   const char *data_dir; /* NULL: nothing is recorded */
   gint64 max_bytes;
+  int udp_port; /* 0: no UDP */
   char **cameras;
 } Fake;
 
@@ -73,10 +75,10 @@ static void on_changed (LinkEndpoint *endpoint, gboolean is_connected, gpointer 
   fake->link = endpoint;
   ask (fake, LINK_HELLO, json_pack ("{s:s}", "version", GRIDGATE_VERSION));
   ask (fake, LINK_SITE_BEGIN,
-       json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "gateway", "fake-1", "rtsp_listen", fake->rtsp_listen,
+       json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:i}", "gateway", "fake-1", "rtsp_listen", fake->rtsp_listen,
                   "data_dir", fake->data_dir != NULL ? fake->data_dir : "/nonexistent", "segment", (json_int_t) SEGMENT_US,
                   "retain", (json_int_t) 0, "keep_at_least", (json_int_t) 0, "max_bytes", (json_int_t) fake->max_bytes,
-                  "min_free_bytes", (json_int_t) 0, "min_free_percent", 5));
+                  "min_free_bytes", (json_int_t) 0, "min_free_percent", 5, "rtsp_udp_port", fake->udp_port));
   for (char **camera = fake->cameras; *camera != NULL; camera++)
     put_camera (fake, *camera);
   ask (fake, LINK_SITE_END, NULL);
@@ -159,6 +161,7 @@ int main (int argument_count, char **arguments)
     { "client-login", 'l', 0, G_OPTION_ARG_STRING, &client_login, NULL, NULL },
     { "token", 't', 0, G_OPTION_ARG_STRING, &token, NULL, NULL },
     { "on-demand", 'd', 0, G_OPTION_ARG_NONE, &fake.is_on_demand, NULL, NULL },
+    { "udp-port", 0, 0, G_OPTION_ARG_INT, &fake.udp_port, NULL, NULL },
     { "record", 0, 0, G_OPTION_ARG_FILENAME, &data_dir, NULL, NULL },
     { "max-bytes", 0, 0, G_OPTION_ARG_INT64, &fake.max_bytes, NULL, NULL },
     { NULL },
