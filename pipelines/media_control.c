@@ -140,6 +140,10 @@ static void send_statistics (gpointer data)
     (json_int_t) viewers.viewers, "viewers_websocket", (json_int_t) stream->viewers_websocket, "viewer_skips",
     (json_int_t) (viewers.skips + stream->websocket_skips), "viewer_drops",
     (json_int_t) (viewers.drops + stream->websocket_drops));
+  json_t *repairs = json_object ();
+  for (guint kind = 0; kind < REPAIR_KINDS; kind++)
+    json_object_set_new (repairs, repair_names[kind], json_integer ((json_int_t) counters->repairs[kind]));
+  json_object_set_new (body, "repairs", repairs);
   if (counters->has_clock_skew)
     set_optional (body, "clock_skew", json_integer (counters->clock_skew_us));
   media_send_event (stream->media, LINK_CAMERA_STATISTICS, body);

@@ -49,6 +49,7 @@ void camera_status_into (json_t *object, const CameraStatus *status)
   set_text (object, "since", since);
   set_text (object, "codec", status->codec);
   set_text (object, "audio", status->audio);
+  set_text (object, "audio_note", status->audio_note);
   set_text (object, "mime", status->mime);
   set_number (object, "width", status->width);
   set_number (object, "height", status->height);

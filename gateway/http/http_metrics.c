@@ -59,6 +59,15 @@ static void malformed (GString *out, const CameraStatus *status)
           "stream", status->stream, NULL);
 }
 
+static void repairs (GString *out, const CameraStatus *status)
+{
+  const char *kind;
+  json_t *count;
+  json_object_foreach (status->repairs, kind, count)
+    sample (out, "gridgate_camera_repairs_total", json_number_value (count), "camera", status->camera, "stream",
+            status->stream, "kind", kind, NULL);
+}
+
 static void connects (GString *out, const CameraStatus *status)
 {
   sample (out, "gridgate_camera_connects_total", (double) status->connects, "camera", status->camera, "stream",
@@ -103,6 +112,7 @@ static const struct {
   { "gridgate_camera_received_bytes_total", "counter", "Bytes received from the camera.", received },
   { "gridgate_camera_lost_packets_total", "counter", "RTP packets that did not arrive.", lost },
   { "gridgate_camera_malformed_packets_total", "counter", "RTP packets that could not be read.", malformed },
+  { "gridgate_camera_repairs_total", "counter", "Packets and reports whose time or number was put right, by kind.", repairs },
   { "gridgate_camera_connects_total", "counter", "Connections made to the camera.", connects },
   { "gridgate_camera_state", "gauge", "1 for the state that the camera is in.", state },
   { "gridgate_camera_first_frame_seconds", "gauge", "Time from the last connect to the first key frame.", first_frame },

@@ -87,13 +87,14 @@ static const Kind kinds[LINK_KIND_COUNT] = {
   [LINK_CAMERA_STATE] = { "camera_state", FALSE,
     { { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "state", STRING, 0 }, { "since", INTEGER, 0 },
       { "reason", STRING, 0 }, { "detail", STRING, OPTIONAL }, { "codec", STRING, OPTIONAL },
-      { "audio", STRING, OPTIONAL }, { "width", INTEGER, OPTIONAL }, { "height", INTEGER, OPTIONAL },
-      { "mime", STRING, OPTIONAL } },
+      { "audio", STRING, OPTIONAL }, { "audio_note", STRING, OPTIONAL }, { "width", INTEGER, OPTIONAL },
+      { "height", INTEGER, OPTIONAL }, { "mime", STRING, OPTIONAL } },
     { { NULL, 0, 0 } } },
   /* every five seconds for each stream that is not idle; counters since the process started */
   [LINK_CAMERA_STATISTICS] = { "camera_statistics", FALSE,
     { { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "received_bytes", INTEGER, 0 },
       { "received_packets", INTEGER, 0 }, { "lost_packets", INTEGER, 0 }, { "repaired_timestamps", INTEGER, 0 },
+      { "repairs", OBJECT, OPTIONAL }, /* how many of each kind; repaired_timestamps is their sum */
       { "malformed_packets", INTEGER, 0 }, { "connects", INTEGER, 0 }, { "bitrate", INTEGER, 0 }, /* bits a second */
       { "key_frame_interval", INTEGER, 0 }, { "first_frame", INTEGER, 0 }, /* µs from connect to first key frame */
       { "clock_skew", INTEGER, OPTIONAL }, { "viewers_rtsp", INTEGER, 0 }, { "viewers_websocket", INTEGER, 0 },

@@ -32,6 +32,8 @@ void camera_status_free (CameraStatus *status)
   g_free (status->codec);
   g_free (status->audio);
   g_free (status->mime);
+  g_free (status->audio_note);
+  json_decref (status->repairs);
   g_free (status);
 }
 
@@ -46,6 +48,8 @@ static CameraStatus *status_copy (const CameraStatus *status)
   copy->codec = g_strdup (status->codec);
   copy->audio = g_strdup (status->audio);
   copy->mime = g_strdup (status->mime);
+  copy->audio_note = g_strdup (status->audio_note);
+  copy->repairs = json_deep_copy (status->repairs);
   return copy;
 }
 
@@ -101,6 +105,7 @@ static void note_camera_state (MediaLink *link, const LinkMessage *message)
     if (link_message_string (message, "codec") != NULL) {
       replace_string (&status->codec, link_message_string (message, "codec"));
       replace_string (&status->audio, link_message_string (message, "audio"));
+      replace_string (&status->audio_note, link_message_string (message, "audio_note"));
       replace_string (&status->mime, link_message_string (message, "mime"));
       status->width = (int) link_message_integer (message, "width");
       status->height = (int) link_message_integer (message, "height");
@@ -128,6 +133,8 @@ static void note_statistics (MediaLink *link, const LinkMessage *message)
     status->lost_packets = link_message_integer (message, "lost_packets");
     status->malformed_packets = link_message_integer (message, "malformed_packets");
     status->repaired_timestamps = link_message_integer (message, "repaired_timestamps");
+    json_decref (status->repairs);
+    status->repairs = json_deep_copy (link_message_json (message, "repairs"));
     status->connects = link_message_integer (message, "connects");
     status->key_frame_interval_us = link_message_integer (message, "key_frame_interval");
     status->first_frame_us = link_message_integer (message, "first_frame");

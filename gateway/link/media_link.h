@@ -16,6 +16,8 @@ typedef struct {
   char *state, *reason, *detail; /* state: idle connecting live stalled backing_off failed */
   gint64 since_us;
   char *codec, *audio, *mime; /* NULL while unknown */
+  char *audio_note;           /* what becomes of the sound in recordings and browsers, where it is not carried as it is */
+  json_t *repairs;            /* {kind: count} of what was put right in its times; NULL while unknown */
   int width, height;          /* 0 while unknown */
   gint64 bitrate;             /* bits a second */
   gint64 received_bytes, received_packets, lost_packets, malformed_packets, repaired_timestamps, connects;

@@ -31,6 +31,7 @@ typedef struct {
   gint64 pts, dts;    /* ticks of format->time_scale on the stream's timeline; the assembler sets them */
   guint32 duration;   /* ticks; audio exactly, video as expected */
   gint64 wall_us;     /* when it was captured, as far as is known */
+  gboolean is_reported; /* by sender reports, which are right to a tenth of a second; else by arrival */
   gsize size;
   guint8 bytes[];
 } AccessUnit;

@@ -4,13 +4,14 @@
 #include "pipelines/live/audio_encoder.h"
 #include "pipelines/live/decode_order.h"
 #include "pipelines/live/fragment.h"
+#include "pipelines/rtp/big_endian.h"
 
 enum {
   JUMP_US = 10 * G_USEC_PER_SEC,       /* a step in RTP time that is no pause of the camera's any more */
   AUDIO_MISSING_US = 3 * G_USEC_PER_SEC,
-  ASTRAY_US = 500 * 1000,              /* sound this far from the picture is heard to be */
+  ASTRAY_US = 500 * 1000,              /* sound this far from the picture is heard to be; by arrival no less can be told */
+  ASTRAY_REPORTED_US = 100 * 1000,     /* by sender reports it can */
   ASTRAY_FOR_US = G_USEC_PER_SEC,      /* and for this long it is the clocks' doing, not a burst's */
-  WALL_TRUST_US = 60 * G_USEC_PER_SEC, /* a capture time this far from the arrival is the camera's clock's, not the world's */
 };
 
 struct Assembler {
@@ -31,7 +32,6 @@ struct Assembler {
   gint64 video_last, audio_last_us, video_last_us;
   gint64 audio_last_dts;
   gint64 anchor_us, anchor_wall_us;  /* where the newest picture is on the timeline, and the wall's moment of it */
-  gint64 lead_us;                    /* from decoding to showing, of the newest key picture: reordering moves no anchor */
   gboolean is_audio_astray;
   gint64 astray_from_us;
   gint64 next_start_us;              /* where the timeline goes on after an end or a jump */
@@ -145,18 +145,17 @@ static void take_video (AccessUnit *unit, gpointer data)
   unit->dts = decode_order_next (&assembler->order, unit->pts);
   unit->duration = (guint32) CLAMP (assembler->order.interval, 1, (gint64) unit->format->time_scale);
   assembler->video_last_us = access_unit_dts_us (unit);
-  if (unit->is_key)
-    assembler->lead_us = (unit->pts - unit->dts) * G_USEC_PER_SEC / unit->format->time_scale;
-  assembler->anchor_us = assembler->video_last_us + assembler->lead_us;
+  assembler->anchor_us = access_unit_pts_us (unit);
   assembler->anchor_wall_us = unit->wall_us;
+  unit->is_reported = stream_capture_time (assembler->stream, (guint) assembler->video_track)->is_reported;
   publish (assembler, unit);
 }
 
 /* Whether the sound's clock has run away from the picture's: tens of ppm are seconds after a day. */
-static gboolean is_adrift (Assembler *assembler, gint64 now_us, gint64 expected_us)
+static gboolean is_adrift (Assembler *assembler, gint64 now_us, gint64 expected_us, gboolean is_reported)
 {
   gboolean was_astray = assembler->is_audio_astray;
-  assembler->is_audio_astray = ABS (now_us - expected_us) > ASTRAY_US;
+  assembler->is_audio_astray = ABS (now_us - expected_us) > (is_reported ? ASTRAY_REPORTED_US : ASTRAY_US);
   if (assembler->is_audio_astray && !was_astray)
     assembler->astray_from_us = now_us;
   return assembler->is_audio_astray && now_us - assembler->astray_from_us >= ASTRAY_FOR_US;
@@ -169,13 +168,14 @@ static void take_audio (AccessUnit *unit, gpointer data)
   guint32 scale = unit->format->time_scale;
   gint64 expected_us = assembler->anchor_us + unit->wall_us - assembler->anchor_wall_us;
   gint64 now_us = (unit->pts + assembler->audio_offset) * G_USEC_PER_SEC / scale;
+  unit->is_reported = stream_capture_time (assembler->stream, (guint) assembler->audio_track)->is_reported;
 
   if (assembler->has_video_time && (!assembler->has_audio_time || ABS (now_us - assembler->audio_last_us) > JUMP_US)) {
     assembler->has_audio_time = TRUE;
     assembler->audio_offset = to_ticks (MAX (expected_us, assembler->audio_last_us), scale) - unit->pts;
     assembler->audio_last_dts = -1;
     assembler->is_audio_astray = FALSE;
-  } else if (assembler->has_video_time && is_adrift (assembler, now_us, expected_us)) {
+  } else if (assembler->has_video_time && is_adrift (assembler, now_us, expected_us, unit->is_reported)) {
     assembler->audio_offset = to_ticks (expected_us, scale) - unit->pts;
     assembler->is_audio_astray = FALSE;
   }
@@ -262,17 +262,18 @@ static void tap_started (StreamTap *tap, const TrackList *tracks)
   }
 }
 
-/* Capture times that the camera says are used where they are near the truth. */
-static gint64 wall_of (const Assembler *assembler, const Unit *unit)
+/* When a packet of `track` was captured. */
+static gint64 captured_us (const Assembler *assembler, const Unit *unit, guint track, const guint8 *packet, gsize size)
 {
-  const Loop *loop = stream_loop (assembler->stream);
-  gint64 arrival_us = loop_wall_us (loop) - (loop_now_us (loop) - unit->arrival_us);
-  return ABS (unit->wall_us - arrival_us) < WALL_TRUST_US ? unit->wall_us : arrival_us;
+  const CaptureTime *capture = stream_capture_time (assembler->stream, track);
+  if (!capture->is_known || size < 12)
+    return unit->wall_us;
+  gint64 ticks = (gint32) (read_32 (packet + 4) - capture->timestamp);
+  return capture->wall_us + ticks * G_USEC_PER_SEC / stream_tracks (assembler->stream)->tracks[track].clock_rate;
 }
 
 static void push_packets (Assembler *assembler, const Unit *unit)
 {
-  gint64 wall_us = wall_of (assembler, unit);
   const guint8 *bytes = unit->block->bytes + unit->offset;
 
   for (gsize at = 0; at + 4 <= unit->size;) {
@@ -280,10 +281,12 @@ static void push_packets (Assembler *assembler, const Unit *unit)
     int channel = bytes[at + 1];
     if (size > unit->size - at - 4)
       return;
-    if (channel == 2 * assembler->video_track && assembler->video != NULL)
-      depacketizer_push (assembler->video, bytes + at + 4, size, wall_us);
-    else if (channel == 2 * assembler->audio_track && assembler->audio != NULL)
-      depacketizer_push (assembler->audio, bytes + at + 4, size, wall_us);
+    Depacketizer *depacketizer = channel == 2 * assembler->video_track   ? assembler->video
+                                 : channel == 2 * assembler->audio_track ? assembler->audio
+                                                                         : NULL;
+    if (depacketizer != NULL)
+      depacketizer_push (depacketizer, bytes + at + 4, size,
+                         captured_us (assembler, unit, (guint) channel / 2, bytes + at + 4, size));
     at += 4 + size;
   }
   if (unit->ends_access_unit && assembler->video != NULL)

@@ -18,6 +18,11 @@ gint64 access_unit_pts_us (const AccessUnit *unit)
   return unit->pts * G_USEC_PER_SEC / unit->format->time_scale;
 }
 
+gint64 access_unit_dts_wall_us (const AccessUnit *unit)
+{
+  return unit->wall_us - (access_unit_pts_us (unit) - access_unit_dts_us (unit));
+}
+
 static void put_32 (GByteArray *out, guint32 value)
 {
   guint32 big_endian = GUINT32_TO_BE (value);

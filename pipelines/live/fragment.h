@@ -17,3 +17,6 @@ void fragment_append (GByteArray *out, guint32 sequence, const GPtrArray *units,
 /* A unit's time in microseconds of the stream's timeline. */
 gint64 access_unit_dts_us (const AccessUnit *unit);
 gint64 access_unit_pts_us (const AccessUnit *unit);
+
+/* The wall time of its decoding time: when a picture was captured that would be shown then. */
+gint64 access_unit_dts_wall_us (const AccessUnit *unit);

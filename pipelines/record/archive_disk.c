@@ -16,6 +16,8 @@ enum {
   WRITE_ERROR_REST_US = 10 * G_USEC_PER_SEC,
   TELL_US = 60 * G_USEC_PER_SEC,         /* how often bytes and oldest are told without a change */
   NAME_TRIES = 100,
+  ASTRAY_US = 60 * 1000,                 /* a file whose time is so far from the pictures' by reports ends: another begins right */
+  MOVED_MAX_US = 5 * G_USEC_PER_SEC,
 };
 
 /* An index that can't be written is not worth stopping the recording: rows come with the next sync. */
@@ -179,18 +181,17 @@ static const char *tracks_of (const GPtrArray *units)
 static gboolean start_file (ArchiveTrack *track, const GPtrArray *units, GBytes *head, GError **error)
 {
   Archive *archive = track->archive;
-  const AccessUnit *first = units->pdata[0];
-  g_autofree char *name = free_name (track, first->wall_us, error);
+  gint64 from_us = access_unit_dts_wall_us (units->pdata[0]);
+  g_autofree char *name = free_name (track, from_us, error);
   if (name == NULL)
     return FALSE;
   if (track->end_us == 0 && archive->predecessor_end_us != 0) {
     track->end_us = recordings_index_end_us (archive->index, track->camera, track->stream);
     open_gap (track, "media_restart");
   }
-  track->segment_id = recordings_index_add (archive->index, track->camera, track->stream, name, first->wall_us,
+  track->segment_id = recordings_index_add (archive->index, track->camera, track->stream, name, from_us,
                                             tracks_of (units), error);
-  if (track->segment_id < 0 || !recordings_index_close_gap (archive->index, track->camera, track->stream, first->wall_us,
-                                                            error))
+  if (track->segment_id < 0 || !recordings_index_close_gap (archive->index, track->camera, track->stream, from_us, error))
     return FALSE;
   g_autofree char *path = g_build_filename (archive->data_dir, name, NULL);
   track->file = segment_file_new (path, units, head, error);
@@ -223,7 +224,24 @@ static gboolean is_time_to_cut (const ArchiveTrack *track, const GPtrArray *unit
   gint64 segment_us = track->archive->settings.segment_us;
   g_mutex_unlock (&track->archive->mutex);
   return first->format != track->file->video || (audio != NULL && audio != track->file->audio)
-         || access_unit_dts_us (first) - track->file->zero_us >= segment_us;
+         || access_unit_dts_us (first) - track->file->zero_us >= segment_us
+         || (track->file->is_reported && ABS (segment_file_astray_us (track->file, first)) > ASTRAY_US);
+}
+
+/* A file that was begun before the camera's first report is late by what encoding and network took: it is moved as a whole. */
+static void follow_reports (ArchiveTrack *track, const AccessUnit *first)
+{
+  GError *error = NULL;
+  SegmentFile *file = track->file;
+  if (file == NULL || file->is_reported || !first->is_reported || !access_unit_is_video (first))
+    return;
+  gint64 moved_us = segment_file_astray_us (file, first);
+  file->is_reported = TRUE;
+  if (ABS (moved_us) > MOVED_MAX_US)
+    return;
+  recordings_index_move (track->archive->index, track->segment_id, file->from_us, file->from_us + moved_us, &error);
+  log_failure ("index", track->camera, error);
+  file->from_us += moved_us;
 }
 
 static void note_silence (ArchiveTrack *track, const AccessUnit *first)
@@ -275,9 +293,10 @@ void archive_disk_write (ArchiveTrack *track, GPtrArray *units, gboolean is_new,
     end_file (track, 0);
     open_gap (track, reason);
   }
+  follow_reports (track, first);
   if (track->file != NULL && is_key && is_time_to_cut (track, units)) {
-    gint64 jitter_us = first->wall_us - segment_file_to_us (track->file);
-    end_file (track, ABS (jitter_us) < GAP_MIN_US ? first->wall_us : 0);
+    gint64 from_us = access_unit_dts_wall_us (first);
+    end_file (track, ABS (from_us - segment_file_to_us (track->file)) < GAP_MIN_US ? from_us : 0);
     open_gap (track, "stalled"); /* which closes at once, and is forgotten when it is short */
   }
   if (track->file == NULL) {

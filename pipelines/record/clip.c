@@ -281,7 +281,8 @@ static Sample sample_of_unit (const AccessUnit *unit)
   packet->duration = unit->duration;
   packet->flags = unit->is_key ? AV_PKT_FLAG_KEY : 0;
   gint64 duration_us = (gint64) unit->duration * G_USEC_PER_SEC / unit->format->time_scale;
-  return (Sample){ packet, access_unit_is_video (unit), unit->is_key, unit->wall_us, unit->wall_us + duration_us };
+  gint64 wall_us = access_unit_dts_wall_us (unit);
+  return (Sample){ packet, access_unit_is_video (unit), unit->is_key, wall_us, wall_us + duration_us };
 }
 
 /* Units of another format than the group that the clip begins in are left out. */
@@ -292,7 +293,7 @@ gboolean clip_from_units (int fd, const GPtrArray *units, gint64 from_us, gint64
   guint start = 0;
   for (guint i = 0; i < units->len; i++) {
     const AccessUnit *unit = units->pdata[i];
-    if (access_unit_is_video (unit) && unit->is_key && unit->wall_us <= from_us)
+    if (access_unit_is_video (unit) && unit->is_key && access_unit_dts_wall_us (unit) <= from_us)
       start = i;
   }
   g_autoptr (GPtrArray) wanted = g_ptr_array_new ();

@@ -111,6 +111,15 @@ gboolean recordings_index_update (RecordingsIndex *index, gint64 id, gint64 to_u
                        "iiii", to_us, bytes, (gint64) is_open, id);
 }
 
+gboolean recordings_index_move (RecordingsIndex *index, gint64 id, gint64 from_us, gint64 to_us, GError **error)
+{
+  return database_run (index->database, error, "UPDATE segments SET from_us = ? WHERE id = ?", "ii", to_us, id)
+         && database_run (index->database, error,
+                          "UPDATE gaps SET to_us = max (from_us, ?) WHERE to_us = ? AND (camera, stream) ="
+                          " (SELECT camera, stream FROM segments WHERE id = ?)",
+                          "iii", to_us, from_us, id);
+}
+
 gboolean recordings_index_remove (RecordingsIndex *index, gint64 id, GError **error)
 {
   return database_run (index->database, error, "DELETE FROM segments WHERE id = ?", "i", id);

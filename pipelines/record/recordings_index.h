@@ -38,6 +38,8 @@ gint64 recordings_index_add (RecordingsIndex *index, const char *camera, const c
                              gint64 from_us, const char *tracks, GError **error);
 gboolean recordings_index_update (RecordingsIndex *index, gint64 id, gint64 to_us, gint64 bytes, gboolean is_open,
                                   GError **error);
+/* The segment begins at `to_us`, not at `from_us` where it was added; so ends the gap before it. */
+gboolean recordings_index_move (RecordingsIndex *index, gint64 id, gint64 from_us, gint64 to_us, GError **error);
 gboolean recordings_index_remove (RecordingsIndex *index, gint64 id, GError **error);
 
 /* An open gap ends when recording resumes; one that is shorter than GAP_MIN_US is forgotten then, unless our own process

@@ -55,7 +55,8 @@ SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GBytes 
   file->fd = fd;
   file->path = g_strdup (path);
   file->zero_us = file->end_us = access_unit_dts_us (first);
-  file->from_us = first->wall_us;
+  file->from_us = access_unit_dts_wall_us (first);
+  file->is_reported = first->is_reported;
   file->video = media_format_ref (first->format);
   file->audio = audio != NULL ? media_format_ref (audio) : NULL;
   gsize size;
@@ -95,6 +96,11 @@ gboolean segment_file_append (SegmentFile *file, const GPtrArray *units, GError 
     return FALSE;
   file->end_us = end_us;
   return TRUE;
+}
+
+gint64 segment_file_astray_us (const SegmentFile *file, const AccessUnit *unit)
+{
+  return access_unit_dts_wall_us (unit) - (file->from_us + access_unit_dts_us (unit) - file->zero_us);
 }
 
 gint64 segment_file_to_us (const SegmentFile *file)

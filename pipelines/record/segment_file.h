@@ -12,6 +12,7 @@ typedef struct {
   gint64 zero_us;     /* the stream's timeline at the file's zero: the decoding time of its first key picture */
   gint64 end_us;      /* the stream's timeline where its video ends so far */
   gint64 from_us;     /* wall time of the file's zero */
+  gboolean is_reported; /* by the camera's sender reports, not by arrival */
   guint32 sequence;
   gboolean is_dirty;  /* written since the last sync */
   MediaFormat *video, *audio; /* audio NULL: none */
@@ -25,6 +26,9 @@ SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GBytes 
 
 /* Appends one fragment of those of `units` that fit the file, in one write. On an error the file keeps what was whole. */
 gboolean segment_file_append (SegmentFile *file, const GPtrArray *units, GError **error);
+
+/* By how much `unit` was captured later than its place in the file says. */
+gint64 segment_file_astray_us (const SegmentFile *file, const AccessUnit *unit);
 
 /* Wall time of the end. */
 gint64 segment_file_to_us (const SegmentFile *file);

@@ -4,8 +4,9 @@
 
 #include "gateway/core/error.h"
 #include "pipelines/rtp/access_point.h"
+#include "pipelines/rtp/big_endian.h"
+#include "pipelines/rtp/camera_times.h"
 #include "pipelines/rtp/interleaved.h"
-#include "pipelines/rtp/timeline.h"
 
 enum {
   UNIT_MAX = 48 * 1024,
@@ -30,7 +31,7 @@ struct Receiver {
   const TrackList *tracks;
   int video; /* track; -1: none */
   guint8 channels[256];
-  Timeline timelines[TRACKS_MAX];
+  CameraTimes times;
   Sprop sprop;
   gsize garbage;
 
@@ -45,7 +46,7 @@ struct Receiver {
 Receiver *receiver_new (Stream *stream, const ReceiverEvents *events, gpointer data)
 {
   Receiver *receiver = g_new0 (Receiver, 1);
-  receiver->stream = stream;
+  receiver->stream = receiver->times.stream = stream;
   receiver->events = *events;
   receiver->data = data;
   receiver_reset (receiver);
@@ -65,17 +66,14 @@ void receiver_reset (Receiver *receiver)
   receiver->tracks = NULL;
   receiver->video = -1;
   memset (receiver->channels, NO_CHANNEL, sizeof receiver->channels);
-  for (guint i = 0; i < TRACKS_MAX; i++)
-    timeline_reconnect (&receiver->timelines[i]);
+  camera_times_reconnect (&receiver->times);
 }
 
 void receiver_set_tracks (Receiver *receiver, const TrackList *tracks)
 {
   receiver->tracks = tracks;
   receiver->video = track_list_video (tracks);
-  for (guint i = 0; i < tracks->count; i++)
-    if (receiver->timelines[i].clock_rate != tracks->tracks[i].clock_rate)
-      timeline_init (&receiver->timelines[i], tracks->tracks[i].clock_rate);
+  camera_times_set_tracks (&receiver->times, tracks);
   if (receiver->video >= 0)
     sprop_init (&receiver->sprop, &tracks->tracks[receiver->video]);
 }
@@ -212,7 +210,7 @@ static void handle_video (Receiver *receiver, const guint8 *packet, const Timeli
 {
   Loop *loop = stream_loop (receiver->stream);
   Codec codec = receiver->tracks->tracks[receiver->video].codec;
-  guint32 timestamp = (guint32) packet[4] << 24 | (guint32) packet[5] << 16 | (guint32) packet[6] << 8 | packet[7];
+  guint32 timestamp = read_32 (packet + 4);
 
   receiver->last_video_us = loop_now_us (loop);
   if (step->is_new_timestamp) {
@@ -222,7 +220,7 @@ static void handle_video (Receiver *receiver, const guint8 *packet, const Timeli
   }
   see_video (receiver, access_point_peek (codec, payload, payload_size, see_parameter_set, receiver), timestamp);
   if (receiver->pending.wall_us == 0)
-    receiver->pending.wall_us = timeline_wall_us (&receiver->timelines[receiver->video], loop_wall_us (loop));
+    receiver->pending.wall_us = stream_capture_time (receiver->stream, (guint) receiver->video)->wall_us;
   include (receiver, frame_size);
   if (packet[1] & 0x80 && receiver->pending_has_picture) {
     receiver->in_picture = FALSE;
@@ -232,14 +230,30 @@ static void handle_video (Receiver *receiver, const guint8 *packet, const Timeli
 
 static void handle_other (Receiver *receiver, guint track, gsize frame_size)
 {
-  Loop *loop = stream_loop (receiver->stream);
   if (receiver->video < 0) {
-    receiver->last_video_us = loop_now_us (loop);
+    receiver->last_video_us = loop_now_us (stream_loop (receiver->stream));
     receiver->pending.is_random_access = TRUE;
   }
   if (receiver->pending.wall_us == 0)
-    receiver->pending.wall_us = timeline_wall_us (&receiver->timelines[track], loop_wall_us (loop));
+    receiver->pending.wall_us = stream_capture_time (receiver->stream, track)->wall_us;
   include (receiver, frame_size);
+}
+
+/* A packet that came after later ones of its track goes before them, as far as they have not been sent on. Only their bytes
+ * change places. */
+static void take_late (Receiver *receiver, guint track, guint8 *frame, gsize frame_size)
+{
+  guint8 *place = receiver->block->bytes + receiver->unit_start;
+  guint16 sequence = read_16 (frame + INTERLEAVED_HEADER + 2);
+  while (place < frame
+         && (place[1] != frame[1] || (gint16) (read_16 (place + INTERLEAVED_HEADER + 2) - sequence) < 0))
+    place += INTERLEAVED_HEADER + read_16 (place + 2);
+  if (place < frame) {
+    g_autofree guint8 *late = g_memdup2 (frame, frame_size);
+    memmove (place + frame_size, place, (gsize) (frame - place));
+    memcpy (place, late, frame_size);
+  }
+  handle_other (receiver, track, frame_size);
 }
 
 static void announce_first_packet (Receiver *receiver)
@@ -252,7 +266,6 @@ static void announce_first_packet (Receiver *receiver)
 
 static void handle_rtp (Receiver *receiver, guint track, guint8 *frame, gsize frame_size)
 {
-  StreamCounters *counters = stream_counters (receiver->stream);
   guint8 *packet = frame + INTERLEAVED_HEADER;
   gsize size = frame_size - INTERLEAVED_HEADER, offset, payload_size;
 
@@ -262,11 +275,13 @@ static void handle_rtp (Receiver *receiver, guint track, guint8 *frame, gsize fr
     return;
   }
   announce_first_packet (receiver);
-  TimelineStep step = timeline_packet (&receiver->timelines[track], packet, loop_now_us (stream_loop (receiver->stream)));
-  counters->received_packets++;
-  counters->lost_packets += step.lost;
-  counters->repaired_timestamps += step.was_repaired;
-  if ((int) track == receiver->video)
+  const Loop *loop = stream_loop (receiver->stream);
+  TimelineStep step = camera_times_packet (&receiver->times, track, packet, loop_now_us (loop), loop_wall_us (loop));
+  if (step.repairs & 1 << REPAIR_DUPLICATED)
+    cut (receiver, frame_size);
+  else if (step.is_late)
+    take_late (receiver, track, frame, frame_size);
+  else if ((int) track == receiver->video)
     handle_video (receiver, packet, &step, frame_size, packet + offset, payload_size);
   else
     handle_other (receiver, track, frame_size);
@@ -274,20 +289,15 @@ static void handle_rtp (Receiver *receiver, guint track, guint8 *frame, gsize fr
 
 static void handle_rtcp (Receiver *receiver, guint track, guint8 *frame, gsize frame_size)
 {
-  gint64 wall_us = loop_wall_us (stream_loop (receiver->stream));
-  SenderReport report = { 0 };
+  const Loop *loop = stream_loop (receiver->stream);
   if (!receiver->had_packet
-      || !timeline_rtcp (&receiver->timelines[track], frame + INTERLEAVED_HEADER, frame_size - INTERLEAVED_HEADER, &report)) {
+      || !camera_times_rtcp (&receiver->times, track, frame + INTERLEAVED_HEADER, frame_size - INTERLEAVED_HEADER,
+                             loop_now_us (loop), loop_wall_us (loop))) {
     cut (receiver, frame_size);
     return;
   }
-  if (sender_report_wall_us (&report) > 0) {
-    *stream_sender_report (receiver->stream, track) = report;
-    stream_counters (receiver->stream)->clock_skew_us = sender_report_wall_us (&report) - wall_us;
-    stream_counters (receiver->stream)->has_clock_skew = TRUE;
-  }
   if (receiver->pending.wall_us == 0)
-    receiver->pending.wall_us = wall_us;
+    receiver->pending.wall_us = loop_wall_us (loop);
   include (receiver, frame_size);
 }
 

@@ -43,6 +43,7 @@ struct Stream {
   gpointer wanted_data;
   StreamCounters counters;
   SenderReport reports[TRACKS_MAX];
+  CaptureTime captures[TRACKS_MAX];
 };
 
 Stream *stream_new (Loop *loop, const char *camera, const char *name)
@@ -100,6 +101,11 @@ gboolean stream_is_wanted (const Stream *stream)
 SenderReport *stream_sender_report (Stream *stream, guint track)
 {
   return &stream->reports[track];
+}
+
+CaptureTime *stream_capture_time (Stream *stream, guint track)
+{
+  return &stream->captures[track];
 }
 
 /* ---- to the taps ---- */
@@ -276,6 +282,7 @@ void stream_end (Stream *stream, const char *reason)
   TrackList *tracks = g_steal_pointer (&stream->tracks);
   group_clear (&stream->group);
   memset (stream->reports, 0, sizeof stream->reports);
+  memset (stream->captures, 0, sizeof stream->captures);
   Walk walk;
   StreamTap *tap;
   walk_start (stream, &walk);

@@ -14,7 +14,7 @@
 
 #include "pipelines/rtp/group.h"
 #include "pipelines/rtp/loop.h"
-#include "pipelines/rtp/timeline.h"
+#include "pipelines/rtp/sender_report.h"
 #include "pipelines/rtp/track.h"
 #include "pipelines/rtp/unit.h"
 
@@ -53,6 +53,7 @@ const Group *stream_group (const Stream *stream);
 
 typedef struct {
   guint64 received_bytes, received_packets, lost_packets, repaired_timestamps, malformed_packets;
+  guint64 repairs[REPAIR_KINDS]; /* repaired_timestamps is their sum */
   gint64 key_frame_interval_us; /* between the last two; 0 while unknown */
   gint64 clock_skew_us;         /* the camera's wall clock minus ours, by its sender reports */
   gboolean has_clock_skew;
@@ -78,6 +79,17 @@ StreamCounters *stream_counters (Stream *stream);
 
 /* The newest sender report of a track, as it was sent on; its `ntp` is 0 while none came. The source writes it. */
 SenderReport *stream_sender_report (Stream *stream, guint track);
+
+/* When the picture or sound with `timestamp` of a track was captured; others of the track lie to it as their timestamps do. */
+typedef struct {
+  gboolean is_known;    /* a packet has come since the camera is live */
+  gboolean is_reported; /* by its sender reports, not by arrival */
+  guint32 timestamp;
+  gint64 wall_us;
+} CaptureTime;
+
+/* The newest; the source writes it. */
+CaptureTime *stream_capture_time (Stream *stream, guint track);
 gboolean stream_is_wanted (const Stream *stream);
 
 /* Ends and removes all taps, with the reason "removed". */

@@ -14,6 +14,7 @@ typedef struct {
   TrackList tracks;
   int fds[2];
   GString *units;  /* for each: K, or u; then its packets; then . when it ends an access unit */
+  GString *order;  /* of the video packets: sequence numbers */
   GString *events; /* F: first packet, K: first key frame, P: parameter sets, M: message */
   guint16 sequence;
   guint32 last_bytes;
@@ -35,6 +36,8 @@ static void on_unit (StreamTap *tap, const Unit *unit)
   for (; frame < end; packets++) {
     assert_int_equal (frame[0], '$');
     assert_in_range (frame[1], 0, 3);
+    if (frame[1] == 0)
+      g_string_append_printf (bench->order, "%d ", frame[6] << 8 | frame[7]);
     frame += 4 + (frame[2] << 8 | frame[3]);
   }
   assert_ptr_equal (frame, end);
@@ -88,6 +91,7 @@ static int setup (void **state)
   for (guint8 i = 0; i < 4; i++)
     receiver_map (bench->receiver, i, i);
   bench->units = g_string_new (NULL);
+  bench->order = g_string_new (NULL);
   bench->events = g_string_new (NULL);
   stream_add_tap (bench->stream, &bench->tap);
   return socketpair (AF_UNIX, SOCK_STREAM, 0, bench->fds);
@@ -103,6 +107,7 @@ static int teardown (void **state)
   close (bench->fds[0]);
   close (bench->fds[1]);
   g_string_free (bench->units, TRUE);
+  g_string_free (bench->order, TRUE);
   g_string_free (bench->events, TRUE);
   g_free (bench);
   return 0;
@@ -306,6 +311,29 @@ static void packets_cross_blocks_unharmed (void **state)
   assert_int_equal (stream_counters (bench->stream)->lost_packets, 0);
 }
 
+/* A picture of five packets, of which the third comes after the fourth and the second comes twice. */
+static void packets_out_of_order_are_put_in_order_and_doubled_ones_cut (void **state)
+{
+  Bench *bench = *state;
+  const guint16 order[] = { 0, 1, 1, 3, 2, 4 };
+  static const char nal[] = "\x41\x9a\x02";
+  guint8 bytes[1024];
+  gsize size = 0;
+  play (bench, "spI1");
+  guint16 first = bench->sequence;
+  for (guint i = 0; i < G_N_ELEMENTS (order); i++) {
+    bench->sequence = (guint16) (first + order[i]);
+    size += packet (bench, bytes + size, 0, order[i] == 4, 777000, nal, 3 + order[i] % 2);
+  }
+  assert_true (feed (bench, bytes, size));
+  assert_string_equal (bench->units->str, "K3.u2u3."); /* cut at the doubled one */
+  assert_string_equal (bench->order->str, "0 1 2 3 4 5 6 7 ");
+  const StreamCounters *counters = stream_counters (bench->stream);
+  assert_int_equal (counters->repairs[REPAIR_DUPLICATED], 1);
+  assert_int_equal (counters->repairs[REPAIR_REORDERED], 1);
+  assert_int_equal (counters->lost_packets, 0);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -321,6 +349,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (garbage_is_skipped_to_the_next_packet_and_bounded, setup, teardown),
     cmocka_unit_test_setup_teardown (a_large_access_unit_is_several_units, setup, teardown),
     cmocka_unit_test_setup_teardown (packets_cross_blocks_unharmed, setup, teardown),
+    cmocka_unit_test_setup_teardown (packets_out_of_order_are_put_in_order_and_doubled_ones_cut, setup, teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

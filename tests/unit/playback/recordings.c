@@ -15,7 +15,7 @@ static AccessUnit *copy_at (const AccessUnit *unit, gint64 zero_wall_us)
   copy->pts = unit->pts;
   copy->dts = unit->dts;
   copy->duration = unit->duration;
-  copy->wall_us = zero_wall_us + access_unit_dts_us (unit);
+  copy->wall_us = zero_wall_us + access_unit_pts_us (unit);
   memcpy (copy->bytes, unit->bytes, unit->size);
   return copy;
 }

@@ -70,7 +70,7 @@ static void add_picture (Packetizer *packetizer, const AVPacket *picture)
 {
   const guint8 *end = picture->data + picture->size;
   guint32 time = packetizer->base[0] + (guint32) picture->pts;
-  gint64 wall_us = packetizer->start_wall_us + picture->dts * 1000 / 90;
+  gint64 wall_us = packetizer->start_wall_us + picture->pts * 1000 / 90;
   gboolean is_key = picture->flags & AV_PKT_FLAG_KEY;
 
   for (const guint8 *at = next_start (picture->data, end); at < end;) {

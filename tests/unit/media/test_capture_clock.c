@@ -1,0 +1,198 @@
+#include <string.h>
+
+#include "pipelines/rtp/big_endian.h"
+#include "pipelines/rtp/camera_times.h"
+#include "tests/support/test.h"
+
+#define DAY_US (G_GINT64_CONSTANT (24) * 3600 * G_USEC_PER_SEC)
+#define WALL_US (20000 * DAY_US)
+
+/* A track of a camera whose reports come every five seconds. Times are microseconds since the test began; the camera's wall
+ * clock is `wall_us` ahead of them. */
+typedef struct {
+  GRand *random;
+  CameraClock camera;
+  TrackClock track;
+  gint64 wall_us, network_least_us, network_most_us, encoding_us;
+  gboolean sends_reports;
+  gint64 next_report_us, worst_us, last_us;
+  guint lies;
+} Bench;
+
+static gint64 network_us (Bench *bench)
+{
+  return g_rand_int_range (bench->random, (gint32) bench->network_least_us, (gint32) bench->network_most_us + 1);
+}
+
+static Bench bench_new (gint64 wall_us)
+{
+  return (Bench){ .random = g_rand_new_with_seed (3), .wall_us = wall_us, .network_least_us = 5000,
+                  .network_most_us = 250000, .encoding_us = 300000, .sends_reports = TRUE };
+}
+
+/* Pictures captured from `from_us` to `to_us`; the worst error is of those after `settled_us`. */
+static void run (Bench *bench, gint64 from_us, gint64 to_us, gint64 settled_us)
+{
+  bench->worst_us = 0;
+  for (gint64 now = from_us; now < to_us; now += 40000) {
+    if (bench->sends_reports && now >= bench->next_report_us) {
+      bench->next_report_us = now + 5 * G_USEC_PER_SEC;
+      bench->lies += !track_clock_report (&bench->track, &bench->camera, now + bench->wall_us, now, now + network_us (bench));
+    }
+    gint64 arrival_us = now + bench->encoding_us + network_us (bench);
+    gint64 captured_us = track_clock_captured_us (&bench->track, &bench->camera, now, arrival_us);
+    assert_true (captured_us <= arrival_us);
+    if (now >= settled_us)
+      bench->worst_us = MAX (bench->worst_us, ABS (captured_us - now));
+  }
+}
+
+static void bench_free (Bench *bench)
+{
+  g_rand_free (bench->random);
+}
+
+static void with_reports_the_capture_is_right_to_a_tenth_whatever_the_camera_calls_the_hour (void **state)
+{
+  (void) state;
+  const gint64 walls[] = { 0, DAY_US * 20000, DAY_US * 20000 + DAY_US / 3, -DAY_US, DAY_US * 40000 };
+  for (guint i = 0; i < G_N_ELEMENTS (walls); i++) {
+    Bench bench = bench_new (walls[i]);
+    run (&bench, 0, 600 * G_USEC_PER_SEC, 30 * G_USEC_PER_SEC); /* encoded in 300 ms, sent in 5 to 250 */
+    assert_in_range (bench.worst_us, 0, 100000);
+    assert_int_equal (bench.lies, 0);
+    bench_free (&bench);
+  }
+}
+
+static void without_reports_it_is_the_arrival_with_the_least_delay (void **state)
+{
+  (void) state;
+  Bench bench = bench_new (0);
+  bench.sends_reports = FALSE;
+  run (&bench, 0, 120 * G_USEC_PER_SEC, 30 * G_USEC_PER_SEC);
+  assert_in_range (bench.worst_us, 300000, 500000);
+  assert_false (bench.track.is_reported);
+  bench_free (&bench);
+}
+
+static void a_wall_clock_that_is_set_moves_no_capture_time (void **state)
+{
+  (void) state;
+  const gint64 jumps[] = { 3 * G_USEC_PER_SEC, -300000, -DAY_US / 24, DAY_US * 365 };
+  for (guint i = 0; i < G_N_ELEMENTS (jumps); i++) {
+    Bench bench = bench_new (DAY_US * 20000);
+    run (&bench, 0, 200 * G_USEC_PER_SEC, 30 * G_USEC_PER_SEC);
+    bench.wall_us += jumps[i];
+    run (&bench, 200 * G_USEC_PER_SEC, 500 * G_USEC_PER_SEC, 0);
+    assert_in_range (bench.worst_us, 0, 100000);
+    assert_int_equal (bench.lies, 1);
+    bench_free (&bench);
+  }
+}
+
+static void reports_that_always_say_the_same_do_no_harm (void **state)
+{
+  (void) state;
+  Bench bench = bench_new (0);
+  for (gint64 from = 0; from < 300; from += 5) {
+    bench.wall_us = -from * G_USEC_PER_SEC;
+    run (&bench, from * G_USEC_PER_SEC, (from + 5) * G_USEC_PER_SEC, 0);
+    assert_true (from < 30 || bench.worst_us < 100000);
+  }
+  assert_int_equal (bench.lies, 59);
+  bench_free (&bench);
+}
+
+static void a_clock_that_drifts_is_followed (void **state)
+{
+  (void) state;
+  Bench bench = bench_new (DAY_US);
+  for (gint64 second = 0; second < 3600; second += 5) {
+    bench.wall_us += 2500; /* 500 ppm fast */
+    run (&bench, second * G_USEC_PER_SEC, (second + 5) * G_USEC_PER_SEC, 0);
+    assert_true (second < 30 || bench.worst_us < 100000);
+  }
+  assert_int_equal (bench.lies, 0);
+  bench_free (&bench);
+}
+
+static void two_tracks_lie_to_each_other_as_the_camera_says (void **state)
+{
+  (void) state;
+  CameraClock camera = { 0 };
+  TrackClock video = { 0 }, audio = { 0 };
+  track_clock_report (&video, &camera, DAY_US, 0, 200000);
+  track_clock_report (&audio, &camera, DAY_US + 1000, 77000, 350000); /* its report waited in the network */
+  gint64 picture = track_clock_captured_us (&video, &camera, 5000000, 6000000);
+  gint64 sound = track_clock_captured_us (&audio, &camera, 5000000 + 76000, 6000000);
+  assert_int_equal (sound, picture);
+}
+
+static void a_track_without_a_common_clock_does_not_spoil_the_other (void **state)
+{
+  (void) state;
+  CameraClock camera = { 0 };
+  TrackClock video = { 0 }, audio = { 0 };
+  assert_true (track_clock_report (&video, &camera, DAY_US, 0, 10000));
+  assert_false (track_clock_report (&audio, &camera, 20 * DAY_US, 0, 20000));
+  assert_int_equal (track_clock_captured_us (&video, &camera, 1000000, 1300000), 1010000);
+  assert_in_range (track_clock_captured_us (&audio, &camera, 1000000, 1300000), 1010000, 1030000);
+}
+
+static void after_a_reconnect_the_last_mapping_is_the_guess (void **state)
+{
+  (void) state;
+  Bench bench = bench_new (DAY_US);
+  run (&bench, 0, 60 * G_USEC_PER_SEC, 30 * G_USEC_PER_SEC);
+  track_clock_restart (&bench.track);
+  camera_clock_restart (&bench.camera);
+  bench.sends_reports = FALSE;
+  run (&bench, 60 * G_USEC_PER_SEC, 60 * G_USEC_PER_SEC + 200000, 0);
+  assert_in_range (bench.worst_us, 0, 100000);
+  bench_free (&bench);
+}
+
+/* ---- through a stream ---- */
+
+static void a_report_goes_on_with_our_time (void **state)
+{
+  (void) state;
+  Loop *loop = loop_new (NULL);
+  Stream *stream = stream_new (loop, "bridge", "main");
+  CameraTimes times = { .stream = stream };
+  TrackList tracks = { .count = 1, .tracks = { { .medium = MEDIUM_VIDEO, .clock_rate = 90000 } } };
+  camera_times_set_tracks (&times, &tracks);
+  guint8 packet[12] = { 0x80, 96, 0, 1, 0, 0, 0x13, 0x88, 0, 0, 0, 7 };
+  guint8 report[SENDER_REPORT_BYTES] = { 0x80, 200, 0, 6, 0, 0, 0, 7, 0, 0, 0, 5, 0x80, 0, 0, 0, 0, 0, 0x13, 0x88 }; /* 1900 */
+  camera_times_packet (&times, 0, packet, 5000000, WALL_US);
+  assert_false (stream_capture_time (stream, 0)->is_reported);
+  assert_true (camera_times_rtcp (&times, 0, report, sizeof report, 5000000, WALL_US));
+  SenderReport read = { (guint64) read_32 (report + 8) << 32 | read_32 (report + 12), 0, 0, 90000 };
+  assert_in_range (sender_report_wall_us (&read) - WALL_US + 2, 0, 4);
+  assert_int_equal (read.ntp, stream_sender_report (stream, 0)->ntp);
+  assert_true (stream_counters (stream)->clock_skew_us < -G_GINT64_CONSTANT (3000000000) * G_USEC_PER_SEC);
+
+  report[18] = 0x40; /* a time that is far from the packets' */
+  report[16] = 0x40;
+  assert_false (camera_times_rtcp (&times, 0, report, sizeof report, 5000000, WALL_US));
+  assert_int_equal (stream_counters (stream)->repairs[REPAIR_REPORT], 1);
+  stream_free (stream);
+  loop_free (loop);
+}
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (with_reports_the_capture_is_right_to_a_tenth_whatever_the_camera_calls_the_hour),
+    cmocka_unit_test (without_reports_it_is_the_arrival_with_the_least_delay),
+    cmocka_unit_test (a_wall_clock_that_is_set_moves_no_capture_time),
+    cmocka_unit_test (reports_that_always_say_the_same_do_no_harm),
+    cmocka_unit_test (a_clock_that_drifts_is_followed),
+    cmocka_unit_test (two_tracks_lie_to_each_other_as_the_camera_says),
+    cmocka_unit_test (a_track_without_a_common_clock_does_not_spoil_the_other),
+    cmocka_unit_test (after_a_reconnect_the_last_mapping_is_the_guess),
+    cmocka_unit_test (a_report_goes_on_with_our_time),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
