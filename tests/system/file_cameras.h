@@ -1,0 +1,28 @@
+/* file_cameras.h: a township with two cameras of GStreamer's own server over files of ffmpeg's, 25 pictures a second: h264 with
+ * AAC and a login, h265 with G.711; and the clients that play them ten seconds.
+ *
+ * thread: the test's. */
+#pragma once
+
+#include "tests/support/township.h"
+
+typedef struct {
+  Township *township;
+  Process *plain, *locked; /* two servers: one with a login */
+} FileCameras;
+
+/* Below the gateway's file of this name in tests/system/sites. */
+FileCameras *file_cameras_new (const char *site);
+
+/* For cmocka: the state is a FileCameras, of files.yaml. */
+int file_cameras_setup (void **state);
+int file_cameras_teardown (void **state);
+
+/* The program must end with 0; what it said (g_free). */
+char *client_run (Township *township, int seconds, const char *const *arguments);
+
+/* No error, no missing frame. `transport` is ffmpeg's -rtsp_transport. */
+void ffmpeg_plays (Township *township, const char *url, const char *transport);
+
+/* `location` without a login; `protocols` are rtspsrc's. */
+void gstreamer_plays (Township *township, const char *location, const char *protocols, const char *depayloader);
