@@ -7,8 +7,8 @@
 #define SECOND ((double) G_TIME_SPAN_SECOND)
 #define PLACE(field) G_STRUCT_OFFSET (Camera, field)
 
-static const Choice camera_schemes[] = { { "rtsp", 554 }, { 0 } };
-static const Choice transports[] = { { "tcp", TRANSPORT_TCP }, { "udp", TRANSPORT_UDP, .is_later = TRUE }, { 0 } };
+static const Choice camera_schemes[] = { { "rtsp", 554 }, { "rtsps", 322 }, { 0 } };
+static const Choice transports[] = { { "tcp", TRANSPORT_TCP }, { "udp", TRANSPORT_UDP }, { 0 } };
 
 static const Key location_keys[] = {
   { "lon", &type_number, G_STRUCT_OFFSET (Location, lon), .is_required = TRUE, .minimum = -180, .maximum = 180,
@@ -43,21 +43,66 @@ static json_t *schema_location (const Key *key)
 
 const ValueType type_location = { "a map with lon and lat", read_location, show_location, schema_location };
 
+static gboolean read_fingerprint (Reader *reader, const Key *key, const YamlNode *node, gpointer field)
+{
+  const char *text = reader_text (reader, key, node);
+  guint digits = 0;
+  if (text == NULL)
+    return FALSE;
+  for (const char *c = text; *c != '\0'; c++)
+    if (g_ascii_isxdigit (*c))
+      digits++;
+    else if (*c != ':' || digits == 0 || digits % 2 != 0 || c[-1] == ':')
+      return reader_mismatch (reader, key, node);
+  return digits == 64 && g_ascii_isxdigit (text[strlen (text) - 1]) ? type_text.read (reader, key, node, field)
+                                                                     : reader_mismatch (reader, key, node);
+}
+
+static json_t *schema_fingerprint (const Key *key)
+{
+  (void) key;
+  return json_pack ("{s:s, s:s}", "type", "string", "pattern", "^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$");
+}
+
+static const ValueType type_fingerprint = { "a SHA-256 fingerprint of 64 hex digits", read_fingerprint, show_text,
+                                            schema_fingerprint };
+
 static const Key stream_keys[] = {
   { "url", &type_url, G_STRUCT_OFFSET (StreamSource, url), .choices = camera_schemes, .is_required = TRUE,
-    .example = "rtsp://192.168.10.21:554/stream2", .help = "rtsp:// address of this stream.",
+    .example = "rtsp://192.168.10.21:554/stream2", .help = "rtsp:// or rtsps:// address of this stream.",
     .help_zh = "该码流的 RTSP 地址。" },
   { "username", &type_text, G_STRUCT_OFFSET (StreamSource, username),
     .help = "As the main stream's when not given.", .help_zh = "不写则同主码流。" },
   { "password_file", &type_secret_file, G_STRUCT_OFFSET (StreamSource, password_file),
     .help = "As the main stream's when not given.", .help_zh = "不写则同主码流。" },
+  { "ca_file", &type_file, G_STRUCT_OFFSET (StreamSource, ca_file),
+    .help = "As the main stream's when neither this nor fingerprint is given.", .help_zh = "与 fingerprint 均不写则同主码流。" },
+  { "fingerprint", &type_fingerprint, G_STRUCT_OFFSET (StreamSource, fingerprint),
+    .help = "As the main stream's when neither this nor ca_file is given.", .help_zh = "与 ca_file 均不写则同主码流。" },
   { 0 }
 };
 
+/* A pinned certificate is trusted whoever has signed it, and who has no TLS has no use for either. */
+static void check_trust (Reader *reader, const YamlNode *map, gboolean is_encrypted)
+{
+  const YamlNode *authority = yaml_map_get (map, "ca_file"), *fingerprint = yaml_map_get (map, "fingerprint");
+  if (authority != NULL && fingerprint != NULL)
+    reader_refuse (reader, fingerprint, "fingerprint stands beside ca_file, expected one of them: a pinned certificate is "
+                   "trusted whoever has signed it");
+  else if (!is_encrypted && (authority != NULL || fingerprint != NULL))
+    reader_refuse (reader, authority != NULL ? authority : fingerprint, "%s has no use with rtsp://, expected a rtsps:// url",
+                   authority != NULL ? "ca_file" : "fingerprint");
+}
+
+static gboolean is_rtsps (const char *url)
+{
+  return url == NULL || g_ascii_strncasecmp (url, "rtsps:", 6) == 0;
+}
+
 static void check_stream (Reader *reader, const YamlNode *map, gpointer item)
 {
-  (void) item;
   check_credentials (reader, map);
+  check_trust (reader, map, is_rtsps (((const StreamSource *) item)->url));
 }
 
 static const Section stream_section = { "stream", stream_keys, sizeof (StreamSource), .check = check_stream };
@@ -103,17 +148,28 @@ static const Key camera_keys[] = {
     .help = "Its GB/T 28181 code, where it has one.", .help_zh = "国标 28181 编码, 如有。" },
   { "url", &type_url, PLACE (url), .choices = camera_schemes, .is_required = TRUE,
     .example = "rtsp://192.168.10.21:554/stream1",
-    .help = "rtsp:// address of the main stream, without user name and password.",
-    .help_zh = "主码流 RTSP 地址, 不含用户名和密码。" },
+    .help = "rtsp:// or rtsps:// address of the main stream, without user name and password.",
+    .help_zh = "主码流地址 (rtsp 或加密的 rtsps), 不含用户名和密码。" },
   { "username", &type_text, PLACE (username), .example = "viewer", .help = "User name at the camera.",
     .help_zh = "摄像机用户名。" },
   { "password_file", &type_secret_file, PLACE (password_file), .example = "/etc/gridgate/bridge.password",
     .help = "The file whose first line is the password.", .help_zh = "密码文件, 首行为密码。" },
+  { "ca_file", &type_file, PLACE (ca_file),
+    .help = "For rtsps: who must have signed the camera's certificate (PEM); whom the system trusts when not given.",
+    .help_zh = "rtsps 所信任的 CA 证书 (PEM); 不写则用系统的。" },
+  { "fingerprint", &type_fingerprint, PLACE (fingerprint),
+    .help = "For rtsps, instead of ca_file: the SHA-256 fingerprint of the one certificate to trust.",
+    .help_zh = "rtsps 只信任此 SHA-256 指纹的证书, 与 ca_file 二选一。" },
   { "transport", &type_choice, PLACE (transport), .choices = transports, .fallback = "tcp",
-    .help = "How RTP travels; tcp.", .help_zh = "传输方式: tcp。" },
+    .help = "How RTP travels: tcp, within the RTSP connection; or udp, where what is lost is lost.",
+    .help_zh = "传输方式: tcp (随 RTSP 连接) 或 udp (丢包不重传)。" },
+
   { "on_demand", &type_boolean, PLACE (on_demand), .fallback = "false",
     .help = "Connect only while somebody watches, or while it records or evidence is needed.",
     .help_zh = "仅在有人观看、录像或需要证据时连接。" },
+  { "linger", &type_duration, PLACE (linger_us), .minimum = 0, .maximum = 3600 * SECOND, .fallback = "10s",
+    .help = "How long a stream that is pulled on demand stays connected when nobody wants it any more.",
+    .help_zh = "按需连接的码流在无人使用后保持连接的时间。" },
   { "down_after", &type_duration, PLACE (down_after_us), .minimum = 5 * SECOND, .maximum = 86400 * SECOND,
     .fallback = "60s", .help = "Without pictures for this long, the alert camera_down opens.",
     .help_zh = "无画面超过此时间即发出 camera_down 告警。" },
@@ -128,9 +184,15 @@ static const Key camera_keys[] = {
 
 static void check_camera (Reader *reader, const YamlNode *map, gpointer item)
 {
-  (void) item;
+  const Camera *camera = item;
   check_credentials (reader, map);
+  gboolean is_encrypted = is_rtsps (camera->url) || (camera->sub != NULL && is_rtsps (camera->sub->url));
+  check_trust (reader, map, is_encrypted);
+  if (camera->transport == TRANSPORT_UDP && is_encrypted && camera->url != NULL)
+    reader_refuse (reader, yaml_map_get (map, "transport"), "transport udp stands with a rtsps:// url, expected tcp: by UDP "
+                   "the pictures would travel unencrypted");
 }
+
 
 const Section camera_section = { "camera", camera_keys, sizeof (Camera), (GDestroyNotify) camera_free,
                                  .check = check_camera };

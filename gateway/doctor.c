@@ -189,6 +189,7 @@ static const char *advice_for (const char *reason)
     { "unauthorized", "check username and password_file 用户名或密码不对" },
     { "no_sdp", "the address answers but describes no stream: check the path of the URL 请检查 URL 路径" },
     { "unsupported_codec", "set the camera to H.264 or H.265 请把编码设为 H.264 或 H.265" },
+    { "tls", "check scheme, port, ca_file and fingerprint 请检查 rtsps 端口与证书设置" },
     { "stalled", "it connects but sends nothing: restart the camera 无数据，请重启摄像机" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (list); i++)

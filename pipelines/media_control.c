@@ -83,16 +83,22 @@ void media_send_state (MediaStream *stream)
   media_send_event (stream->media, LINK_CAMERA_STATE, state_body (stream));
 }
 
-static void log_state (const MediaStream *stream)
+static void log_state (MediaStream *stream)
 {
   const CameraStatusNow *status = camera_source_status (stream->source);
   const TrackList *tracks = stream_tracks (stream->stream);
   int video = tracks != NULL ? track_list_video (tracks) : -1;
   const char *sub = g_str_equal (stream->name, "main") ? "" : " (sub)";
   const char *name = camera_state_name (status->state);
-  if (status->state == CAMERA_LIVE)
+  if (stream->is_logged && stream->logged_state == status->state) /* it only learned more about the picture */
+    return;
+  stream->is_logged = TRUE;
+  stream->logged_state = status->state;
+  if (status->state == CAMERA_LIVE && status->width > 0)
     log_notice ("camera %s%s: live, %dx%d %s", stream->camera, sub, status->width, status->height,
                 video >= 0 ? codec_name (tracks->tracks[video].codec) : "no video");
+  else if (status->state == CAMERA_LIVE)
+    log_notice ("camera %s%s: live, %s", stream->camera, sub, video >= 0 ? codec_name (tracks->tracks[video].codec) : "no video");
   else if (status->detail != NULL)
     log_warning ("camera %s%s: %s, %s: %s", stream->camera, sub, name, status->reason, status->detail);
   else
@@ -120,6 +126,14 @@ static gint64 bitrate_of (MediaStream *stream, guint64 received_bytes)
   return is_first || passed <= 0 ? 0 : (gint64) bytes * 8 * G_USEC_PER_SEC / passed;
 }
 
+static json_t *transitions_of (const CameraStatusNow *status)
+{
+  json_t *transitions = json_object ();
+  for (CameraState state = CAMERA_IDLE; state <= CAMERA_FAILED; state++)
+    json_object_set_new (transitions, camera_state_name (state), json_integer ((json_int_t) status->transitions[state]));
+  return transitions;
+}
+
 /* thread: the stream's loop. */
 static void send_statistics (gpointer data)
 {
@@ -127,8 +141,9 @@ static void send_statistics (gpointer data)
   const CameraStatusNow *status = camera_source_status (stream->source);
   StreamCounters *counters = stream_counters (stream->stream);
   counters->bitrate = bitrate_of (stream, counters->received_bytes);
-  if (status->state == CAMERA_IDLE)
+  if (status->state == CAMERA_IDLE && stream->told_idle == status->transitions[CAMERA_IDLE])
     return;
+  stream->told_idle = status->transitions[CAMERA_IDLE];
   RtspServerCounts viewers = rtsp_server_counts (stream->media->server, stream->stream);
   json_t *body = json_pack (
     "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "camera", stream->camera, "stream",
@@ -144,6 +159,7 @@ static void send_statistics (gpointer data)
   for (guint kind = 0; kind < REPAIR_KINDS; kind++)
     json_object_set_new (repairs, repair_names[kind], json_integer ((json_int_t) counters->repairs[kind]));
   json_object_set_new (body, "repairs", repairs);
+  set_optional (body, "transitions", transitions_of (status));
   if (counters->has_clock_skew)
     set_optional (body, "clock_skew", json_integer (counters->clock_skew_us));
   media_send_event (stream->media, LINK_CAMERA_STATISTICS, body);
@@ -281,13 +297,25 @@ static gboolean set_recording (MediaStream *stream, const LinkMessage *request)
   return TRUE;
 }
 
+static CameraSettings read_settings (const LinkMessage *request)
+{
+  const CameraSettings borrowed = {
+    .url = (char *) link_message_string (request, "url"),
+    .username = (char *) link_message_string (request, "username"),
+    .password = (char *) link_message_string (request, "password"),
+    .ca_file = (char *) link_message_string (request, "ca_file"),
+    .fingerprint = (char *) link_message_string (request, "fingerprint"),
+    .is_udp = g_str_equal (link_message_string (request, "transport"), "udp"),
+    .on_demand = link_message_boolean (request, "on_demand"),
+    .linger_us = link_message_integer (request, "linger"),
+  };
+  return camera_settings_copy (&borrowed);
+}
+
 static void handle_camera_put (Media *media, LinkMessage *request)
 {
   const char *camera = link_message_string (request, "camera"), *name = link_message_string (request, "stream");
-  CameraSettings settings = { g_strdup (link_message_string (request, "url")),
-                              g_strdup (link_message_string (request, "username")),
-                              g_strdup (link_message_string (request, "password")),
-                              link_message_boolean (request, "on_demand") };
+  CameraSettings settings = read_settings (request);
   MediaStream *stream = media_find_stream (media, camera, name);
   gboolean is_new = stream == NULL;
   if (is_new)

@@ -30,6 +30,9 @@ struct MediaStream {
   gboolean is_put;     /* since SITE_BEGIN */
   guint64 last_received_bytes; /* loop: at the last statistics */
   gint64 last_statistics_us;
+  guint64 told_idle;           /* loop: how often it had become idle at the last statistics */
+  gboolean is_logged;          /* loop: the state that the log knows of, if any */
+  CameraState logged_state;
   guint viewers_websocket;     /* loop: the live part keeps these three */
   guint64 websocket_skips, websocket_drops;
   char *mime;                  /* loop: of the WebSocket's text message; NULL while unknown */

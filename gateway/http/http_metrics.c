@@ -76,12 +76,18 @@ static void connects (GString *out, const CameraStatus *status)
 
 static void state (GString *out, const CameraStatus *status)
 {
-  static const char *const states[] = { "idle", "connecting", "live", "stalled", "backing_off", "failed" };
   if (g_strcmp0 (status->stream, "main") != 0)
     return;
-  for (gsize i = 0; i < G_N_ELEMENTS (states); i++)
-    sample (out, "gridgate_camera_state", g_strcmp0 (status->state, states[i]) == 0, "camera", status->camera, "state",
-            states[i], NULL);
+  for (gsize i = 0; i < CAMERA_STATES; i++)
+    sample (out, "gridgate_camera_state", g_strcmp0 (status->state, camera_states[i]) == 0, "camera", status->camera,
+            "state", camera_states[i], NULL);
+}
+
+static void transitions (GString *out, const CameraStatus *status)
+{
+  for (gsize i = 0; i < CAMERA_STATES; i++)
+    sample (out, "gridgate_camera_transitions_total", (double) status->transitions[i], "camera", status->camera, "stream",
+            status->stream, "state", camera_states[i], NULL);
 }
 
 static void first_frame (GString *out, const CameraStatus *status)
@@ -115,6 +121,7 @@ static const struct {
   { "gridgate_camera_repairs_total", "counter", "Packets and reports whose time or number was put right, by kind.", repairs },
   { "gridgate_camera_connects_total", "counter", "Connections made to the camera.", connects },
   { "gridgate_camera_state", "gauge", "1 for the state that the camera is in.", state },
+  { "gridgate_camera_transitions_total", "counter", "Times that the stream came into the state.", transitions },
   { "gridgate_camera_first_frame_seconds", "gauge", "Time from the last connect to the first key frame.", first_frame },
   { "gridgate_viewers", "gauge", "Viewers now.", viewers },
   { "gridgate_viewer_skips_total", "counter", "Times that a viewer was too slow and went on at the next key frame.", skips },

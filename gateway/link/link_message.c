@@ -41,7 +41,9 @@ static const Kind kinds[LINK_KIND_COUNT] = {
     { { NULL, 0, 0 } } },
   [LINK_CAMERA_PUT] = { "camera_put", TRUE,
     { { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "url", STRING, 0 }, { "username", STRING, OPTIONAL },
-      { "password", STRING, OPTIONAL }, { "transport", STRING, 0 }, { "on_demand", BOOLEAN, 0 },
+      { "password", STRING, OPTIONAL }, { "transport", STRING, 0 }, /* tcp udp */
+      { "ca_file", STRING, OPTIONAL }, { "fingerprint", STRING, OPTIONAL }, /* for rtsps */
+      { "on_demand", BOOLEAN, 0 }, { "linger", INTEGER, 0 },
       { "record", STRING, 0 }, /* continuous event off */
       { "pre_roll", INTEGER, 0 }, /* how much must be in reach when a clip is asked for or an event begins; 0: none */
       { "retain", INTEGER, OPTIONAL }, { "keep_at_least", INTEGER, OPTIONAL }, /* the site's when absent */
@@ -83,14 +85,14 @@ static const Kind kinds[LINK_KIND_COUNT] = {
       { "qop", STRING, OPTIONAL }, { "nc", STRING, OPTIONAL }, { "cnonce", STRING, OPTIONAL } },
     { { "status", INTEGER, 0 }, { "until", INTEGER, OPTIONAL } } },
   /* state: idle connecting live stalled backing_off failed; reason: "" or unreachable unauthorized no_sdp
-   * unsupported_codec stalled protocol closed …, with `detail` for people */
+   * unsupported_codec stalled protocol closed tls …, with `detail` for people */
   [LINK_CAMERA_STATE] = { "camera_state", FALSE,
     { { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "state", STRING, 0 }, { "since", INTEGER, 0 },
       { "reason", STRING, 0 }, { "detail", STRING, OPTIONAL }, { "codec", STRING, OPTIONAL },
       { "audio", STRING, OPTIONAL }, { "audio_note", STRING, OPTIONAL }, { "width", INTEGER, OPTIONAL },
       { "height", INTEGER, OPTIONAL }, { "mime", STRING, OPTIONAL } },
     { { NULL, 0, 0 } } },
-  /* every five seconds for each stream that is not idle; counters since the process started */
+  /* every five seconds for each stream that is not idle, and once when it has become so; counters since the process started */
   [LINK_CAMERA_STATISTICS] = { "camera_statistics", FALSE,
     { { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "received_bytes", INTEGER, 0 },
       { "received_packets", INTEGER, 0 }, { "lost_packets", INTEGER, 0 }, { "repaired_timestamps", INTEGER, 0 },
@@ -98,7 +100,8 @@ static const Kind kinds[LINK_KIND_COUNT] = {
       { "malformed_packets", INTEGER, 0 }, { "connects", INTEGER, 0 }, { "bitrate", INTEGER, 0 }, /* bits a second */
       { "key_frame_interval", INTEGER, 0 }, { "first_frame", INTEGER, 0 }, /* µs from connect to first key frame */
       { "clock_skew", INTEGER, OPTIONAL }, { "viewers_rtsp", INTEGER, 0 }, { "viewers_websocket", INTEGER, 0 },
-      { "viewer_skips", INTEGER, 0 }, { "viewer_drops", INTEGER, 0 } },
+      { "viewer_skips", INTEGER, 0 }, { "viewer_drops", INTEGER, 0 },
+      { "transitions", OBJECT, 0 } /* how often it came into each state */ },
     { { NULL, 0, 0 } } },
   [LINK_VIEWER_STARTED] = { "viewer_started", FALSE,
     { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "protocol", STRING, 0 }, /* rtsp websocket */

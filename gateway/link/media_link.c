@@ -20,6 +20,8 @@ struct MediaLink {
   GHashTable *cameras;   /* "camera/stream" → CameraStatus */
 };
 
+const char *const camera_states[CAMERA_STATES] = { "idle", "connecting", "live", "stalled", "backing_off", "failed" };
+
 void camera_status_free (CameraStatus *status)
 {
   if (status == NULL)
@@ -143,6 +145,8 @@ static void note_statistics (MediaLink *link, const LinkMessage *message)
     status->viewers_websocket = link_message_integer (message, "viewers_websocket");
     status->viewer_skips = link_message_integer (message, "viewer_skips");
     status->viewer_drops = link_message_integer (message, "viewer_drops");
+    for (guint i = 0; i < CAMERA_STATES; i++)
+      status->transitions[i] = json_integer_value (json_object_get (link_message_json (message, "transitions"), camera_states[i]));
   }
   g_mutex_unlock (&link->mutex);
 }
@@ -222,12 +226,12 @@ static const char *recording_mode_name (RecordingMode mode)
 }
 
 typedef struct {
-  const char *name, *url, *username, *password_file;
+  const char *name, *url, *username, *password_file, *ca_file, *fingerprint;
 } Source;
 
 static Source source_of (const Camera *camera, gboolean is_sub)
 {
-  Source source = { "main", camera->url, camera->username, camera->password_file };
+  Source source = { "main", camera->url, camera->username, camera->password_file, camera->ca_file, camera->fingerprint };
   if (is_sub) {
     source.name = "sub";
     source.url = camera->sub->url;
@@ -235,6 +239,10 @@ static Source source_of (const Camera *camera, gboolean is_sub)
       source.username = camera->sub->username;
     if (camera->sub->password_file != NULL)
       source.password_file = camera->sub->password_file;
+    if (camera->sub->ca_file != NULL || camera->sub->fingerprint != NULL) {
+      source.ca_file = camera->sub->ca_file;
+      source.fingerprint = camera->sub->fingerprint;
+    }
   }
   return source;
 }
@@ -249,8 +257,10 @@ static void put_stream (MediaLink *link, const Camera *camera, gboolean is_sub)
     log_error ("camera %s: %s", camera->id, error->message);
 
   json_t *body = json_pack (
-    "{s:s, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I}", "camera", camera->id, "stream", source.name, "url", source.url, "transport",
-    camera->transport == TRANSPORT_UDP ? "udp" : "tcp", "on_demand", is_sub || camera->on_demand, "record",
+    "{s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:I, s:I, s:I, s:I}", "camera", camera->id, "stream", source.name, "url", source.url,
+    "transport",
+    camera->transport == TRANSPORT_UDP ? "udp" : "tcp", "on_demand", is_sub || camera->on_demand, "linger",
+    (json_int_t) camera->linger_us, "record",
     recording_mode_name (is_recorded ? camera->recording.mode : RECORDING_OFF), "pre_roll",
     (json_int_t) (is_recorded ? pre_roll_of (link->site, camera) : 0), "retain", (json_int_t) camera->recording.retain_us,
     "keep_at_least", (json_int_t) camera->recording.keep_at_least_us, "max_bytes",
@@ -259,6 +269,10 @@ static void put_stream (MediaLink *link, const Camera *camera, gboolean is_sub)
     json_object_set_new (body, "username", json_string (source.username));
   if (password != NULL)
     json_object_set_new (body, "password", json_string (password));
+  if (source.ca_file != NULL)
+    json_object_set_new (body, "ca_file", json_string (source.ca_file));
+  if (source.fingerprint != NULL)
+    json_object_set_new (body, "fingerprint", json_string (source.fingerprint));
   send_state (link, LINK_CAMERA_PUT, body);
 }
 

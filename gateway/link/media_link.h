@@ -10,6 +10,9 @@
 
 typedef struct MediaLink MediaLink;
 
+enum { CAMERA_STATES = 6 };
+extern const char *const camera_states[CAMERA_STATES]; /* idle connecting live stalled backing_off failed */
+
 /* What is known of a camera's stream. Strings are owned by the copy. */
 typedef struct {
   char *camera, *stream;
@@ -23,6 +26,7 @@ typedef struct {
   gint64 received_bytes, received_packets, lost_packets, malformed_packets, repaired_timestamps, connects;
   gint64 key_frame_interval_us, first_frame_us, clock_skew_us;
   gint64 viewers_rtsp, viewers_websocket, viewer_skips, viewer_drops;
+  gint64 transitions[CAMERA_STATES]; /* how often it came into each state */
 } CameraStatus;
 
 void camera_status_free (CameraStatus *status);

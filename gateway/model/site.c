@@ -242,10 +242,14 @@ void camera_free (Camera *camera)
   g_free (camera->url);
   g_free (camera->username);
   g_free (camera->password_file);
+  g_free (camera->ca_file);
+  g_free (camera->fingerprint);
   if (camera->sub != NULL) {
     g_free (camera->sub->url);
     g_free (camera->sub->username);
     g_free (camera->sub->password_file);
+    g_free (camera->sub->ca_file);
+    g_free (camera->sub->fingerprint);
     g_free (camera->sub);
   }
   g_free (camera);

@@ -86,14 +86,16 @@ typedef struct {
 
 typedef struct {
   char *url, *username, *password_file; /* each NULL: as the main stream's */
+  char *ca_file, *fingerprint;          /* both NULL: as the main stream's */
 } StreamSource;
 
 typedef struct {
   char *id, *name, *grid, *owner, *gb_id;
   char *url, *username, *password_file;
+  char *ca_file, *fingerprint; /* for rtsps; both NULL: whom the system trusts */
   Transport transport;
   gboolean on_demand;
-  gint64 down_after_us;
+  gint64 linger_us, down_after_us;
   Location location;
   CameraRecording recording;
   StreamSource *sub; /* NULL: no sub stream */

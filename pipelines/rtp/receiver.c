@@ -395,6 +395,30 @@ gboolean receiver_read (Receiver *receiver, Wire *wire, GError **error)
   return TRUE;
 }
 
+guint8 *receiver_room (Receiver *receiver)
+{
+  if (receiver->block == NULL || BLOCK_BYTES - receiver->filled < READ_MIN)
+    take_block (receiver);
+  return receiver->block->bytes + receiver->filled + INTERLEAVED_HEADER;
+}
+
+void receiver_take (Receiver *receiver, guint8 channel, gsize size)
+{
+  guint8 *frame = receiver->block->bytes + receiver->filled;
+  frame[0] = '$';
+  frame[1] = channel;
+  frame[2] = (guint8) (size >> 8);
+  frame[3] = (guint8) size;
+  receiver->filled += (guint32) (INTERLEAVED_HEADER + size);
+  stream_counters (receiver->stream)->received_bytes += size;
+  handle_frame (receiver, frame, INTERLEAVED_HEADER + size);
+}
+
+void receiver_end_turn (Receiver *receiver)
+{
+  end_read (receiver);
+}
+
 void receiver_free (Receiver *receiver)
 {
   if (receiver == NULL)

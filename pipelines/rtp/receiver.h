@@ -44,6 +44,17 @@ void receiver_map (Receiver *receiver, guint8 camera_channel, guint8 channel);
  * callback stopped it. */
 gboolean receiver_read (Receiver *receiver, Wire *wire, GError **error);
 
+/* For packets that don't come in a connection: room for one of RECEIVER_ROOM_BYTES, behind its header to be. It stays
+ * where it is until a packet is taken. */
+enum { RECEIVER_ROOM_BYTES = 16 * 1024 - 4 };
+guint8 *receiver_room (Receiver *receiver);
+
+/* `size` bytes in the room are a packet of our `channel`. */
+void receiver_take (Receiver *receiver, guint8 channel, gsize size);
+
+/* No more came this time. */
+void receiver_end_turn (Receiver *receiver);
+
 /* Publishes what is pending. */
 void receiver_flush (Receiver *receiver);
 

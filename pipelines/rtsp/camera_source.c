@@ -8,7 +8,6 @@ enum {
   GIVE_UP_US = 6 * G_USEC_PER_SEC,       /* without a picture: connect anew */
   FIRST_PACKET_US = 5 * G_USEC_PER_SEC,  /* after PLAY */
   CHECK_US = 500 * 1000,
-  LINGER_US = 10 * G_USEC_PER_SEC,       /* an on-demand camera stays after its last viewer */
   STEADY_US = 20 * G_USEC_PER_SEC,       /* live for so long, the back-off starts anew */
   BACK_OFF_MAX_S = 60,
 };
@@ -19,6 +18,7 @@ struct CameraSource {
   Resolver *resolver;
   CameraSettings settings;
   RtspClientSettings client_settings;
+  char *name; /* "camera bridge" */
   CameraChanged changed;
   gpointer data;
 
@@ -42,18 +42,33 @@ const char *camera_state_name (CameraState state)
   return state_names[state];
 }
 
+CameraSettings camera_settings_copy (const CameraSettings *settings)
+{
+  CameraSettings copy = *settings;
+  copy.url = g_strdup (settings->url);
+  copy.username = g_strdup (settings->username);
+  copy.password = g_strdup (settings->password);
+  copy.ca_file = g_strdup (settings->ca_file);
+  copy.fingerprint = g_strdup (settings->fingerprint);
+  return copy;
+}
+
 void camera_settings_clear (CameraSettings *settings)
 {
   g_free (settings->url);
   g_free (settings->username);
   g_free (settings->password);
+  g_free (settings->ca_file);
+  g_free (settings->fingerprint);
   *settings = (CameraSettings){ 0 };
 }
 
 gboolean camera_settings_equal (const CameraSettings *a, const CameraSettings *b)
 {
   return g_strcmp0 (a->url, b->url) == 0 && g_strcmp0 (a->username, b->username) == 0
-         && g_strcmp0 (a->password, b->password) == 0 && a->on_demand == b->on_demand;
+         && g_strcmp0 (a->password, b->password) == 0 && g_strcmp0 (a->ca_file, b->ca_file) == 0
+         && g_strcmp0 (a->fingerprint, b->fingerprint) == 0 && a->is_udp == b->is_udp && a->on_demand == b->on_demand
+         && a->linger_us == b->linger_us;
 }
 
 static void enter (CameraSource *source, CameraState state, const char *reason, const char *detail)
@@ -62,6 +77,7 @@ static void enter (CameraSource *source, CameraState state, const char *reason, 
   char *copy = g_strdup (detail);
   g_free (status->detail);
   status->detail = copy;
+  status->transitions[state] += status->state != state;
   status->state = state;
   status->reason = reason;
   status->since_us = g_get_real_time ();
@@ -91,7 +107,7 @@ static gint64 with_jitter (gint64 us)
 /* A person must act on these: trying often only locks the account or fills the camera's log. */
 static gboolean needs_a_person (const char *reason)
 {
-  return g_str_equal (reason, "unauthorized") || g_str_equal (reason, "unsupported_codec");
+  return g_str_equal (reason, "unauthorized") || g_str_equal (reason, "unsupported_codec") || g_str_equal (reason, "tls");
 }
 
 static void back_off (CameraSource *source, const char *reason, const char *detail)
@@ -157,6 +173,7 @@ static void on_first_packet (gpointer data)
   CameraSource *source = data;
   const TrackList *tracks = rtsp_client_tracks (source->client);
   note_picture_size (source);
+  source->client_settings.is_udp = rtsp_client_is_udp (source->client); /* it isn't asked in vain each time */
   source->has_begun = TRUE;
   stream_begin (source->stream, track_list_copy (tracks));
   source->live_since_us = loop_now_us (source->loop);
@@ -187,7 +204,10 @@ static void check_connecting (CameraSource *source)
   if (rtsp_client_is_playing (source->client) && source->playing_since_us == 0)
     source->playing_since_us = now;
   if (source->playing_since_us > 0 && now - source->playing_since_us > FIRST_PACKET_US)
-    back_off (source, "stalled", "the camera answers PLAY and sends nothing");
+    back_off (source, "stalled", rtsp_client_is_udp (source->client)
+                                   ? "the camera answers PLAY and no packet comes by UDP: a firewall on the way? Let UDP through "
+                                     "from it to this gateway, or set transport: tcp"
+                                   : "the camera answers PLAY and sends nothing");
   else
     loop_timer_set (source->timer, now + CHECK_US);
 }
@@ -196,6 +216,10 @@ static void check_live (CameraSource *source)
 {
   gint64 now = loop_now_us (source->loop);
   gint64 silent = now - MAX (receiver_last_video_us (source->receiver), source->live_since_us);
+  if (rtsp_client_is_over (source->client)) {
+    back_off (source, "closed", "the camera said goodbye (RTCP BYE)");
+    return;
+  }
   if (silent > GIVE_UP_US) {
     back_off (source, "stalled", "the camera sends no picture any more");
     return;
@@ -241,7 +265,7 @@ static void on_wanted (Stream *stream, gboolean is_wanted_now, gpointer data)
   if (!source->settings.on_demand)
     return;
   if (!is_wanted_now) {
-    loop_timer_set (source->linger, loop_now_us (source->loop) + LINGER_US);
+    loop_timer_set (source->linger, loop_now_us (source->loop) + source->settings.linger_us);
     return;
   }
   loop_timer_clear (source->linger);
@@ -268,10 +292,18 @@ CameraSource *camera_source_new (Stream *stream, const CameraSettings *settings,
   source->stream = stream;
   source->loop = stream_loop (stream);
   source->resolver = resolver;
-  source->settings = (CameraSettings){ g_strdup (settings->url), g_strdup (settings->username),
-                                       g_strdup (settings->password), settings->on_demand };
-  source->client_settings = (RtspClientSettings){ source->settings.url, source->settings.username,
-                                                  source->settings.password };
+  source->settings = camera_settings_copy (settings);
+  source->name = g_strdup_printf ("camera %s%s", stream_camera (stream),
+                                  g_str_equal (stream_name (stream), "main") ? "" : " (sub)");
+  source->client_settings = (RtspClientSettings){
+    source->name,
+    source->settings.url,
+    source->settings.username,
+    source->settings.password,
+    source->settings.ca_file,
+    source->settings.fingerprint,
+    source->settings.is_udp,
+  };
   source->changed = changed;
   source->data = data;
   source->status.reason = "";
@@ -323,6 +355,7 @@ void camera_source_free (CameraSource *source)
   loop_timer_free (source->linger);
   receiver_free (source->receiver);
   camera_settings_clear (&source->settings);
+  g_free (source->name);
   g_free (source->status.detail);
   g_free (source);
 }

@@ -1,4 +1,4 @@
-/* camera_source.h: the RTSP client that brings one camera's stream in, over TCP, for as long as it is wanted.
+/* camera_source.h: the RTSP client that brings one camera's stream in, for as long as it is wanted.
  *
  * A state machine: idle → connecting → live ⇄ stalled → backing_off or failed → connecting. It backs off from 1 s to 60 s with
  * jitter; `failed` is what a person must change (a wrong password, a codec): it is tried again each minute. Nothing in it
@@ -11,22 +11,28 @@
 #include "pipelines/rtsp/resolver.h"
 
 typedef enum { CAMERA_IDLE, CAMERA_CONNECTING, CAMERA_LIVE, CAMERA_STALLED, CAMERA_BACKING_OFF, CAMERA_FAILED } CameraState;
+enum { CAMERA_STATE_COUNT = CAMERA_FAILED + 1 };
 
 typedef struct {
-  char *url; /* rtsp://host[:port]/… without credentials */
-  char *username, *password; /* NULL: none */
+  char *url; /* rtsp:// or rtsps://, host[:port]/… without credentials */
+  char *username, *password;   /* NULL: none */
+  char *ca_file, *fingerprint; /* for rtsps; both NULL: whom the system trusts */
+  gboolean is_udp;             /* RTP and RTCP come by UDP, if the camera sends them so */
   gboolean on_demand;
+  gint64 linger_us;            /* on demand: it stays so long when nobody wants it any more */
 } CameraSettings;
 
+CameraSettings camera_settings_copy (const CameraSettings *settings);
 void camera_settings_clear (CameraSettings *settings);
 gboolean camera_settings_equal (const CameraSettings *a, const CameraSettings *b);
 
 typedef struct {
   CameraState state;
   gint64 since_us;    /* wall */
-  const char *reason; /* static: "" unreachable unauthorized no_sdp unsupported_codec stalled protocol closed */
+  const char *reason; /* static: "" unreachable unauthorized tls no_sdp unsupported_codec stalled protocol closed */
   char *detail;       /* for people; may be NULL */
   guint64 connects;
+  guint64 transitions[CAMERA_STATE_COUNT]; /* into each state */
   gint64 first_frame_us; /* from connect to the first key frame, of the last connection; 0: none yet */
   int width, height;     /* 0 while unknown */
 } CameraStatusNow;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "gateway/core/error.h"
 #include "gateway/core/ids.h"
 
 static char *hash (DigestAlgorithm algorithm, const char *text)
@@ -29,17 +30,17 @@ static const char *parameter (const GstRTSPAuthCredential *credential, const cha
   return NULL;
 }
 
-/* "auth" among the offered ones. */
-static gboolean offers_auth (const char *qop)
+static gboolean is_among (const char *list, const char *name)
 {
-  g_auto (GStrv) offers = g_strsplit (qop != NULL ? qop : "", ",", 8);
+  g_auto (GStrv) offers = g_strsplit (list != NULL ? list : "", ",", 8);
   for (char **offer = offers; *offer != NULL; offer++)
-    if (g_ascii_strcasecmp (g_strstrip (*offer), "auth") == 0)
+    if (g_ascii_strcasecmp (g_strstrip (*offer), name) == 0)
       return TRUE;
   return FALSE;
 }
 
-static DigestChallenge *challenge_from (const GstRTSPAuthCredential *credential)
+/* Why it is none of ours goes to `problem`, which is static. */
+static DigestChallenge *challenge_from (const GstRTSPAuthCredential *credential, const char **problem)
 {
   if (credential->scheme == GST_RTSP_AUTH_BASIC) {
     DigestChallenge *basic = g_new0 (DigestChallenge, 1);
@@ -50,16 +51,20 @@ static DigestChallenge *challenge_from (const GstRTSPAuthCredential *credential)
   const char *algorithm = parameter (credential, "algorithm");
   gboolean is_sha256 = algorithm != NULL && g_ascii_strcasecmp (algorithm, "SHA-256") == 0;
   gboolean is_md5 = algorithm == NULL || g_ascii_strcasecmp (algorithm, "MD5") == 0;
+  const char *qop = parameter (credential, "qop");
   if (credential->scheme != GST_RTSP_AUTH_DIGEST || realm == NULL || nonce == NULL || (!is_sha256 && !is_md5))
     return NULL;
+  if (is_among (qop, "auth-int") && !is_among (qop, "auth")) {
+    *problem = "that signs whole messages (qop auth-int), which gridgate doesn't do: set it to auth";
+    return NULL;
+  }
   DigestChallenge *challenge = g_new0 (DigestChallenge, 1);
   challenge->algorithm = is_sha256 ? DIGEST_SHA256 : DIGEST_MD5;
   challenge->realm = g_strdup (realm);
   challenge->nonce = g_strdup (nonce);
   challenge->opaque = g_strdup (parameter (credential, "opaque"));
-  challenge->has_qop = offers_auth (parameter (credential, "qop"));
-  challenge->is_stale = g_strcmp0 (parameter (credential, "stale"), "true") == 0
-                        || g_strcmp0 (parameter (credential, "stale"), "TRUE") == 0;
+  challenge->has_qop = is_among (qop, "auth");
+  challenge->is_stale = is_among (parameter (credential, "stale"), "true");
   return challenge;
 }
 
@@ -68,12 +73,13 @@ static int strength (const DigestChallenge *challenge)
   return challenge == NULL ? 0 : challenge->is_basic ? 1 : challenge->algorithm == DIGEST_MD5 ? 2 : 3;
 }
 
-DigestChallenge *digest_challenge_read (GstRTSPMessage *response)
+DigestChallenge *digest_challenge_read (GstRTSPMessage *response, GError **error)
 {
   DigestChallenge *best = NULL;
+  const char *problem = "in a way that is neither Digest (MD5, SHA-256) nor Basic";
   GstRTSPAuthCredential **credentials = gst_rtsp_message_parse_auth_credentials (response, GST_RTSP_HDR_WWW_AUTHENTICATE);
   for (GstRTSPAuthCredential **one = credentials; one != NULL && *one != NULL; one++) {
-    DigestChallenge *challenge = challenge_from (*one);
+    DigestChallenge *challenge = challenge_from (*one, &problem);
     if (strength (challenge) > strength (best)) {
       digest_challenge_free (best);
       best = challenge;
@@ -83,6 +89,8 @@ DigestChallenge *digest_challenge_read (GstRTSPMessage *response)
   }
   if (credentials != NULL)
     gst_rtsp_auth_credentials_free (credentials);
+  if (best == NULL)
+    error_set (error, ERROR_RECONFIGURE, "%s", problem);
   return best;
 }
 

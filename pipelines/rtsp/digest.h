@@ -29,8 +29,9 @@ typedef struct {
   guint count; /* of answers to this nonce */
 } DigestChallenge;
 
-/* From a 401's WWW-Authenticate headers; NULL when there is none that we know. */
-DigestChallenge *digest_challenge_read (GstRTSPMessage *response);
+/* From a 401's WWW-Authenticate headers; NULL when there is none that we know: `error`
+ * completes "asks for a login …". */
+DigestChallenge *digest_challenge_read (GstRTSPMessage *response, GError **error);
 
 /* The value of Authorization for a request; free with g_free. */
 char *digest_challenge_answer (DigestChallenge *challenge, const char *username, const char *password, const char *method,

@@ -1,55 +1,22 @@
 #include "pipelines/rtsp/rtsp_client.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <gst/rtsp/gstrtsptransport.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "gateway/core/error.h"
-#include "pipelines/rtsp/digest.h"
-#include "pipelines/rtsp/sdp.h"
+#include "pipelines/rtp/interleaved.h"
+#include "pipelines/rtsp/rtsp_client_private.h"
 
 enum {
-  CONNECT_TIMEOUT_US = 5 * G_USEC_PER_SEC, /* an address */
-  ANSWER_TIMEOUT_US = 10 * G_USEC_PER_SEC, /* a request */
-  SESSION_TIMEOUT_DEFAULT = 60, /* seconds, RFC 2326 12.37 */
-  LOGIN_TRIES = 3, /* of one request: without login, with it, with a fresh nonce */
+  CONNECT_TIMEOUT_US = 5 * G_USEC_PER_SEC, /* an address; and its TLS handshake */
+  LOOKUP_TIMEOUT_US = 10 * G_USEC_PER_SEC,
+  ANSWER_TIMEOUT_S = 10,
+  CONTROL_MAX = 2 * (RTSP_HEAD_MAX + RTSP_BODY_MAX),
 };
 
-struct RtspClient {
-  Loop *loop;
-  Receiver *receiver;
-  const RtspClientSettings *settings;
-  RtspClientFailed failed;
-  gpointer data;
-
-  char *host, *request_url;
-  guint16 port;
-  Lookup *lookup;
-  struct addrinfo *addresses, *address; /* all, the one that is tried */
-  Wire wire;
-  LoopWatch *watch;
-  LoopTimer *timer;
-  gboolean is_connected;
-  GString *unsent;
-
-  GstRTSPMethod method; /* that waits for its answer, or was answered last */
-  gboolean waits_for_answer;
-  guint sequence, login_tries;
-  DigestChallenge *challenge;
-  TrackList *tracks;
-  guint set_up; /* tracks */
-  gboolean is_set_up, is_playing, has_get_parameter;
-  char *session;
-  guint session_timeout; /* seconds */
-
-  const char *reason; /* set: it has failed */
-  char *detail;
-};
-
-static void G_GNUC_PRINTF (3, 4) fail (RtspClient *client, const char *reason, const char *format, ...)
+void client_fail (RtspClient *client, const char *reason, const char *format, ...)
 {
   if (client->reason != NULL)
     return;
@@ -60,340 +27,10 @@ static void G_GNUC_PRINTF (3, 4) fail (RtspClient *client, const char *reason, c
   va_end (arguments);
 }
 
-/* At the end of each entry from the loop: what failed is told once, outside of the receiver. */
-static void leave (RtspClient *client)
-{
-  if (client->reason != NULL)
-    client->failed (client->reason, client->detail, client->data);
-}
-
-static void flush (RtspClient *client)
-{
-  gssize sent = wire_send (&client->wire, client->unsent->str, client->unsent->len);
-  if (sent < 0 && errno != EAGAIN && errno != EINTR)
-    fail (client, "closed", "%s", wire_problem (&client->wire));
-  g_string_erase (client->unsent, 0, MAX (sent, 0));
-  if (client->watch != NULL)
-    loop_watch_change (client->watch, client->unsent->len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
-}
-
-static void send_message (RtspClient *client, const GstRTSPMessage *message)
-{
-  GString *text = rtsp_message_serialise (message);
-  g_string_append_len (client->unsent, text->str, (gssize) text->len);
-  g_string_free (text, TRUE);
-  flush (client);
-}
-
-static void add_header (GstRTSPMessage *message, GstRTSPHeaderField field, char *value)
-{
-  gst_rtsp_message_take_header (message, field, value);
-}
-
-static GstRTSPMessage *request_new (RtspClient *client, GstRTSPMethod method, const char *url)
-{
-  GstRTSPMessage *request = NULL;
-  gst_rtsp_message_new_request (&request, method, url);
-  add_header (request, GST_RTSP_HDR_CSEQ, g_strdup_printf ("%u", ++client->sequence));
-  add_header (request, GST_RTSP_HDR_USER_AGENT, g_strdup ("gridgate/" GRIDGATE_VERSION));
-  if (client->session != NULL)
-    add_header (request, GST_RTSP_HDR_SESSION, g_strdup (client->session));
-  if (client->challenge != NULL)
-    add_header (request, GST_RTSP_HDR_AUTHORIZATION,
-                digest_challenge_answer (client->challenge, client->settings->username,
-                                         client->settings->password ? client->settings->password : "",
-                                         gst_rtsp_method_as_text (method), url));
-  return request;
-}
-
-static const char *aggregate_url (const RtspClient *client)
-{
-  return client->tracks != NULL ? client->tracks->control : client->request_url;
-}
-
-static void send_request (RtspClient *client, GstRTSPMethod method)
-{
-  const char *url = method == GST_RTSP_SETUP                                     ? client->tracks->tracks[client->set_up].control
-                    : method == GST_RTSP_OPTIONS || method == GST_RTSP_DESCRIBE ? client->request_url
-                                                                                : aggregate_url (client);
-  if (method != client->method || !client->waits_for_answer)
-    client->login_tries = 0;
-  client->method = method;
-  client->waits_for_answer = TRUE;
-
-  g_autoptr (GstRTSPMessage) request = request_new (client, method, url);
-  if (method == GST_RTSP_DESCRIBE)
-    add_header (request, GST_RTSP_HDR_ACCEPT, g_strdup ("application/sdp"));
-  if (method == GST_RTSP_SETUP)
-    add_header (request, GST_RTSP_HDR_TRANSPORT,
-                g_strdup_printf ("RTP/AVP/TCP;unicast;interleaved=%u-%u", 2 * client->set_up, 2 * client->set_up + 1));
-  if (method == GST_RTSP_PLAY)
-    add_header (request, GST_RTSP_HDR_RANGE, g_strdup ("npt=0.000-"));
-  send_message (client, request);
-  loop_timer_set (client->timer, loop_now_us (client->loop) + ANSWER_TIMEOUT_US);
-}
-
-/* ---- answers ---- */
-
-static void handle_unauthorized (RtspClient *client, GstRTSPMessage *response)
-{
-  if (client->settings->username == NULL) {
-    fail (client, "unauthorized", "the camera asks for a login and none is configured: set username and password_file");
-    return;
-  }
-  DigestChallenge *challenge = digest_challenge_read (response);
-  gboolean had_answered = client->login_tries > 0 && client->challenge != NULL;
-  gboolean is_stale = challenge != NULL && challenge->is_stale;
-  digest_challenge_free (client->challenge);
-  client->challenge = challenge;
-  if (challenge == NULL)
-    fail (client, "protocol", "the camera asks for a login in a way that is neither Digest (MD5, SHA-256) nor Basic");
-  else if ((had_answered && !is_stale) || ++client->login_tries >= LOGIN_TRIES)
-    fail (client, "unauthorized", "the camera refuses the user %s with this password", client->settings->username);
-  else
-    send_request (client, client->method);
-}
-
-static void handle_failure (RtspClient *client, int status)
-{
-  const char *method = gst_rtsp_method_as_text (client->method);
-  if (status == GST_RTSP_STS_FORBIDDEN)
-    fail (client, "unauthorized", "the camera forbids %s to this login (403)", method);
-  else if (status == GST_RTSP_STS_NOT_FOUND && client->method == GST_RTSP_DESCRIBE)
-    fail (client, "not_found", "the camera has no stream at this path (404): check the url");
-  else
-    fail (client, "protocol", "the camera answers %s with %d", method, status);
-}
-
-/* Some cameras offer OPTIONS only badly; nothing depends on it but the way to keep a session alive. */
-static void handle_options (RtspClient *client, const GstRTSPMessage *response)
-{
-  const char *offered = rtsp_message_header (response, GST_RTSP_HDR_PUBLIC);
-  client->has_get_parameter = offered != NULL && strstr (offered, "GET_PARAMETER") != NULL;
-  send_request (client, GST_RTSP_DESCRIBE);
-}
-
-static void handle_describe (RtspClient *client, const GstRTSPMessage *response)
-{
-  g_autoptr (GError) error = NULL;
-  guint8 *body = NULL;
-  guint size = 0;
-  const char *base = rtsp_message_header (response, GST_RTSP_HDR_CONTENT_BASE);
-  if (base == NULL || *base == '\0')
-    base = rtsp_message_header (response, GST_RTSP_HDR_CONTENT_LOCATION);
-  if (base == NULL || g_ascii_strncasecmp (base, "rtsp", 4) != 0)
-    base = client->request_url;
-  gst_rtsp_message_get_body (response, &body, &size);
-  client->tracks = sdp_read ((const char *) body, size, base, &error);
-  if (client->tracks == NULL)
-    fail (client, error_is (error, ERROR_GIVE_UP) ? "unsupported_codec" : "no_sdp", "%s", error->message);
-  else
-    send_request (client, GST_RTSP_SETUP);
-}
-
-/* "id;timeout=60" */
-static void take_session (RtspClient *client, const GstRTSPMessage *response)
-{
-  const char *header = rtsp_message_header (response, GST_RTSP_HDR_SESSION);
-  if (header == NULL || client->session != NULL)
-    return;
-  gsize length = strcspn (header, "; \t");
-  const char *timeout = strstr (header, "timeout=");
-  guint64 seconds = timeout != NULL ? g_ascii_strtoull (timeout + 8, NULL, 10) : SESSION_TIMEOUT_DEFAULT;
-  client->session = g_strndup (header, MIN (length, 256));
-  client->session_timeout = (guint) CLAMP (seconds, 2, 600);
-}
-
-/* The channels that the camera chose; FALSE when it insists on something else than interleaving. */
-static gboolean take_transport (const GstRTSPMessage *response, guint8 *rtp, guint8 *rtcp)
-{
-  const char *header = rtsp_message_header (response, GST_RTSP_HDR_TRANSPORT);
-  if (header == NULL)
-    return TRUE;
-  GString *text = g_string_new (header);
-  g_string_replace (text, " ", "", 0); /* GStreamer drops what stands after a space */
-  g_string_truncate (text, strcspn (text->str, ","));
-  GstRTSPTransport *transport = NULL;
-  gst_rtsp_transport_new (&transport);
-  gboolean fits = gst_rtsp_transport_parse (text->str, transport) == GST_RTSP_OK
-                  && transport->lower_transport == GST_RTSP_LOWER_TRANS_TCP;
-  GstRTSPRange channels = transport->interleaved;
-  gst_rtsp_transport_free (transport);
-  g_string_free (text, TRUE);
-  if (!fits || channels.min > 255 || channels.max > 255)
-    return FALSE;
-  if (channels.min >= 0) {
-    *rtp = (guint8) channels.min;
-    *rtcp = (guint8) (channels.max >= 0 ? channels.max : MIN (channels.min + 1, 255));
-  }
-  return TRUE;
-}
-
-static void set_up_next (RtspClient *client)
-{
-  if (client->set_up < client->tracks->count) {
-    send_request (client, GST_RTSP_SETUP);
-    return;
-  }
-  if (client->tracks->count == 0) {
-    fail (client, "protocol", "the camera sets no track up");
-    return;
-  }
-  g_free (client->tracks->sdp);
-  client->tracks->sdp = sdp_write (client->tracks, NULL);
-  client->is_set_up = TRUE;
-  receiver_set_tracks (client->receiver, client->tracks);
-  send_request (client, GST_RTSP_PLAY);
-}
-
-static void handle_setup (RtspClient *client, const GstRTSPMessage *response)
-{
-  guint8 rtp = (guint8) (2 * client->set_up), rtcp = (guint8) (rtp + 1);
-  guint8 channel = rtp;
-  if (!take_transport (response, &rtp, &rtcp)) {
-    fail (client, "protocol", "the camera does not send RTP over the RTSP connection (TCP interleaved)");
-    return;
-  }
-  take_session (client, response);
-  receiver_map (client->receiver, rtcp, channel + 1);
-  receiver_map (client->receiver, rtp, channel);
-  client->set_up++;
-  set_up_next (client);
-}
-
-/* A track other than video that can't be set up is left out. */
-static gboolean leave_track_out (RtspClient *client)
-{
-  Track *track = &client->tracks->tracks[client->set_up];
-  if (track->medium == MEDIUM_VIDEO)
-    return FALSE;
-  g_free (track->encoding);
-  g_free (track->format);
-  g_free (track->control);
-  client->tracks->count--;
-  memmove (track, track + 1, (client->tracks->count - client->set_up) * sizeof *track);
-  set_up_next (client);
-  return TRUE;
-}
-
-static void set_keep_alive (RtspClient *client)
-{
-  guint seconds = client->session != NULL ? client->session_timeout : SESSION_TIMEOUT_DEFAULT;
-  loop_timer_set (client->timer, loop_now_us (client->loop) + MIN (seconds / 2, 30) * G_USEC_PER_SEC);
-}
-
-static void handle_success (RtspClient *client, const GstRTSPMessage *response)
-{
-  client->waits_for_answer = FALSE;
-  if (client->is_playing)
-    set_keep_alive (client);
-  else if (client->method == GST_RTSP_OPTIONS)
-    handle_options (client, response);
-  else if (client->method == GST_RTSP_DESCRIBE)
-    handle_describe (client, response);
-  else if (client->method == GST_RTSP_SETUP)
-    handle_setup (client, response);
-  else if (client->method == GST_RTSP_PLAY) {
-    client->is_playing = TRUE;
-    set_keep_alive (client);
-  }
-}
-
-static gboolean is_awaited (const RtspClient *client, const GstRTSPMessage *response)
-{
-  const char *sequence = rtsp_message_header (response, GST_RTSP_HDR_CSEQ);
-  return client->waits_for_answer
-         && (sequence == NULL || g_ascii_strtoull (sequence, NULL, 10) == client->sequence);
-}
-
-static void handle_response (RtspClient *client, GstRTSPMessage *response)
-{
-  int status = response->type_data.response.code;
-  if (status < 200 || !is_awaited (client, response))
-    return;
-  if (status < 300) {
-    handle_success (client, response);
-    return;
-  }
-  if (status == GST_RTSP_STS_UNAUTHORIZED) {
-    handle_unauthorized (client, response);
-    return;
-  }
-  client->waits_for_answer = FALSE;
-  if (client->is_playing)
-    set_keep_alive (client); /* a camera that dislikes how it is kept alive still plays */
-  else if (client->method == GST_RTSP_OPTIONS)
-    send_request (client, GST_RTSP_DESCRIBE);
-  else if (client->method != GST_RTSP_SETUP || !leave_track_out (client))
-    handle_failure (client, status);
-}
-
-/* Cameras may ask too (OPTIONS, SET_PARAMETER, ANNOUNCE): each request gets an answer. */
-static void handle_request (RtspClient *client, const GstRTSPMessage *request)
-{
-  g_autoptr (GstRTSPMessage) response = NULL;
-  gboolean is_options = request->type_data.request.method == GST_RTSP_OPTIONS;
-  GstRTSPStatusCode status = is_options ? GST_RTSP_STS_OK : GST_RTSP_STS_NOT_IMPLEMENTED;
-  gst_rtsp_message_new_response (&response, status, gst_rtsp_status_as_text (status), NULL);
-  const char *sequence = rtsp_message_header (request, GST_RTSP_HDR_CSEQ);
-  if (sequence != NULL)
-    add_header (response, GST_RTSP_HDR_CSEQ, g_strdup (sequence));
-  if (client->unsent->len < RTSP_HEAD_MAX) /* a camera that asks and never reads gets no more */
-    send_message (client, response);
-}
-
-gssize rtsp_client_message (RtspClient *client, const guint8 *bytes, gsize size)
-{
-  g_autoptr (GstRTSPMessage) message = NULL;
-  g_autoptr (GError) error = NULL;
-  gsize used;
-  switch (rtsp_message_parse (bytes, size, RTSP_BODY_MAX, &message, &used, &error)) {
-  case RTSP_MORE:
-    return 0;
-  case RTSP_BROKEN:
-    fail (client, "protocol", "%s", error->message);
-    return RECEIVER_STOP;
-  case RTSP_WHOLE:
-    break;
-  }
-  if (message != NULL && message->type == GST_RTSP_MESSAGE_RESPONSE)
-    handle_response (client, message);
-  else if (message != NULL)
-    handle_request (client, message);
-  return client->reason != NULL ? RECEIVER_STOP : (gssize) used;
-}
-
-/* ---- the connection ---- */
+/* ---- reaching it ---- */
 
 static void try_next_address (RtspClient *client, const char *problem);
-
-static void finish_connect (RtspClient *client)
-{
-  int problem = 0;
-  socklen_t size = sizeof problem;
-  if (getsockopt (client->wire.fd, SOL_SOCKET, SO_ERROR, &problem, &size) != 0 || problem != 0) {
-    try_next_address (client, g_strerror (problem != 0 ? problem : errno));
-    return;
-  }
-  client->is_connected = TRUE;
-  send_request (client, GST_RTSP_OPTIONS);
-}
-
-static void on_ready (guint32 events, gpointer data)
-{
-  RtspClient *client = data;
-  g_autoptr (GError) error = NULL;
-  if (!client->is_connected) {
-    finish_connect (client);
-  } else {
-    if (events & EPOLLOUT)
-      flush (client);
-    if (events & ~(guint32) EPOLLOUT && client->reason == NULL && !receiver_read (client->receiver, &client->wire, &error)
-        && error != NULL)
-      fail (client, "closed", "%s", error->message);
-  }
-  leave (client);
-}
+static void on_ready (guint32 events, gpointer data);
 
 static void close_socket (RtspClient *client)
 {
@@ -401,12 +38,13 @@ static void close_socket (RtspClient *client)
   wire_finish (&client->wire);
   if (client->wire.fd >= 0)
     close (client->wire.fd);
-  client->wire.fd = -1;
+  wire_init (&client->wire, -1);
 }
 
 static gboolean start_connect (RtspClient *client, const struct addrinfo *address)
 {
   int on = 1;
+  client->phase = PHASE_CONNECT;
   client->wire.fd = socket (address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (client->wire.fd < 0)
     return FALSE;
@@ -425,15 +63,18 @@ static void try_next_address (RtspClient *client, const char *problem)
     const struct addrinfo *address = client->address;
     client->address = address->ai_next;
     if (start_connect (client, address)) {
-      loop_timer_set (client->timer, loop_now_us (client->loop) + CONNECT_TIMEOUT_US);
+      client_set_timer (client, CONNECT_TIMEOUT_US);
       return;
     }
     g_free (last_problem);
     last_problem = g_strdup (g_strerror (errno));
     close_socket (client);
   }
-  fail (client, "unreachable", "%s:%u: %s", client->host, client->port, last_problem);
+  client_fail (client, "unreachable", "%s:%u: %s", client->url.host, client->url.port, last_problem);
 }
+
+/* At the end of each entry from the loop: what failed is told, what must begin anew does. */
+static void leave (RtspClient *client);
 
 static void on_addresses (struct addrinfo *addresses, const char *problem, gpointer data)
 {
@@ -444,46 +85,181 @@ static void on_addresses (struct addrinfo *addresses, const char *problem, gpoin
   leave (client);
 }
 
-/* Whether the last one was answered or not: it plays, silence is no fault while packets come, and some cameras that answer
- * none still end a session without them. One that doesn't read either gets no more. */
-static void keep_alive (RtspClient *client)
+static void look_up (RtspClient *client)
 {
-  client->waits_for_answer = FALSE;
-  if (client->unsent->len < RTSP_HEAD_MAX)
-    send_request (client, client->has_get_parameter ? GST_RTSP_GET_PARAMETER : GST_RTSP_OPTIONS);
-  set_keep_alive (client);
+  client->phase = PHASE_LOOKUP;
+  client->lookup = resolver_start (client->resolver, client->loop, client->url.host, client->url.port, on_addresses, client);
+  client_set_timer (client, LOOKUP_TIMEOUT_US);
+}
+
+static void begin_anew (RtspClient *client)
+{
+  client->begins_anew = FALSE;
+  close_socket (client);
+  dialog_reset (client);
+  g_string_truncate (client->unsent, 0);
+  g_byte_array_set_size (client->control, 0);
+  receiver_reset (client->receiver);
+  g_clear_pointer (&client->addresses, freeaddrinfo);
+  client->address = NULL;
+  look_up (client);
+}
+
+static void leave (RtspClient *client)
+{
+  if (client->reason != NULL)
+    client->failed (client->reason, client->detail, client->data);
+  else if (client->begins_anew)
+    begin_anew (client);
+}
+
+/* The context is made for each connection: a file that was replaced counts from the next one on. */
+static gboolean start_tls (RtspClient *client, GError **error)
+{
+  WireContext *context = wire_context_new_client (client->settings->ca_file, client->settings->fingerprint, error);
+  gboolean is_started = context != NULL && wire_start_client (&client->wire, context, client->url.host, error);
+  wire_context_unref (context);
+  return is_started;
+}
+
+static void shake_hands (RtspClient *client)
+{
+  g_autoptr (GError) error = NULL;
+  WireState state = wire_handshake (&client->wire, &error);
+  if (state == WIRE_OPEN) {
+    client->phase = PHASE_OPEN;
+    dialog_begin (client);
+  } else if (state != WIRE_BROKEN) {
+    loop_watch_change (client->watch, state == WIRE_WAITS_TO_WRITE ? EPOLLOUT : EPOLLIN);
+  } else if (error_is (error, ERROR_RETRY)) {
+    try_next_address (client, error->message);
+  } else {
+    client_fail (client, "tls", "%s:%u: %s", client->url.host, client->url.port, error->message);
+  }
+}
+
+static void finish_connect (RtspClient *client)
+{
+  g_autoptr (GError) error = NULL;
+  int problem = 0;
+  socklen_t size = sizeof problem;
+  if (getsockopt (client->wire.fd, SOL_SOCKET, SO_ERROR, &problem, &size) != 0 || problem != 0) {
+    try_next_address (client, g_strerror (problem != 0 ? problem : errno));
+    return;
+  }
+  client->phase = PHASE_HANDSHAKE;
+  client_set_timer (client, CONNECT_TIMEOUT_US);
+  if (client->url.is_encrypted && !start_tls (client, &error))
+    client_fail (client, "tls", "%s", error->message);
+  else
+    shake_hands (client); /* without TLS there are no hands to shake */
+}
+
+/* ---- the open connection ---- */
+
+static void flush (RtspClient *client)
+{
+  gssize sent = client->unsent->len > 0 ? wire_send (&client->wire, client->unsent->str, client->unsent->len) : 0;
+  if (sent < 0 && errno != EAGAIN && errno != EINTR)
+    client_fail (client, "closed", "%s", wire_problem (&client->wire));
+  g_string_erase (client->unsent, 0, MAX (sent, 0));
+  if (client->watch != NULL)
+    loop_watch_change (client->watch, client->unsent->len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+void client_send (RtspClient *client, const GstRTSPMessage *message)
+{
+  GString *text = rtsp_message_serialise (message);
+  g_string_append_len (client->unsent, text->str, (gssize) text->len);
+  g_string_free (text, TRUE);
+  flush (client);
+}
+
+void client_set_timer (RtspClient *client, gint64 from_now_us)
+{
+  loop_timer_set (client->timer, loop_now_us (client->loop) + from_now_us);
+}
+
+/* How many of the bytes belong to what stands there first; 0: it isn't whole. Packets have no business here. */
+static gssize control_step (RtspClient *client)
+{
+  gsize size;
+  switch (interleaved_next (client->control->data, client->control->len, &size)) {
+  case INTERLEAVED_MORE:
+    return 0;
+  case INTERLEAVED_MESSAGE:
+    return rtsp_client_message (client, client->control->data, client->control->len);
+  case INTERLEAVED_FRAME:
+  case INTERLEAVED_GARBAGE:
+    break;
+  }
+  return (gssize) size;
+}
+
+/* Where RTP comes by UDP, the blocks belong to its packets alone. */
+static void read_control (RtspClient *client)
+{
+  guint8 bytes[WIRE_READ_MIN];
+  gssize size = wire_read (&client->wire, bytes, sizeof bytes);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (size <= 0) {
+    client_fail (client, "closed", "%s", size == 0 ? "the other side closed the connection" : wire_problem (&client->wire));
+    return;
+  }
+  g_byte_array_append (client->control, bytes, (guint) size);
+  gssize used = 1;
+  while (client->control->len > 0 && (used = control_step (client)) > 0)
+    g_byte_array_remove_range (client->control, 0, (guint) used);
+  if (client->control->len > CONTROL_MAX)
+    client_fail (client, "protocol", "the camera sends no end of what is neither RTSP nor packets");
+}
+
+static void read_some (RtspClient *client)
+{
+  g_autoptr (GError) error = NULL;
+  if (client->is_udp)
+    read_control (client);
+  else if (!receiver_read (client->receiver, &client->wire, &error) && error != NULL)
+    client_fail (client, "closed", "%s", error->message);
+}
+
+static void on_ready (guint32 events, gpointer data)
+{
+  RtspClient *client = data;
+  if (client->phase == PHASE_CONNECT) {
+    finish_connect (client);
+  } else if (client->phase == PHASE_HANDSHAKE) {
+    shake_hands (client);
+  } else {
+    if (events & EPOLLOUT)
+      flush (client);
+    if (events & ~(guint32) EPOLLOUT && client->reason == NULL)
+      read_some (client);
+  }
+  leave (client);
 }
 
 static void on_timer (gpointer data)
 {
   RtspClient *client = data;
   if (client->is_playing)
-    keep_alive (client);
-  else if (client->is_connected)
-    fail (client, "unreachable", "the camera takes the connection and does not answer %s in %d s", gst_rtsp_method_as_text (client->method),
-          (int) (ANSWER_TIMEOUT_US / G_USEC_PER_SEC));
+    dialog_keep_alive (client);
+  else if (client->phase == PHASE_OPEN)
+    client_fail (client, "unreachable", "the camera takes the connection and does not answer %s in %d s",
+                 gst_rtsp_method_as_text (client->method), ANSWER_TIMEOUT_S);
   else
-    try_next_address (client, client->lookup != NULL ? "its name could not be looked up in time" : "no answer");
+    try_next_address (client, client->phase == PHASE_LOOKUP      ? "its name could not be looked up in time"
+                              : client->phase == PHASE_HANDSHAKE ? "it takes the connection and does not shake hands in TLS"
+                                                                 : "no answer");
   leave (client);
 }
 
-/* "rtsp://host[:port]/path?query"; no credentials. */
-static gboolean read_url (RtspClient *client)
+/* ---- its life ---- */
+
+static void on_invalid (gpointer data)
 {
-  g_autoptr (GUri) uri = g_uri_parse (client->settings->url, G_URI_FLAGS_ENCODED, NULL);
-  if (uri == NULL || g_strcmp0 (g_uri_get_scheme (uri), "rtsp") != 0 || g_uri_get_host (uri) == NULL
-      || *g_uri_get_host (uri) == '\0')
-    return FALSE;
-  const char *host = g_uri_get_host (uri), *query = g_uri_get_query (uri);
-  int port = g_uri_get_port (uri);
-  if (port == 0 || port > 65535)
-    return FALSE;
-  gboolean is_ipv6 = strchr (host, ':') != NULL;
-  client->host = g_strdup (host);
-  client->port = (guint16) (port < 0 ? 554 : port);
-  client->request_url = g_strdup_printf ("rtsp://%s%s%s:%u%s%s%s", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "",
-                                         client->port, g_uri_get_path (uri), query ? "?" : "", query ? query : "");
-  return TRUE;
+  leave (data);
 }
 
 RtspClient *rtsp_client_new (Loop *loop, Receiver *receiver, const RtspClientSettings *settings, Resolver *resolver,
@@ -492,18 +268,22 @@ RtspClient *rtsp_client_new (Loop *loop, Receiver *receiver, const RtspClientSet
   RtspClient *client = g_new0 (RtspClient, 1);
   client->loop = loop;
   client->receiver = receiver;
+  client->resolver = resolver;
   client->settings = settings;
   client->failed = failed;
   client->data = data;
   wire_init (&client->wire, -1);
+  client->is_udp = settings->is_udp;
   client->unsent = g_string_new (NULL);
-  client->timer = loop_timer_new (loop, on_timer, client);
-  if (read_url (client)) {
-    client->lookup = resolver_start (resolver, loop, client->host, client->port, on_addresses, client);
-    loop_timer_set (client->timer, loop_now_us (loop) + ANSWER_TIMEOUT_US);
+  client->control = g_byte_array_new ();
+  client->visited = g_ptr_array_new_with_free_func (g_free);
+  gboolean is_valid = rtsp_url_read (&client->url, settings->url) && rtsp_url_read (&client->home, settings->url);
+  client->timer = loop_timer_new (loop, is_valid ? on_timer : on_invalid, client);
+  if (is_valid) {
+    look_up (client);
   } else {
-    fail (client, "unreachable", "%s is no rtsp:// address", settings->url);
-    loop_timer_set (client->timer, loop_now_us (loop)); /* told from there */
+    client_fail (client, "unreachable", "%s is no rtsp:// or rtsps:// address", settings->url);
+    client_set_timer (client, 0); /* told from there */
   }
   return client;
 }
@@ -518,17 +298,27 @@ gboolean rtsp_client_is_playing (const RtspClient *client)
   return client->is_playing;
 }
 
+gboolean rtsp_client_is_udp (const RtspClient *client)
+{
+  return client->is_udp;
+}
+
+gboolean rtsp_client_is_over (const RtspClient *client)
+{
+  return client->udp != NULL && udp_input_is_over (client->udp);
+}
+
 static void release (gpointer data)
 {
   RtspClient *client = data;
+  dialog_reset (client);
   if (client->addresses != NULL)
     freeaddrinfo (client->addresses);
   g_string_free (client->unsent, TRUE);
-  digest_challenge_free (client->challenge);
-  track_list_free (client->tracks);
-  g_free (client->session);
-  g_free (client->host);
-  g_free (client->request_url);
+  g_byte_array_unref (client->control);
+  g_ptr_array_unref (client->visited);
+  rtsp_url_clear (&client->url);
+  rtsp_url_clear (&client->home);
   g_free (client->detail);
   g_free (client);
 }
@@ -537,10 +327,10 @@ void rtsp_client_free (RtspClient *client)
 {
   if (client == NULL)
     return;
-  if (client->reason == NULL && client->session != NULL)
-    send_request (client, GST_RTSP_TEARDOWN);
+  dialog_end (client);
   lookup_cancel (client->lookup);
   close_socket (client);
+  g_clear_pointer (&client->udp, udp_input_free);
   loop_timer_free (client->timer);
   loop_free_later (client->loop, client, release);
 }

@@ -1,7 +1,9 @@
 /* rtsp_client.h: one connection to a camera: from its name to PLAY, and kept alive until it ends.
  *
- * OPTIONS, DESCRIBE, SETUP of each track (RTP/AVP/TCP, interleaved), PLAY (RFC 2326). It reads through the receiver, so that
- * packets may come between, and before, answers. It fails once, with a reason for machines and a detail for people.
+ * OPTIONS, DESCRIBE, SETUP of each track, PLAY (RFC 2326), plain or in TLS; RTP comes interleaved in the connection, or by
+ * UDP. It reads through the receiver, so that packets may come between, and before, answers. It follows redirects, and
+ * falls back from UDP to the connection where the camera wants that. It fails once, with a reason for machines and a detail
+ * for people.
  *
  * thread: the loop. */
 #pragma once
@@ -12,11 +14,14 @@
 typedef struct RtspClient RtspClient;
 
 typedef struct {
-  const char *url;
-  const char *username, *password; /* NULL: none */
+  const char *name;                  /* "camera bridge": for the log */
+  const char *url;                   /* rtsp:// or rtsps:// */
+  const char *username, *password;   /* NULL: none */
+  const char *ca_file, *fingerprint; /* for rtsps; both NULL: whom the system trusts */
+  gboolean is_udp;                   /* ask for RTP by UDP first */
 } RtspClientSettings;
 
-/* `reason` is static: unreachable unauthorized not_found no_sdp unsupported_codec protocol closed. The callback may free
+/* `reason` is static: unreachable tls unauthorized not_found no_sdp unsupported_codec protocol closed. The callback may free
  * the client. */
 typedef void (*RtspClientFailed) (const char *reason, const char *detail, gpointer data);
 
@@ -28,6 +33,8 @@ RtspClient *rtsp_client_new (Loop *loop, Receiver *receiver, const RtspClientSet
 const TrackList *rtsp_client_tracks (const RtspClient *client);
 
 gboolean rtsp_client_is_playing (const RtspClient *client); /* PLAY was answered */
+gboolean rtsp_client_is_udp (const RtspClient *client);     /* RTP comes by UDP */
+gboolean rtsp_client_is_over (const RtspClient *client);    /* the camera said goodbye by RTCP */
 
 gssize rtsp_client_message (RtspClient *client, const guint8 *bytes, gsize size);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/core/error.h"
+#include "pipelines/rtsp/rtsp_url.h"
 
 /* RFC 3551 tables 4 and 5: what stands without a=rtpmap. */
 static const struct {
@@ -28,10 +29,13 @@ char *sdp_join_control (const char *base, const char *control)
 {
   if (control == NULL || *control == '\0' || strcmp (control, "*") == 0)
     return g_strdup (base);
-  if (g_ascii_strncasecmp (control, "rtsp://", 7) == 0 || g_ascii_strncasecmp (control, "rtsps://", 8) == 0)
-    return g_strdup (control);
-  gboolean has_slash = g_str_has_suffix (base, "/") || *control == '/';
-  return g_strconcat (base, has_slash ? "" : "/", control, NULL);
+  const char *path = rtsp_url_path (control), *base_path = rtsp_url_path (base);
+  if (path != NULL && base_path != NULL) /* behind a router the camera names an address that isn't where we reach it */
+    return g_strdup_printf ("%.*s%s", (int) (base_path - base), base, path);
+  if (g_str_has_suffix (base, "/") && *control == '/')
+    control++;
+  gboolean joins = g_str_has_suffix (base, "/") || *control == '/' || *control == '?';
+  return g_strconcat (base, joins ? "" : "/", control, NULL);
 }
 
 static gboolean is_text (const char *text)

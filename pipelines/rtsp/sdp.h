@@ -15,5 +15,6 @@ TrackList *sdp_read (const char *text, gsize size, const char *base, GError **er
 /* Our description of `tracks`; `video_format` replaces the video's fmtp parameters unless it is NULL. Free with g_free. */
 char *sdp_write (const TrackList *tracks, const char *video_format);
 
-/* Joins a control attribute to its base (RFC 2326 C.1.1). Free with g_free. */
+/* Joins a control attribute to its base (RFC 2326 C.1.1), behind its query, if it has one, as cameras want it. Of an absolute
+ * one the path counts: host and port are the base's. Free with g_free. */
 char *sdp_join_control (const char *base, const char *control);

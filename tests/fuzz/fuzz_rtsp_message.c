@@ -9,7 +9,7 @@ static void look_into (GstRTSPMessage *message)
   GString *text = rtsp_message_serialise (message);
   g_string_free (text, TRUE);
   if (message->type == GST_RTSP_MESSAGE_RESPONSE) {
-    DigestChallenge *challenge = digest_challenge_read (message);
+    DigestChallenge *challenge = digest_challenge_read (message, NULL);
     if (challenge != NULL)
       g_free (digest_challenge_answer (challenge, "user", "password", "DESCRIBE", "rtsp://h/live/a"));
     digest_challenge_free (challenge);

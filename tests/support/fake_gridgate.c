@@ -57,9 +57,10 @@ static void put_camera (Fake *fake, const char *camera)
 {
   g_auto (GStrv) parts = g_strsplit (camera, "=", 2);
   g_auto (GStrv) names = g_strsplit (parts[0], "/", 2);
-  json_t *body = json_pack ("{s:s, s:s, s:s, s:s, s:b, s:s, s:i}", "camera", names[0], "stream",
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:i}", "camera", names[0], "stream",
                             names[1] != NULL ? names[1] : "main", "url", parts[1], "transport", "tcp", "on_demand",
-                            fake->is_on_demand, "record", fake->data_dir != NULL ? "continuous" : "off", "pre_roll", 0);
+                            fake->is_on_demand, "linger", (json_int_t) 10 * G_USEC_PER_SEC, "record",
+                            fake->data_dir != NULL ? "continuous" : "off", "pre_roll", 0);
   if (fake->camera_login != NULL) {
     json_object_set_new (body, "username", json_string (fake->camera_login[0]));
     json_object_set_new (body, "password", json_string (fake->camera_login[1]));

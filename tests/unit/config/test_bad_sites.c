@@ -44,8 +44,8 @@ static void keys_are_known_and_there (void **state)
   static const Case cases[] = {
     { "camera: []\n", "8:1: unknown key camera; did you mean cameras?" },
     { "cameras: [{id: a, url: \"rtsp://h\", colour: red}]\n",
-      "8:36: unknown key colour, expected one of id, name, grid, owner, gb_id, url, username, password_file, transport, "
-      "on_demand, down_after, location, streams, recording" },
+      "8:36: unknown key colour, expected one of id, name, grid, owner, gb_id, url, username, password_file, ca_file, "
+      "fingerprint, transport, on_demand, linger, down_after, location, streams, recording" },
     { "cameras:\n  - name: x\n",
       "9:5: id is missing, expected an id (letters, digits, '.', '_' or '-', at most 64, a letter or digit first)\n"
       "9:5: url is missing, expected a URL" },
@@ -63,7 +63,7 @@ static void without_a_gateway_the_rest_is_still_checked (void **state)
   static const Case cases[] = {
     { "cameras: [{id: a, url: x}]\n",
       "1:1: gateway is missing, expected a map\n"
-      "1:24: url: expected a URL that starts with rtsp://, found \"x\"" },
+      "1:24: url: expected a URL that starts with rtsp:// or rtsps://, found \"x\"" },
     { "gateway: {division: \"1\"}\nsensors: [{id: a, broker: b, topic: t, grid: \"9\", format: value, metrics: [{name: m}]}]\n",
       "1:10: id is missing, expected an id (letters, digits, '.', '_' or '-', at most 64, a letter or digit first)\n"
       "2:27: broker: there is no broker b, expected one that stands under brokers\n"
@@ -78,8 +78,8 @@ static void what_is_not_in_this_version_is_told_so (void **state)
 {
   (void) state;
   static const Case cases[] = {
-    { "cameras: [{id: a, url: \"rtsp://h\", transport: udp}]\n",
-      "8:47: transport: udp is not in this version, expected tcp" },
+    { "cameras: [{id: a, url: \"rtsp://h\", transport: sctp}]\n",
+      "8:47: transport: expected tcp or udp, found \"sctp\"" },
     { "sensors: [{id: a, broker: village, topic: t, format: senml, metrics: [{name: m, path: $.m}]}]\n",
       "8:54: format: senml is not in this version, expected json or value" },
     { 0 },
@@ -124,6 +124,16 @@ static void values_have_a_form_and_a_range (void **state)
       "8:60: gb_id: expected a code of 20 digits, found \"1\"\n"
       "8:81: lon: 200 is out of range, expected -180 to 180\n"
       "8:91: lat: expected a number, found \"x\"" },
+    { "cameras: [{id: a, url: \"rtsp://h\", linger: 2h}]\n", "8:44: linger: 2h is out of range, expected 0s to 1h" },
+    { "cameras: [{id: a, url: \"rtsps://h\", fingerprint: \"12:34\"}]\n",
+      "8:50: fingerprint: expected a SHA-256 fingerprint of 64 hex digits, found \"12:34\"" },
+    { "cameras: [{id: a, url: \"rtsp://h\", ca_file: /etc/passwd}]\n",
+      "8:45: ca_file has no use with rtsp://, expected a rtsps:// url" },
+    { "cameras: [{id: a, url: \"rtsps://h\", ca_file: /etc/passwd, fingerprint: "
+      "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}]\n",
+      "8:72: fingerprint stands beside ca_file, expected one of them: a pinned certificate is trusted whoever has signed it" },
+    { "cameras: [{id: a, url: \"rtsps://h\", transport: udp}]\n",
+      "8:48: transport udp stands with a rtsps:// url, expected tcp: by UDP the pictures would travel unencrypted" },
     { "cameras: [{id: a, url: \"rtsp://h\", name: }]\n", "8:36: name: expected text, found nothing" },
     { "grids: []\nrtsp: {listen: \"localhost:80\"}\n", "8:1: key grids stands twice, first in line 4" },
     { "rtsp: {listen: \"localhost:80\"}\n",
@@ -156,7 +166,7 @@ static void urls_hold_no_credentials_and_name_a_host (void **state)
     { "cameras: [{id: a, url: \"rtsp://admin:12345@h/1\"}]\n",
       "8:24: url: a user name or password stands in the URL, expected them as username and password_file" },
     { "cameras: [{id: a, url: \"http://h/1\"}]\n",
-      "8:24: url: expected a URL that starts with rtsp://, found \"http://h/1\"" },
+      "8:24: url: expected a URL that starts with rtsp:// or rtsps://, found \"http://h/1\"" },
     { "cameras: [{id: a, url: \"rtsp:///1\"}]\n",
       "8:24: url: the host in \"rtsp:///1\" is wrong, expected a name or an address" },
     { "cameras: [{id: a, url: \"rtsp://h:99999/1\"}]\n",

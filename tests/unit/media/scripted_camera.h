@@ -17,11 +17,26 @@ typedef struct {
   gboolean refuses_audio;       /* SETUP of anything but the first track is answered with 461 */
   guint session_timeout;        /* seconds; 0: 30 */
   gboolean ignores_keep_alive;  /* after PLAY it answers no OPTIONS */
+  const char *cert_file, *key_file; /* it speaks TLS */
+  const char *redirects_to;     /* DESCRIBE is answered with 302 and this Location, from the first connection on … */
+  guint redirects;              /* … for so many connections */
+  const char *offers;           /* Public of OPTIONS; NULL: no GET_PARAMETER */
+  const char *refuses;          /* method that is answered with 501 */
+  const char *sequence;         /* CSeq of all answers; NULL: that of the request */
+  const char *challenge;        /* WWW-Authenticate of every DESCRIBE */
+  const char *transport;        /* of SETUP's answer; NULL: TCP, interleaved, on `channel` */
+  gboolean refuses_udp;         /* SETUP for UDP is answered with 461 */
+  gboolean serves_udp;          /* SETUP for UDP is obeyed */
+  gboolean says_goodbye;        /* RTCP BYE after the frames, by UDP */
+  gboolean has_odd_lines;       /* headers in lower case, lines end without \r */
 } CameraScript;
 
 typedef struct ScriptedCamera ScriptedCamera;
 
 ScriptedCamera *scripted_camera_new (const CameraScript *script);
 char *scripted_camera_url (const ScriptedCamera *camera); /* g_free */
+guint16 scripted_camera_port (const ScriptedCamera *camera);
+char *scripted_camera_last (ScriptedCamera *camera, const char *method); /* URL of the last such request (g_free); NULL: none */
+guint scripted_camera_reports (ScriptedCamera *camera); /* RTCP packets that came back by UDP */
 guint scripted_camera_requests (ScriptedCamera *camera, const char *method); /* that came so far */
 void scripted_camera_free (ScriptedCamera *camera);

@@ -47,7 +47,7 @@ static void the_strongest_challenge_is_answered (void **state)
 {
   (void) state;
   g_autoptr (GstRTSPMessage) response = unauthorized ("Basic realm=\"x\"", "Digest realm=\"a, b\", nonce=\"n\"");
-  DigestChallenge *challenge = digest_challenge_read (response);
+  DigestChallenge *challenge = digest_challenge_read (response, NULL);
   assert_non_null (challenge);
   assert_false (challenge->is_basic);
   assert_int_equal (challenge->algorithm, DIGEST_MD5);
@@ -56,7 +56,7 @@ static void the_strongest_challenge_is_answered (void **state)
 
   g_autoptr (GstRTSPMessage) both = unauthorized ("Digest realm=\"a\", nonce=\"n\", algorithm=SHA-256, qop=\"auth,auth-int\"",
                                                   "Digest realm=\"a\", nonce=\"n\", algorithm=MD5");
-  challenge = digest_challenge_read (both);
+  challenge = digest_challenge_read (both, NULL);
   assert_int_equal (challenge->algorithm, DIGEST_SHA256);
   assert_true (challenge->has_qop);
   digest_challenge_free (challenge);
@@ -66,14 +66,14 @@ static void unknown_challenges_are_not_answered (void **state)
 {
   (void) state;
   g_autoptr (GstRTSPMessage) response = unauthorized ("Bearer realm=\"x\"", "Digest realm=\"a\", nonce=\"n\", algorithm=SHA-512-256");
-  assert_null (digest_challenge_read (response));
+  assert_null (digest_challenge_read (response, NULL));
 }
 
 /* What our client says, our server reads, and both compute the same. */
 static void assert_round_trip (const char *challenge_text, DigestAlgorithm algorithm)
 {
   g_autoptr (GstRTSPMessage) response = unauthorized (challenge_text, NULL), request = NULL;
-  DigestChallenge *challenge = digest_challenge_read (response);
+  DigestChallenge *challenge = digest_challenge_read (response, NULL);
   gst_rtsp_message_new_request (&request, GST_RTSP_DESCRIBE, "rtsp://h/live/a");
   gst_rtsp_message_take_header (request, GST_RTSP_HDR_AUTHORIZATION,
                                 digest_challenge_answer (challenge, "tok", "secret", "DESCRIBE", "rtsp://h/live/a"));

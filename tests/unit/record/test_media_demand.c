@@ -103,8 +103,9 @@ static void put_site_in (Fixture *fixture, const char *data_dir, const char *rec
                                "min_free_bytes", (json_int_t) 0, "min_free_percent", (json_int_t) 0),
                     -1));
   assert_null (ask (fixture, LINK_CAMERA_PUT,
-                    json_pack ("{s:s, s:s, s:s, s:s, s:b, s:s, s:I}", "camera", "bridge", "stream", "main", "url",
-                               fixture->url, "transport", "tcp", "on_demand", is_on_demand, "record", record,
+                    json_pack ("{s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:I}", "camera", "bridge", "stream", "main", "url",
+                               fixture->url, "transport", "tcp", "on_demand", is_on_demand, "linger",
+                               (json_int_t) 10 * G_USEC_PER_SEC, "record", record,
                                "pre_roll", (json_int_t) pre_roll_us),
                     -1));
   assert_null (ask (fixture, LINK_SITE_END, NULL, -1));
