@@ -42,8 +42,10 @@ const char *rtsp_url_path (const char *text)
 {
   if (g_ascii_strncasecmp (text, "rtsp://", 7) != 0 && g_ascii_strncasecmp (text, "rtsps://", 8) != 0)
     return NULL;
-  const char *authority = strstr (text, "//") + 2;
-  return authority + strcspn (authority, "/?");
+  const char *path = strchr (text, ':') + 1;
+  while (g_str_has_prefix (path, "//")) /* "rtsp://rtsp://host/path" is what some say */
+    path += 2 + strcspn (path + 2, "/?");
+  return path;
 }
 
 void rtsp_url_clear (RtspUrl *url)

@@ -6,6 +6,8 @@
 #include "gateway/core/error.h"
 #include "pipelines/rtsp/rtsp_url.h"
 
+enum { VIDEO_HZ = 90000, DYNAMIC_TYPES = 96 };
+
 /* RFC 3551 tables 4 and 5: what stands without a=rtpmap. */
 static const struct {
   guint8 payload_type;
@@ -54,31 +56,41 @@ static Codec codec_of (const char *encoding)
   return CODEC_UNKNOWN;
 }
 
-/* The text after "PAYLOAD_TYPE " of the attribute `name` that is about this payload type; NULL when there is none. */
-static const char *attribute_of_type (const GstSDPMedia *media, const char *name, guint payload_type)
+/* The text after the payload type of the attribute `name` that is about this type, with a space between or without; NULL
+ * when there is none. Where there is only one, cameras sometimes give it the number of another (Hikvision's 97 for 104). */
+static const char *attribute_of_type (const GstSDPMedia *media, const char *name, guint payload_type, gboolean takes_only_one)
 {
+  const char *only = NULL;
   for (guint i = 0;; i++) {
     const char *value = gst_sdp_media_get_attribute_val_n (media, name, i);
     char *rest = NULL;
     if (value == NULL)
-      return NULL;
+      return i == 1 && takes_only_one ? only : NULL;
     guint64 number = g_ascii_strtoull (value, &rest, 10);
-    if (rest != value && number == payload_type && (*rest == ' ' || *rest == '\t'))
-      return rest + 1;
+    if (rest == value)
+      continue;
+    only = rest + strspn (rest, " \t");
+    if (number == payload_type)
+      return only;
   }
 }
 
-/* "H264/90000", "MPEG4-GENERIC/16000/2" */
+/* "H264/90000", "MPEG4-GENERIC/16000/2". The clock of video is always 90 kHz (RFC 6184 8.2.1, RFC 7798 7.1). */
 static gboolean read_rtpmap (Track *track, const char *text)
 {
   g_auto (GStrv) parts = g_strsplit (text, "/", 3);
-  guint64 rate, channels = 1;
-  if (g_strv_length (parts) < 2 || !is_text (text) || strlen (g_strstrip (parts[0])) > 32
-      || !g_ascii_string_to_unsigned (g_strstrip (parts[1]), 10, 1000, 1000000, &rate, NULL))
+  guint64 rate = 0, channels = 1;
+  if (parts[0] == NULL || !is_text (text) || strlen (g_strstrip (parts[0])) > 32)
     return FALSE;
-  if (parts[2] != NULL && !g_ascii_string_to_unsigned (g_strstrip (parts[2]), 10, 1, 16, &channels, NULL))
+  Codec codec = codec_of (parts[0]);
+  gboolean has_rate = parts[1] != NULL && g_ascii_string_to_unsigned (g_strstrip (parts[1]), 10, 1000, 1000000, &rate, NULL);
+  if (!has_rate && (codec == CODEC_H264 || codec == CODEC_H265))
+    rate = VIDEO_HZ;
+  else if (!has_rate)
+    return FALSE;
+  if (has_rate && parts[2] != NULL && !g_ascii_string_to_unsigned (g_strstrip (parts[2]), 10, 1, 16, &channels, NULL))
     channels = 1;
-  track->encoding = g_strdup (parts[0]);
+  track->encoding = g_strdup (codec == CODEC_H264 ? "H264" : codec == CODEC_H265 ? "H265" : parts[0]); /* not "HEVC" */
   track->clock_rate = (guint32) rate;
   track->channels = (guint) channels;
   return TRUE;
@@ -96,10 +108,29 @@ static gboolean read_static_type (Track *track)
   return FALSE;
 }
 
+/* No rtpmap for a dynamic type: parameter sets tell as much. */
+static gboolean read_parameters (Track *track, const char *format)
+{
+  const char *encoding = format == NULL                                 ? NULL
+                         : strstr (format, "sprop-parameter-sets") != NULL ? "H264"
+                         : strstr (format, "sprop-vps") != NULL            ? "H265"
+                                                                        : NULL;
+  if (encoding == NULL || track->medium != MEDIUM_VIDEO)
+    return FALSE;
+  track->encoding = g_strdup (encoding);
+  track->clock_rate = VIDEO_HZ;
+  track->channels = 1;
+  return TRUE;
+}
+
 static Medium medium_of (const char *name)
 {
-  return g_strcmp0 (name, "video") == 0 ? MEDIUM_VIDEO : g_strcmp0 (name, "audio") == 0 ? MEDIUM_AUDIO : MEDIUM_OTHER;
+  return name == NULL                               ? MEDIUM_OTHER
+         : g_ascii_strcasecmp (name, "video") == 0 ? MEDIUM_VIDEO
+         : g_ascii_strcasecmp (name, "audio") == 0 ? MEDIUM_AUDIO
+                                                    : MEDIUM_OTHER;
 }
+
 
 static void track_clear (Track *track)
 {
@@ -109,27 +140,83 @@ static void track_clear (Track *track)
   *track = (Track){ 0 };
 }
 
+/* "RTP/AVP", also with /TCP behind it or TCP/ before it; RTP/SAVP is encrypted. */
+static gboolean is_carried_protocol (const char *protocol)
+{
+  return protocol != NULL && strstr (protocol, "RTP/AVP") != NULL;
+}
+
+static gboolean read_format (Track *track, const GstSDPMedia *media, const char *payload_type)
+{
+  guint64 number;
+  if (!g_ascii_string_to_unsigned (payload_type, 10, 0, 127, &number, NULL))
+    return FALSE;
+  gboolean is_single = gst_sdp_media_formats_len (media) == 1;
+  const char *map = attribute_of_type (media, "rtpmap", (guint) number, is_single && number >= DYNAMIC_TYPES);
+  const char *format = attribute_of_type (media, "fmtp", (guint) number, is_single);
+  track->payload_type = (guint8) number;
+  if (!(map != NULL ? read_rtpmap (track, map) : read_static_type (track) || read_parameters (track, format)))
+    return FALSE;
+  track->codec = codec_of (track->encoding);
+  track->format = g_strdup (format != NULL && is_text (format) && strlen (format) <= SDP_FORMAT_MAX ? format : "");
+  return TRUE;
+}
+
+/* Of several payload types the first that we carry, else the first that can be read. */
+static gboolean choose_format (Track *track, const GstSDPMedia *media)
+{
+  guint count = MIN (gst_sdp_media_formats_len (media), SDP_MEDIA_MAX);
+  Track first = { 0 };
+  for (guint i = 0; i < count; i++) {
+    Track one = { .medium = track->medium };
+    if (read_format (&one, media, gst_sdp_media_get_format (media, i)) && one.codec != CODEC_UNKNOWN) {
+      track_clear (&first);
+      *track = one;
+      return TRUE;
+    }
+    if (first.encoding == NULL)
+      first = one;
+    else
+      track_clear (&one);
+  }
+  if (first.encoding == NULL)
+    return FALSE;
+  *track = first;
+  return TRUE;
+}
+
+static char *control_of (const GstSDPMedia *media, const char *base)
+{
+  const char *given = gst_sdp_media_get_attribute_val (media, "control");
+  g_autofree char *control = g_strstrip (g_strdup (given != NULL ? given : ""));
+  gboolean is_usable = is_text (control) && strchr (control, ' ') == NULL && strlen (control) <= 1024;
+  return sdp_join_control (base, is_usable ? control : NULL);
+}
+
 /* FALSE when the medium isn't one that we carry. */
 static gboolean read_track (Track *track, const GstSDPMedia *media, const char *base)
 {
-  const char *first = gst_sdp_media_formats_len (media) > 0 ? gst_sdp_media_get_format (media, 0) : NULL;
-  const char *protocol = gst_sdp_media_get_proto (media);
-  guint64 payload_type;
   *track = (Track){ .medium = medium_of (gst_sdp_media_get_media (media)) };
-  if (track->medium == MEDIUM_OTHER || protocol == NULL || !g_str_has_prefix (protocol, "RTP/") || first == NULL
-      || !g_ascii_string_to_unsigned (first, 10, 0, 127, &payload_type, NULL))
+  if (track->medium == MEDIUM_OTHER || !is_carried_protocol (gst_sdp_media_get_proto (media))
+      || !choose_format (track, media))
     return FALSE;
-  track->payload_type = (guint8) payload_type;
-  const char *map = attribute_of_type (media, "rtpmap", track->payload_type);
-  const char *format = attribute_of_type (media, "fmtp", track->payload_type);
-  const char *control = gst_sdp_media_get_attribute_val (media, "control");
-  if (!(map != NULL ? read_rtpmap (track, map) : read_static_type (track)))
+  track->control = control_of (media, base);
+  return TRUE;
+}
+
+/* Audio that the camera wants to have instead of giving it (ONVIF Streaming 5.3): "sendonly" as the client sees it. Cameras
+ * that say so as they see it themselves say it of their video too. */
+static gboolean is_backchannel (const GstSDPMessage *message, const GstSDPMedia *media)
+{
+  if (medium_of (gst_sdp_media_get_media (media)) != MEDIUM_AUDIO
+      || gst_sdp_media_get_attribute_val (media, "sendonly") == NULL)
     return FALSE;
-  if (control != NULL && (!is_text (control) || strchr (control, ' ') != NULL || strlen (control) > 1024))
-    control = NULL;
-  track->codec = codec_of (track->encoding);
-  track->format = g_strdup (format != NULL && is_text (format) && strlen (format) <= SDP_FORMAT_MAX ? format : "");
-  track->control = sdp_join_control (base, control);
+  for (guint i = 0; i < gst_sdp_message_medias_len (message); i++) {
+    const GstSDPMedia *other = gst_sdp_message_get_media (message, i);
+    if (medium_of (gst_sdp_media_get_media (other)) == MEDIUM_VIDEO
+        && gst_sdp_media_get_attribute_val (other, "sendonly") != NULL)
+      return FALSE;
+  }
   return TRUE;
 }
 
@@ -144,7 +231,8 @@ static void read_media (TrackList *tracks, const GstSDPMessage *message, const c
   guint count = MIN (gst_sdp_message_medias_len (message), SDP_MEDIA_MAX);
   for (guint i = 0; i < count && tracks->count < TRACKS_MAX; i++) {
     Track track;
-    if (!read_track (&track, gst_sdp_message_get_media (message, i), base)) {
+    const GstSDPMedia *media = gst_sdp_message_get_media (message, i);
+    if (!read_track (&track, media, base) || is_backchannel (message, media)) {
       track_clear (&track);
       continue;
     }
@@ -159,14 +247,27 @@ static void read_media (TrackList *tracks, const GstSDPMessage *message, const c
   }
 }
 
+/* A byte order mark before it, zero bytes behind it. */
+static void skip_what_is_no_text (const char **text, gsize *size)
+{
+  if (*size >= 3 && memcmp (*text, "\xef\xbb\xbf", 3) == 0) {
+    *text += 3;
+    *size -= 3;
+  }
+  const char *zero = memchr (*text, '\0', *size);
+  if (zero != NULL)
+    *size = (gsize) (zero - *text);
+}
+
 TrackList *sdp_read (const char *text, gsize size, const char *base, GError **error)
 {
+  skip_what_is_no_text (&text, &size);
   if (size == 0) {
     error_set (error, ERROR_REFUSE, "the camera answers DESCRIBE without a session description");
     return NULL;
   }
-  if (size > SDP_BYTES_MAX || memchr (text, '\0', size) != NULL) {
-    error_set (error, ERROR_REFUSE, "the session description is over %d bytes or not text", SDP_BYTES_MAX);
+  if (size > SDP_BYTES_MAX) {
+    error_set (error, ERROR_REFUSE, "the session description is over %d bytes", SDP_BYTES_MAX);
     return NULL;
   }
   GstSDPMessage *message = NULL;

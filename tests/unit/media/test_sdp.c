@@ -60,8 +60,9 @@ static void what_is_no_description_is_refused (void **state)
   (void) state;
   const char *const texts[] = { "", "<html></html>", HEAD, HEAD "m=video 0 RTP/AVP\r\n", HEAD "m=video 0 RTP/AVP 96\r\n",
                                 HEAD "m=video 0 RTP/AVP 300\r\na=rtpmap:300 H264/90000\r\n",
-                                HEAD "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/0\r\n",
-                                HEAD "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/99999999999\r\n" };
+                                HEAD "m=video 0 RTP/SAVP 96\r\na=rtpmap:96 H264/90000\r\n",
+                                HEAD "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 OPUS/0\r\n",
+                                HEAD "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 OPUS/99999999999\r\n" };
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
     g_autoptr (GError) error = NULL;
     assert_null (read_text (texts[i], &error));
@@ -99,6 +100,10 @@ static void controls_are_joined_by_appending (void **state)
   assert_joined ("rtsp://c/a", "*", "rtsp://c/a");
   assert_joined ("rtsp://c/a", NULL, "rtsp://c/a");
   assert_joined ("rtsp://c/a", "rtsp://c/other/1", "rtsp://c/other/1");
+  assert_joined ("rtsp://c/a/", "/trackID=1", "rtsp://c/a/trackID=1");
+  assert_joined ("rtsp://c/a", "?ctype=video", "rtsp://c/a?ctype=video");
+  assert_joined ("rtsps://c:8322/a", "rtsp://192.168.1.9/other/1?x=2", "rtsps://c:8322/other/1?x=2"); /* behind a router */
+  assert_joined ("rtsp://c/a", "rtsp://rtsp://192.168.1.9:554/other/1", "rtsp://c/other/1");
 }
 
 static void hostile_attributes_do_not_reach_what_we_serve (void **state)
