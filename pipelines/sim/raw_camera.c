@@ -2,12 +2,14 @@
 
 #include <gio/gio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "gateway/core/error.h"
 #include "pipelines/sim/raw_packets.h"
 #include "pipelines/sim/say.h"
 
-enum { CONNECTIONS_MAX = 8, HEAD_MAX = 16 * 1024, FRAME_US = 100000, FRAMES_BEFORE_CLOSE = 10, ENDLESS_CHUNK = 4096 };
+enum { CONNECTIONS_MAX = 8, HEAD_MAX = 16 * 1024, FRAME_US = 100000 };
+enum { FRAMES_BEFORE_CLOSE = 10, FRAMES_BEFORE_STALL = 20, ENDLESS_CHUNK = 4096 };
 
 struct RawCamera {
   const CameraScript *script;
@@ -98,6 +100,22 @@ static gboolean send_frame (Session *session, RawPackets *packets)
   return send_bytes (session, bytes->data, bytes->len);
 }
 
+/* Closing it then sends RST, and what waits in its buffers is lost. */
+static void reset_at_close (Session *session)
+{
+  const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+  setsockopt (g_socket_get_fd (session->socket), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+/* FALSE when the session is over. */
+static gboolean send_next (Session *session, RawPackets *packets, int frame)
+{
+  gboolean ends = session->fault == RAW_CLOSES_AFTER_PLAY || session->fault == RAW_RESETS;
+  if (ends && frame == FRAMES_BEFORE_CLOSE)
+    return FALSE;
+  return session->fault == RAW_STALLS && frame >= FRAMES_BEFORE_STALL ? TRUE : send_frame (session, packets);
+}
+
 static void play (Session *session)
 {
   RawPackets packets = { 0 };
@@ -107,9 +125,10 @@ static void play (Session *session)
         return;
   if (!respond (session, "200 OK", "Session: 12345678\r\nRange: npt=0.000-\r\n", ""))
     return;
-  for (int frame = 0; session->fault != RAW_CLOSES_AFTER_PLAY || frame < FRAMES_BEFORE_CLOSE; frame++)
-    if (!send_frame (session, &packets) || !wait_for_frame (session))
-      return;
+  if (session->fault == RAW_RESETS)
+    reset_at_close (session);
+  for (int frame = 0; send_next (session, &packets, frame) && wait_for_frame (session); frame++)
+    ;
 }
 
 static void stay_silent (Session *session)

@@ -15,6 +15,9 @@
  * not_found             DESCRIBE is answered 404
  * closes_after_play     ten frames, then the connection ends
  * jumping_time          RTP time jumps by hours, to and fro, each second
+ * stalls                two seconds of frames, then nothing more; the connection stays
+ * floods                between frames, 50 Mb/s of packets with rubbish in them
+ * resets                a second of frames, then the connection is reset (RST)
  *
  * thread: the main thread; each connection has one of its own. */
 #pragma once

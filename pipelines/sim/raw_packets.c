@@ -3,6 +3,7 @@
 #include <string.h>
 
 enum { PAYLOAD_TYPE = 96, TICKS_PER_FRAME = 9000, RTP_HEADER = 12, JUMP_TICKS = 3 * 3600 * 90000, SSRC = 0x47475349 };
+enum { FLOOD_PACKETS = 450, FLOOD_PACKET = 1400 };
 
 static const guint8 sps[] = { 0x67, 0x42, 0xc0, 0x0a, 0xdc, 0x42, 0x6c, 0x04, 0x40, 0x00, 0x00,
                               0x03, 0x00, 0x40, 0x00, 0x00, 0x05, 0x03, 0xc4, 0x89, 0xe0 };
@@ -70,6 +71,18 @@ static void put_truncated (GByteArray *to, RawPackets *packets, guint32 ticks)
   put_packet (to, packets, ticks, FALSE, 0, padding, 0); /* no payload at all */
 }
 
+/* 450 packets of 1,400 bytes ten times a second: 50 Mb/s. Their headers are right, so that all of it is taken. */
+static void put_flood (GByteArray *to, RawPackets *packets, guint32 ticks)
+{
+  for (guint i = 0; i < FLOOD_PACKETS; i++) {
+    guint8 packet[FLOOD_PACKET];
+    write_header (packet, packets, ticks, FALSE, 0);
+    for (guint at = RTP_HEADER; at < FLOOD_PACKET; at++)
+      packet[at] = (guint8) (at * 31 + i * 7 + packets->frames);
+    put_interleaved (to, packet, sizeof packet, sizeof packet);
+  }
+}
+
 GByteArray *raw_packets_frame (RawPackets *packets, RawFault fault)
 {
   GByteArray *bytes = g_byte_array_new ();
@@ -78,6 +91,8 @@ GByteArray *raw_packets_frame (RawPackets *packets, RawFault fault)
     ticks += JUMP_TICKS;
   if (fault == RAW_TRUNCATED_RTP)
     put_truncated (bytes, packets, ticks);
+  if (fault == RAW_FLOODS && frame > 0)
+    put_flood (bytes, packets, ticks);
   if (fault == RAW_LYING_LENGTHS && frame % 10 == 5)
     put_interleaved (bytes, idr, sizeof idr, 0xffff);
   put_packet (bytes, packets, ticks, FALSE, 0, sps, sizeof sps);

@@ -18,7 +18,7 @@ static const char *const shapes[] = { "linear", "steps", NULL };
 static const char *const raw_faults[] = {
   "none",   "no_sdp",  "empty_sdp",      "unknown_codec",        "truncated_rtp", "lying_lengths",     "early_rtp",
   "silent", "garbage", "endless_header", "lying_content_length", "not_found",     "closes_after_play", "jumping_time",
-  NULL,
+  "stalls", "floods",  "resets",         NULL,
 };
 
 /* a stream */

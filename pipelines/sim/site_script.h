@@ -29,6 +29,9 @@ typedef enum {
   RAW_NOT_FOUND,
   RAW_CLOSES_AFTER_PLAY,
   RAW_JUMPING_TIME,
+  RAW_STALLS,
+  RAW_FLOODS,
+  RAW_RESETS,
 } RawFault;
 
 typedef struct {

@@ -66,6 +66,12 @@ static void read_exactly (const ShortViewer *viewer, guint8 *bytes, gsize size)
   }
 }
 
+static void peek_exactly (const ShortViewer *viewer, guint8 *bytes, gsize size)
+{
+  if (recv (viewer->fd, bytes, size, MSG_PEEK | MSG_WAITALL) != (gssize) size)
+    fail_msg ("no media came");
+}
+
 /* ---- RTSP ---- */
 
 static void ask (ShortViewer *viewer, const char *method, const char *track, const char *header)
@@ -110,9 +116,34 @@ ShortViewer *short_viewer_join_rtsp (int port, const char *camera, const char *t
   expect_ok (viewer);
   ask (viewer, "PLAY", "", "");
   expect_ok (viewer);
-  read_exactly (viewer, media, sizeof media);
+  peek_exactly (viewer, media, sizeof media);
   assert_int_equal (media[0], '$');
   return viewer;
+}
+
+ShortViewerSeen short_viewer_watch (ShortViewer *viewer, int seconds)
+{
+  ShortViewerSeen seen = { 0 };
+  gint64 now = g_get_monotonic_time (), until = now + seconds * G_USEC_PER_SEC, last = now;
+  guint16 expected = 0;
+  for (; now < until; now = g_get_monotonic_time ()) {
+    guint8 head[4];
+    read_exactly (viewer, head, sizeof head);
+    assert_int_equal (head[0], '$');
+    gsize size = (gsize) head[2] << 8 | head[3];
+    g_autofree guint8 *packet = g_malloc (size + 1);
+    read_exactly (viewer, packet, size);
+    if (head[1] != 0 || size < 12)
+      continue;
+    now = g_get_monotonic_time ();
+    guint16 sequence = (guint16) (packet[2] << 8 | packet[3]);
+    seen.missing += seen.packets > 0 ? (guint16) (sequence - expected) : 0;
+    seen.longest_silence_us = MAX (seen.longest_silence_us, now - last);
+    seen.packets++;
+    expected = (guint16) (sequence + 1);
+    last = now;
+  }
+  return seen;
 }
 
 void short_viewer_only_ask (int port, const char *camera, const char *token)

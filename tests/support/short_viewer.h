@@ -14,6 +14,14 @@ ShortViewer *short_viewer_join_rtsp (int port, const char *camera, const char *t
 /* Over the live WebSocket; returns when the first binary frame came. `secret` is a program's bearer secret. */
 ShortViewer *short_viewer_join_websocket (int port, const char *camera, const char *secret);
 
+typedef struct {
+  guint packets, missing;     /* of the video; missing: by their sequence numbers */
+  gint64 longest_silence_us;  /* between two packets */
+} ShortViewerSeen;
+
+/* Over RTSP: reads for so long and tells what came. */
+ShortViewerSeen short_viewer_watch (ShortViewer *viewer, int seconds);
+
 /* Says goodbye (TEARDOWN, a close frame) and waits for the answer, or for the end of the connection; frees it. */
 void short_viewer_leave (ShortViewer *viewer);
 
