@@ -11,7 +11,10 @@ enum {
   LOOPS_MAX = 4,
   STREAMS_A_LOOP = 64, /* 64 cameras of 2 Mb/s with a viewer each take a tenth of a core */
   STATISTICS_S = 5,
+  PACKET_MEMORY_LEAST = 256 * 1024 * 1024,
 };
+
+static const gint64 packet_memory_most = G_GINT64_CONSTANT (4) << 30;
 
 /* ---- to gridgate ---- */
 
@@ -160,6 +163,7 @@ static void send_statistics (gpointer data)
     json_object_set_new (repairs, repair_names[kind], json_integer ((json_int_t) counters->repairs[kind]));
   json_object_set_new (body, "repairs", repairs);
   set_optional (body, "transitions", transitions_of (status));
+  json_object_set_new (body, "spared_packets", json_integer ((json_int_t) counters->spared_packets));
   if (counters->has_clock_skew)
     set_optional (body, "clock_skew", json_integer (counters->clock_skew_us));
   media_send_event (stream->media, LINK_CAMERA_STATISTICS, body);
@@ -173,6 +177,12 @@ static gboolean on_statistics (gpointer data)
   g_hash_table_iter_init (&iterator, media->streams);
   while (g_hash_table_iter_next (&iterator, NULL, &value))
     loop_post (((MediaStream *) value)->loop, send_statistics, value);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_load (gpointer data)
+{
+  media_rtsp_tell_load (data, FALSE);
   return G_SOURCE_CONTINUE;
 }
 
@@ -424,6 +434,7 @@ static void handle_site_end (Media *media, LinkMessage *request)
     if (!((MediaStream *) value)->is_put)
       g_hash_table_iter_remove (&iterator);
   tell_present_viewers (media);
+  media_rtsp_tell_load (media, TRUE);
   json_t *body = json_pack ("{s:I}", "started_at", (json_int_t) media->started_at);
   FOR_EACH_PART (media, site_ended, media, body);
   media_reply (media, request, body);
@@ -505,12 +516,21 @@ static gboolean start_loops (Media *media, GError **error)
   return TRUE;
 }
 
+/* A quarter of the machine: cameras' groups of pictures, and what waits for slow viewers. */
+static gsize packet_memory_bytes (void)
+{
+  gint64 machine = (gint64) sysconf (_SC_PHYS_PAGES) * sysconf (_SC_PAGESIZE);
+  return (gsize) CLAMP (machine / 4, PACKET_MEMORY_LEAST, packet_memory_most);
+}
+
 Media *media_new (const char *runtime_dir, GError **error)
 {
   Media *media = g_new0 (Media, 1);
   g_autofree char *path = g_build_filename (runtime_dir, "media.sock", NULL);
   media->runtime_dir = g_strdup (runtime_dir);
   media->started_at = g_get_real_time ();
+  media->rtsp.told_strain = REFUSED_NOT;
+  block_budget_set (packet_memory_bytes ());
   media->parts = g_array_new (FALSE, FALSE, sizeof (MediaPart));
   media->streams = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, media_stream_free);
   media->resolver = resolver_new ();
@@ -527,6 +547,7 @@ Media *media_new (const char *runtime_dir, GError **error)
     return NULL;
   }
   media->statistics_timer = g_timeout_add_seconds (STATISTICS_S, on_statistics, media);
+  media->load_timer = g_timeout_add_seconds (1, on_load, media);
   return media;
 }
 
@@ -543,6 +564,7 @@ void media_free (Media *media)
     return;
   media->is_ending = TRUE;
   g_clear_handle_id (&media->statistics_timer, g_source_remove);
+  g_clear_handle_id (&media->load_timer, g_source_remove);
   if (media->server != NULL)
     rtsp_server_stop (media->server);
   g_hash_table_unref (media->streams);

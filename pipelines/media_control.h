@@ -49,6 +49,8 @@ typedef struct {
 typedef struct {
   char *listen, *tls_listen; /* NULL: it doesn't */
   gint64 udp_port;
+  Refusal told_strain; /* to gridgate, as is what follows */
+  gint told_refused[REFUSALS];
 } MediaRtsp;
 
 /* A part of the process that follows the desired state. Any function may be NULL. */
@@ -79,7 +81,7 @@ struct Media {
   GArray *parts;       /* of MediaPart */
   struct MediaDemand *demand; /* recording, browsers, clips, pictures */
   gint64 started_at;   /* wall */
-  guint statistics_timer;
+  guint statistics_timer, load_timer;
   gboolean is_ending;  /* what the link still brings is dropped */
 };
 

@@ -139,10 +139,18 @@ static void on_site_changed (Media *media, const MediaSite *site, gpointer data)
 
 /* ---- streams ---- */
 
+/* They count for whoever asks over RTSP; gridgate refuses browsers itself, before it upgrades them. */
+static void note_browsers (StreamDemand *stream, guint count)
+{
+  Admission *admission = rtsp_server_admission (stream->demand->media->server);
+  g_atomic_int_add (&admission->viewers, (gint) count - (gint) stream->stream->viewers_websocket);
+  stream->stream->viewers_websocket = count;
+}
+
 static void follow_counts (StreamDemand *stream)
 {
   LiveCounts counts = live_hub_counts (stream->hub);
-  stream->stream->viewers_websocket = counts.viewers;
+  note_browsers (stream, counts.viewers);
   stream->stream->websocket_skips = counts.skips;
   stream->stream->websocket_drops = counts.drops;
 }
@@ -209,6 +217,7 @@ static void close_on_loop (gpointer data)
   media_clips_close (stream, is_removed);
   media_pictures_close (stream);
   live_hub_free (stream->hub);
+  note_browsers (stream, 0);
   recorder_free (stream->recorder, is_removed ? NULL : "media_stopped");
   assembler_free (stream->assembler);
 }

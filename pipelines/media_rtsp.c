@@ -156,6 +156,32 @@ gboolean media_rtsp_apply (Media *media, const LinkMessage *request, GError **er
   return is_done;
 }
 
+void media_rtsp_tell_load (Media *media, gboolean always)
+{
+  MediaRtsp *rtsp = &media->rtsp;
+  Admission *admission = rtsp_server_admission (media->server);
+  Refusal strain = admission_strain (admission);
+  gboolean has_changed = strain != rtsp->told_strain;
+  rtsp->told_strain = strain;
+  json_t *refused = json_object ();
+  for (Refusal i = 0; i < REFUSALS; i++) {
+    gint count = g_atomic_int_get (&admission->refused[i]);
+    has_changed |= count != rtsp->told_refused[i];
+    rtsp->told_refused[i] = count;
+    json_object_set_new (refused, refusal_name (i), json_integer (count));
+  }
+  json_t *body = json_pack ("{s:o}", "refused", refused);
+  if (strain != REFUSED_NOT)
+    json_object_set_new (body, "strain", json_string (refusal_name (strain)));
+  if (has_changed && strain != REFUSED_NOT)
+    log_limited (LOG_LEVEL_WARNING, "rtsp server: takes in no viewers for now: %s",
+                 strain == REFUSED_MEMORY ? "the memory for packets is nearly spent" : "the machine is too slow for those that are here");
+  if (has_changed || always)
+    media_send_event (media, LINK_MEDIA_LOAD, body);
+  else
+    json_decref (body);
+}
+
 void media_rtsp_clear (MediaRtsp *rtsp)
 {
   g_free (rtsp->listen);

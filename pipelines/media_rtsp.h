@@ -11,4 +11,7 @@ extern const RtspServerHandlers media_rtsp_handlers;
 /* Follows SITE_BEGIN. With an error, of the first thing that went wrong, that stays as it was. */
 gboolean media_rtsp_apply (Media *media, const LinkMessage *request, GError **error);
 
+/* Tells gridgate what strains the process and who was refused, if that has changed, or `always`. */
+void media_rtsp_tell_load (Media *media, gboolean always);
+
 void media_rtsp_clear (MediaRtsp *rtsp);

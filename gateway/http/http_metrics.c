@@ -111,6 +111,18 @@ static void skips (GString *out, const CameraStatus *status)
           status->stream, NULL);
 }
 
+static void drops (GString *out, const CameraStatus *status)
+{
+  sample (out, "gridgate_viewer_drops_total", (double) status->viewer_drops, "camera", status->camera, "stream",
+          status->stream, NULL);
+}
+
+static void spared (GString *out, const CameraStatus *status)
+{
+  sample (out, "gridgate_camera_spared_packets_total", (double) status->spared_packets, "camera", status->camera, "stream",
+          status->stream, NULL);
+}
+
 static const struct {
   const char *name, *type, *help;
   CameraSample sample;
@@ -125,6 +137,8 @@ static const struct {
   { "gridgate_camera_first_frame_seconds", "gauge", "Time from the last connect to the first key frame.", first_frame },
   { "gridgate_viewers", "gauge", "Viewers now.", viewers },
   { "gridgate_viewer_skips_total", "counter", "Times that a viewer was too slow and went on at the next key frame.", skips },
+  { "gridgate_viewer_drops_total", "counter", "Viewers that were given up as too slow.", drops },
+  { "gridgate_camera_spared_packets_total", "counter", "Packets not passed on, for the memory for packets was spent.", spared },
 };
 
 static void add_cameras (GString *out, const HttpContext *context, const Site *site)
@@ -143,6 +157,16 @@ static void add_cameras (GString *out, const HttpContext *context, const Site *s
     for (guint i = 0; i < all->len; i++)
       camera_families[f].sample (out, all->pdata[i]);
   }
+}
+
+static void add_refused_viewers (GString *out, const HttpContext *context)
+{
+  const char *reason;
+  json_t *count, *refused = context->media != NULL ? media_link_refused_viewers (context->media) : NULL;
+  family (out, "gridgate_viewers_refused_total", "counter", "Viewers that were not taken in, by reason.");
+  json_object_foreach (refused, reason, count)
+    sample (out, "gridgate_viewers_refused_total", json_number_value (count), "reason", reason, NULL);
+  json_decref (refused);
 }
 
 /* --- messages --- */
@@ -281,6 +305,7 @@ char *http_metrics (const HttpContext *context, const Site *site)
   gint64 now_us = access_now_us (context->access);
   Database *reader = store_reader (context->store, NULL);
   add_cameras (out, context, site);
+  add_refused_viewers (out, context);
   add_messages (out, context);
   if (reader != NULL) {
     add_alerts (out, reader);

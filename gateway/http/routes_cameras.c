@@ -11,8 +11,6 @@
 #include "gateway/http/http_json.h"
 #include "gateway/http/http_route.h"
 
-enum { LIVE_VIEWERS_MAX = 1024 };
-
 /* The camera of the path, when the caller may know of it; else NULL and what to answer. A camera that is hidden and one
  * that isn't there look alike. */
 static const Camera *find_camera (const HttpRequest *request, HttpResponse **refusal)
@@ -215,6 +213,20 @@ static HttpResponse *refuse_upgrade (const HttpRequest *request)
   return NULL;
 }
 
+static HttpResponse *refuse_full (const HttpRequest *request, const HttpContext *context)
+{
+  guint viewers_max = (guint) request->site->rtsp.max_viewers;
+  const char *reason = media_link_refuses_viewer (context->media, viewers_max);
+  if (reason == NULL)
+    return NULL;
+  HttpResponse *response
+    = g_str_equal (reason, "viewers")
+        ? http_response_problem (503, "full", "the gateway has %u viewers and takes no more (rtsp.max_viewers)", viewers_max)
+        : http_response_problem (503, "full", "the gateway has all it can carry (%s) and takes no more viewers", reason);
+  http_response_header (response, "Retry-After", "10");
+  return response;
+}
+
 static HttpResponse *get_live (HttpRequest *request, const HttpContext *context)
 {
   g_autoptr (GError) error = NULL;
@@ -224,8 +236,8 @@ static HttpResponse *get_live (HttpRequest *request, const HttpContext *context)
   if (stream == NULL || (refusal = refuse_upgrade (request)) != NULL
       || (refusal = refuse_live (request, context, camera)) != NULL)
     return refusal;
-  if (media_link_viewers (context->media) >= LIVE_VIEWERS_MAX)
-    return http_response_problem (503, "full", "the gateway has %d viewers and takes no more", LIVE_VIEWERS_MAX);
+  if ((refusal = refuse_full (request, context)) != NULL)
+    return refusal;
 
   g_autofree char *viewer = ulid_new (request->now_us);
   g_autofree char *credential = access_credential (&request->caller);

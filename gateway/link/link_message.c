@@ -101,8 +101,12 @@ static const Kind kinds[LINK_KIND_COUNT] = {
       { "key_frame_interval", INTEGER, 0 }, { "first_frame", INTEGER, 0 }, /* µs from connect to first key frame */
       { "clock_skew", INTEGER, OPTIONAL }, { "viewers_rtsp", INTEGER, 0 }, { "viewers_websocket", INTEGER, 0 },
       { "viewer_skips", INTEGER, 0 }, { "viewer_drops", INTEGER, 0 },
+      { "spared_packets", INTEGER, OPTIONAL }, /* not passed on, for memory was spent */
       { "transitions", OBJECT, 0 } /* how often it came into each state */ },
     { { NULL, 0, 0 } } },
+  /* whenever it has changed: `strain`: memory or load, while nobody may be taken in; refused {reason: viewers over RTSP} since
+   * the process started */
+  [LINK_MEDIA_LOAD] = { "media_load", FALSE, { { "strain", STRING, OPTIONAL }, { "refused", OBJECT, 0 } }, { { NULL, 0, 0 } } },
   [LINK_VIEWER_STARTED] = { "viewer_started", FALSE,
     { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "protocol", STRING, 0 }, /* rtsp websocket */
       { "at", INTEGER, 0 } },

@@ -8,6 +8,10 @@
 #include "gateway/core/file.h"
 #include "gateway/core/log.h"
 
+/* Why a viewer is refused. */
+enum { REFUSAL_VIEWERS, REFUSAL_MEMORY, REFUSAL_LOAD, REFUSALS };
+static const char *const refusals[REFUSALS] = { "viewers", "memory", "load" };
+
 struct MediaLink {
   LinkEndpoint *endpoint;
   MediaHandlers handlers;
@@ -18,6 +22,8 @@ struct MediaLink {
   GMutex mutex;          /* over what follows */
   gboolean is_connected;
   GHashTable *cameras;   /* "camera/stream" → CameraStatus */
+  int strain;            /* of refusals[]; -1: none */
+  gint64 refused_rtsp[REFUSALS], refused_browsers[REFUSALS];
 };
 
 const char *const camera_states[CAMERA_STATES] = { "idle", "connecting", "live", "stalled", "backing_off", "failed" };
@@ -144,11 +150,47 @@ static void note_statistics (MediaLink *link, const LinkMessage *message)
     status->viewers_rtsp = link_message_integer (message, "viewers_rtsp");
     status->viewers_websocket = link_message_integer (message, "viewers_websocket");
     status->viewer_skips = link_message_integer (message, "viewer_skips");
+    status->spared_packets = link_message_integer (message, "spared_packets");
     status->viewer_drops = link_message_integer (message, "viewer_drops");
     for (guint i = 0; i < CAMERA_STATES; i++)
       status->transitions[i] = json_integer_value (json_object_get (link_message_json (message, "transitions"), camera_states[i]));
   }
   g_mutex_unlock (&link->mutex);
+}
+
+static void note_load (MediaLink *link, const LinkMessage *message)
+{
+  const json_t *refused = json_object_get (message->body, "refused");
+  const char *strain = link_message_string (message, "strain");
+  g_mutex_lock (&link->mutex);
+  link->strain = -1;
+  for (int i = 0; i < REFUSALS; i++) {
+    link->refused_rtsp[i] = json_integer_value (json_object_get (refused, refusals[i]));
+    if (g_strcmp0 (strain, refusals[i]) == 0)
+      link->strain = i;
+  }
+  g_mutex_unlock (&link->mutex);
+}
+
+const char *media_link_refuses_viewer (MediaLink *link, guint viewers_max)
+{
+  gboolean is_full = media_link_viewers (link) >= viewers_max;
+  g_mutex_lock (&link->mutex);
+  int refusal = is_full ? REFUSAL_VIEWERS : link->strain;
+  if (refusal >= 0)
+    link->refused_browsers[refusal]++;
+  g_mutex_unlock (&link->mutex);
+  return refusal >= 0 ? refusals[refusal] : NULL;
+}
+
+json_t *media_link_refused_viewers (MediaLink *link)
+{
+  json_t *refused = json_object ();
+  g_mutex_lock (&link->mutex);
+  for (int i = 0; i < REFUSALS; i++)
+    json_object_set_new (refused, refusals[i], json_integer (link->refused_rtsp[i] + link->refused_browsers[i]));
+  g_mutex_unlock (&link->mutex);
+  return refused;
 }
 
 static void answer_play_ask (MediaLink *link, const LinkMessage *request)
@@ -175,6 +217,9 @@ static void on_message (LinkEndpoint *endpoint, LinkMessage *received, gpointer 
     break;
   case LINK_CAMERA_STATISTICS:
     note_statistics (link, message);
+    break;
+  case LINK_MEDIA_LOAD:
+    note_load (link, message);
     break;
   case LINK_VIEWER_STARTED:
     g_hash_table_add (link->present, g_strdup (link_message_string (message, "viewer")));
@@ -383,6 +428,7 @@ MediaLink *media_link_new (const char *runtime_dir, const MediaHandlers *handler
 {
   MediaLink *link = g_new0 (MediaLink, 1);
   g_autofree char *path = g_build_filename (runtime_dir, "media.sock", NULL);
+  link->strain = -1;
   g_mutex_init (&link->mutex);
   link->handlers = *handlers;
   link->events = events;

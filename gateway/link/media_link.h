@@ -25,7 +25,7 @@ typedef struct {
   gint64 bitrate;             /* bits a second */
   gint64 received_bytes, received_packets, lost_packets, malformed_packets, repaired_timestamps, connects;
   gint64 key_frame_interval_us, first_frame_us, clock_skew_us;
-  gint64 viewers_rtsp, viewers_websocket, viewer_skips, viewer_drops;
+  gint64 viewers_rtsp, viewers_websocket, viewer_skips, viewer_drops, spared_packets;
   gint64 transitions[CAMERA_STATES]; /* how often it came into each state */
 } CameraStatus;
 
@@ -77,6 +77,12 @@ gboolean media_link_clip (MediaLink *link, const char *clip, const char *camera,
 
 /* Number of WebSocket and RTSP viewers that media knows of, over all cameras. thread: any. */
 guint media_link_viewers (MediaLink *link);
+
+/* thread: any. May one more viewer come, with so many at a time? NULL, or why not ("viewers" "memory" "load"), counted. */
+const char *media_link_refuses_viewer (MediaLink *link, guint viewers_max);
+
+/* thread: any. {"viewers":N,"memory":N,"load":N}: who was refused, over RTSP and in browsers, since either process started. */
+json_t *media_link_refused_viewers (MediaLink *link);
 
 /* thread: any. The worker's process id; 0 while it is away. */
 int media_link_pid (MediaLink *link);

@@ -7,6 +7,39 @@ struct BlockPool {
   guint most_used; /* since the last trim */
 };
 
+/* Atomic, over all pools. */
+static gint allocated_blocks, used_blocks, budget_blocks = G_MAXINT;
+
+void block_budget_set (gsize bytes)
+{
+  g_atomic_int_set (&budget_blocks, bytes > 0 ? (gint) MIN (bytes / sizeof (Block), G_MAXINT) : G_MAXINT);
+}
+
+gboolean block_budget_is_tight (void)
+{
+  gint budget = g_atomic_int_get (&budget_blocks);
+  return g_atomic_int_get (&used_blocks) >= budget - budget / 8;
+}
+
+gboolean block_pool_has_room (const BlockPool *pool)
+{
+  return pool->free_blocks != NULL || g_atomic_int_get (&allocated_blocks) < g_atomic_int_get (&budget_blocks);
+}
+
+static Block *allocate (BlockPool *pool)
+{
+  Block *block = g_malloc (sizeof *block);
+  block->pool = pool;
+  g_atomic_int_inc (&allocated_blocks);
+  return block;
+}
+
+static void give_back (Block *block)
+{
+  g_free (block);
+  g_atomic_int_add (&allocated_blocks, -1);
+}
+
 BlockPool *block_pool_new (void)
 {
   return g_new0 (BlockPool, 1);
@@ -19,12 +52,12 @@ Block *block_new (BlockPool *pool)
     pool->free_blocks = block->next_free;
     pool->free_count--;
   } else {
-    block = g_malloc (sizeof *block);
-    block->pool = pool;
+    block = allocate (pool);
   }
   block->next_free = NULL;
   block->references = 1;
   pool->used++;
+  g_atomic_int_inc (&used_blocks);
   pool->most_used = MAX (pool->most_used, pool->used);
   return block;
 }
@@ -35,6 +68,7 @@ void block_unref (Block *block)
     return;
   BlockPool *pool = block->pool;
   pool->used--;
+  g_atomic_int_add (&used_blocks, -1);
   block->next_free = pool->free_blocks;
   pool->free_blocks = block;
   pool->free_count++;
@@ -46,7 +80,7 @@ void block_pool_trim (BlockPool *pool)
     Block *block = pool->free_blocks;
     pool->free_blocks = block->next_free;
     pool->free_count--;
-    g_free (block);
+    give_back (block);
   }
   pool->most_used = pool->used;
 }
@@ -63,7 +97,7 @@ void block_pool_free (BlockPool *pool)
   g_assert (pool->used == 0);
   for (Block *block = pool->free_blocks, *next; block != NULL; block = next) {
     next = block->next_free;
-    g_free (block);
+    give_back (block);
   }
   g_free (pool);
 }

@@ -4,6 +4,9 @@
  * read into. The pool keeps as many blocks as were in use lately, for cameras free whole groups at once and fill them again
  * in the next two seconds, and gives the rest back to the system.
  *
+ * All pools of the process share a budget. block_new goes beyond it, so ask before, where there is something to give up; whoever
+ * must go on (a camera's connection) keeps one block for itself then.
+ *
  * thread: the loop's; references are not atomic. */
 #pragma once
 
@@ -33,6 +36,15 @@ static inline Block *block_ref (Block *block)
 }
 
 void block_unref (Block *block); /* NULL is taken */
+
+/* What all pools may take from the system; 0: without limit, as it is at first. thread: any. */
+void block_budget_set (gsize bytes);
+
+/* An eighth of the budget or less is left: take nobody in. thread: any. */
+gboolean block_budget_is_tight (void);
+
+/* The next block is within the budget. */
+gboolean block_pool_has_room (const BlockPool *pool);
 
 /* Blocks that somebody holds; 0 when all came back. */
 guint block_pool_used (const BlockPool *pool);

@@ -18,7 +18,7 @@ void group_push (Group *group, const Unit *unit)
   else if (group->units->len == 0)
     return;
 
-  if (group->bytes + unit->size > group->limit) {
+  if (group->bytes + unit->size > group->limit || group->units->len >= GROUP_UNITS_MAX) {
     group_clear (group);
     group->overflows++;
     return;

@@ -1,4 +1,4 @@
-/* group.h: the current group of pictures: units from the newest random access point on, bounded in bytes.
+/* group.h: the current group of pictures: units from the newest random access point on, bounded in bytes and number.
  *
  * A group that outgrows the bound is dropped as a whole, and nothing is kept until the next random access point: a viewer
  * that joins then waits for that.
@@ -8,7 +8,7 @@
 
 #include "pipelines/rtp/unit.h"
 
-enum { GROUP_BYTES_DEFAULT = 8 * 1024 * 1024 };
+enum { GROUP_BYTES_DEFAULT = 8 * 1024 * 1024, GROUP_UNITS_MAX = 16 * 1024 };
 
 typedef struct {
   GArray *units; /* of Unit, each with a reference to its block */

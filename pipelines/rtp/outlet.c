@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-enum { PARTS_A_SEND = 64, COMPACT_AT = 256, ANSWER_BLOCKS_MAX = 16, ANSWER_BLOCK_BYTES = 16 * 1024 };
+#include "pipelines/rtp/group.h"
+
+enum { UNITS_MAX = 8192, PARTS_A_SEND = 64, COMPACT_AT = 256, ANSWER_BLOCKS_MAX = 16, ANSWER_BLOCK_BYTES = 16 * 1024 };
 
 const OutletLimits outlet_limits_default = {
   .bytes = 4 * 1024 * 1024,
@@ -85,6 +87,7 @@ static void skip (Outlet *outlet, gint64 now_us)
 static gboolean is_behind (const Outlet *outlet, const Unit *unit, gint64 now_us)
 {
   return outlet->waiting_bytes + unit->size > outlet->limits->bytes + outlet->allowance
+         || outlet->waiting->len - outlet->first >= UNITS_MAX + (outlet->allowance > 0 ? GROUP_UNITS_MAX : 0)
          || now_us - outlet->behind_since_us > outlet->limits->behind_us;
 }
 
@@ -128,7 +131,7 @@ gboolean outlet_send_bytes (Outlet *outlet, BlockPool *pool, const guint8 *bytes
     return FALSE;
   if ((gsize) sent == size || join_answer (outlet, bytes + sent, size - (gsize) sent))
     return TRUE;
-  if (outlet->waiting_answers >= ANSWER_BLOCKS_MAX)
+  if (outlet->waiting_answers >= ANSWER_BLOCKS_MAX || !block_pool_has_room (pool))
     return FALSE;
   outlet->waiting_answers++;
   Unit rest = { .block = block_new (pool), .size = (guint32) (size - (gsize) sent) };

@@ -41,6 +41,7 @@ struct Receiver {
   guint32 last_picture_timestamp;
   gint64 last_key_us, last_video_us;
   gboolean had_packet, had_key_frame;
+  gboolean spares; /* memory is spent: nothing is published until there is room again and a random access point */
 };
 
 Receiver *receiver_new (Stream *stream, const ReceiverEvents *events, gpointer data)
@@ -93,6 +94,21 @@ const Sprop *receiver_sprop (const Receiver *receiver)
   return &receiver->sprop;
 }
 
+static BlockPool *pool_of (const Receiver *receiver)
+{
+  return loop_blocks (stream_loop (receiver->stream));
+}
+
+static void pass_on (Receiver *receiver, const Unit *unit)
+{
+  if (receiver->spares && unit->is_random_access && block_pool_has_room (pool_of (receiver)))
+    receiver->spares = FALSE;
+  if (receiver->spares)
+    stream_counters (receiver->stream)->spared_packets += unit->packets;
+  else
+    stream_publish (receiver->stream, unit);
+}
+
 static void publish (Receiver *receiver, gboolean ends_access_unit)
 {
   Unit *unit = &receiver->pending;
@@ -102,7 +118,7 @@ static void publish (Receiver *receiver, gboolean ends_access_unit)
   unit->ends_access_unit = ends_access_unit;
   receiver->unit_start = receiver->parsed;
   if (unit->packets > 0)
-    stream_publish (receiver->stream, unit);
+    pass_on (receiver, unit);
   *unit = (Unit){ 0 };
   receiver->pending_has_video = receiver->pending_has_picture = FALSE;
 }
@@ -361,21 +377,34 @@ static gboolean parse (Receiver *receiver, GError **error)
   }
 }
 
+/* The budget is spent: the kept group goes first, then nothing is passed on, and this one block is used again and again. */
+static gboolean must_stay (Receiver *receiver)
+{
+  if (block_pool_has_room (pool_of (receiver)))
+    return FALSE;
+  stream_shed (receiver->stream);
+  receiver->spares |= !block_pool_has_room (pool_of (receiver));
+  return receiver->spares && receiver->block != NULL && receiver->block->references == 1;
+}
+
 /* Makes room: what is pending (if it is small) and what isn't whole yet goes to the start of a new block. */
 static void take_block (Receiver *receiver)
 {
   Block *old = receiver->block;
   if (old != NULL && receiver->parsed - receiver->unit_start > CARRY_MAX)
     publish (receiver, FALSE);
-  receiver->block = block_new (loop_blocks (stream_loop (receiver->stream)));
+  gboolean stays = must_stay (receiver);
+  if (!stays)
+    receiver->block = block_new (pool_of (receiver));
   if (old == NULL)
     return;
   guint32 begin = receiver->unit_start, carried = receiver->filled - begin;
-  memcpy (receiver->block->bytes, old->bytes + begin, carried);
+  memmove (receiver->block->bytes, old->bytes + begin, carried);
   receiver->parsed -= begin;
   receiver->unit_start = 0;
   receiver->filled = carried;
-  block_unref (old);
+  if (!stays)
+    block_unref (old);
 }
 
 gboolean receiver_read (Receiver *receiver, Wire *wire, GError **error)

@@ -274,6 +274,12 @@ void stream_publish (Stream *stream, const Unit *unit)
   }
 }
 
+void stream_shed (Stream *stream)
+{
+  flush_run (stream);
+  group_clear (&stream->group);
+}
+
 void stream_end (Stream *stream, const char *reason)
 {
   if (stream->tracks == NULL)

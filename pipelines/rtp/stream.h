@@ -53,6 +53,7 @@ const Group *stream_group (const Stream *stream);
 
 typedef struct {
   guint64 received_bytes, received_packets, lost_packets, repaired_timestamps, malformed_packets;
+  guint64 spared_packets; /* not passed on, for memory was spent */
   guint64 repairs[REPAIR_KINDS]; /* repaired_timestamps is their sum */
   gint64 key_frame_interval_us; /* between the last two; 0 while unknown */
   gint64 clock_skew_us;         /* the camera's wall clock minus ours, by its sender reports */
@@ -71,6 +72,9 @@ void stream_begin (Stream *stream, TrackList *tracks);
 
 /* Hands a unit to the kept group and all taps; the caller keeps its own reference to the block. */
 void stream_publish (Stream *stream, const Unit *unit);
+
+/* Memory is spent: lets go of the kept group, and keeps nothing until the next random access point. */
+void stream_shed (Stream *stream);
 
 /* The camera is gone: ends all taps, which stay for the next stream_begin. */
 void stream_end (Stream *stream, const char *reason);

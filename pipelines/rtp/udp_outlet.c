@@ -5,6 +5,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "pipelines/rtp/group.h"
 #include "pipelines/rtp/interleaved.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
   PIECE_BYTES = 32 * 1024,  /* of what is paced: 52 Mb/s; a client's socket takes some 200 KB */
   PIECE_US = 5 * 1000,
   COMPACT_AT = 256,
+  UNITS_MAX = 8192 + GROUP_UNITS_MAX,
 };
 
 typedef enum { SEND_DONE, SEND_FULL } SendResult;
@@ -261,7 +263,8 @@ void udp_outlet_send (UdpOutlet *outlet, const Unit *unit)
     return;
   outlet->skips = FALSE;
   if (is_waiting (outlet) || outlet->allowance > 0) {
-    if (outlet->waiting_bytes + unit->size > outlet->limits->bytes + outlet->allowance)
+    if (outlet->waiting_bytes + unit->size > outlet->limits->bytes + outlet->allowance
+        || outlet->waiting->len - outlet->first >= UNITS_MAX)
       skip (outlet);
     else
       wait_unit (outlet, unit);

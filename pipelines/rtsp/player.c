@@ -18,26 +18,33 @@ static gsize frame_size (const guint8 *frame)
 }
 
 /* Units share blocks: a viewer that is behind must not hold 128 KiB for each small one. */
-static void make_room (Player *player, guint32 size)
+static gboolean make_room (Player *player, guint32 size)
 {
+  BlockPool *pool = loop_blocks (stream_loop (player->stream));
   if (player->copies != NULL && BLOCK_BYTES - player->copied >= size)
-    return;
-  block_unref (player->copies);
-  player->copies = block_new (loop_blocks (stream_loop (player->stream)));
+    return TRUE;
+  g_clear_pointer (&player->copies, block_unref);
+  if (!block_pool_has_room (pool))
+    return FALSE;
+  player->copies = block_new (pool);
   player->copied = 0;
+  return TRUE;
 }
 
 /* The viewer's own tracks on its own channels, copied. FALSE when nothing of the unit is for it. Who has no video may start
  * anywhere. The block is the player's. */
 static gboolean filter (Player *player, const Unit *unit, Unit *filtered)
 {
-  make_room (player, unit->size);
+  gboolean starts = unit->is_random_access || !player->has_video;
+  player->misses = (player->misses && !starts) || !make_room (player, unit->size);
+  if (player->misses)
+    return FALSE;
   *filtered = *unit;
   filtered->block = player->copies;
   filtered->offset = player->copied;
   filtered->size = 0;
   filtered->packets = 0;
-  filtered->is_random_access |= !player->has_video;
+  filtered->is_random_access = starts;
   const guint8 *frame = unit->block->bytes + unit->offset, *end = frame + unit->size;
   for (; frame < end; frame += frame_size (frame)) {
     guint8 channel = player->channels[frame[1]];

@@ -27,6 +27,7 @@ struct Player {
   TrackList *tracks;                 /* as they were described to the viewer */
   guint8 channels[2 * TRACKS_MAX];   /* ours → the viewer's */
   gboolean is_playing, passes_untouched, has_video;
+  gboolean misses;                   /* for want of memory, until the next random access point */
   Block *copies;                     /* that filtered units are copied into, one behind the other; NULL: none yet */
   guint32 copied;                    /* bytes */
   gint64 away_since_us;              /* monotonic: since when the camera is away; 0: it isn't */

@@ -16,6 +16,8 @@ typedef struct {
   GQueue connections; /* by their embedded links */
   GHashTable *counts; /* Stream → RtspServerCounts */
   LoopTimer *tick;
+  gint64 tick_due_us;
+  Lateness lateness;
 } RtspServerLoop;
 
 typedef struct {
@@ -24,8 +26,7 @@ typedef struct {
   gpointer data;
   gint connections; /* atomic */
   gint asks;        /* atomic, that wait */
-  gint viewers;     /* atomic, that have a session */
-  gint viewers_max; /* atomic */
+  Admission admission; /* of sessions */
 } RtspServerShared;
 
 RtspServerShared *rtsp_server_shared (RtspServer *server);

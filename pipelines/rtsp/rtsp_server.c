@@ -80,7 +80,7 @@ static void accept_from (const Door *door, int listen_fd)
     int fd = accept_one (server, listen_fd, host, sizeof host);
     if (fd < 0)
       return;
-    gint connections_max = g_atomic_int_get (&server->shared.viewers_max) + CONNECTIONS_BESIDE;
+    gint connections_max = g_atomic_int_get (&server->shared.admission.viewers_max) + CONNECTIONS_BESIDE;
     if (g_atomic_int_get (&server->shared.connections) >= connections_max) {
       log_limited (LOG_LEVEL_WARNING, "rtsp server: over %d connections, %s is turned away", connections_max, host);
       close (fd);
@@ -100,9 +100,16 @@ static void on_acceptable (guint32 events, gpointer data)
 
 /* ---- the loops ---- */
 
+static void set_tick (RtspServerLoop *place)
+{
+  place->tick_due_us = loop_now_us (place->loop) + G_USEC_PER_SEC;
+  loop_timer_set (place->tick, place->tick_due_us);
+}
+
 static void on_tick (gpointer data)
 {
   RtspServerLoop *place = data;
+  admission_note_lateness (&place->server->shared.admission, &place->lateness, loop_now_us (place->loop) - place->tick_due_us);
   for (GList *link = place->connections.head, *next; link != NULL; link = next) {
     next = link->next;
     rtsp_connection_tick (link->data);
@@ -111,14 +118,14 @@ static void on_tick (gpointer data)
     place->server->is_paused = FALSE;
     watch_listeners (place->server, EPOLLIN);
   }
-  loop_timer_set (place->tick, loop_now_us (place->loop) + G_USEC_PER_SEC);
+  set_tick (place);
 }
 
 static void start_loop (gpointer data)
 {
   RtspServerLoop *place = data;
   place->tick = loop_timer_new (place->loop, on_tick, place);
-  loop_timer_set (place->tick, loop_now_us (place->loop) + G_USEC_PER_SEC);
+  set_tick (place);
 }
 
 RtspServer *rtsp_server_new (Loop *const *loops, guint loop_count, Directory *directory, const RtspServerHandlers *handlers,
@@ -126,7 +133,7 @@ RtspServer *rtsp_server_new (Loop *const *loops, guint loop_count, Directory *di
 {
   RtspServer *server = g_new0 (RtspServer, 1);
   server->shared = (RtspServerShared){ .directory = directory, .handlers = *handlers, .data = data,
-                                        .viewers_max = VIEWERS_MAX_DEFAULT };
+                                        .admission.viewers_max = VIEWERS_MAX_DEFAULT };
   server->loops = g_new0 (RtspServerLoop, loop_count);
   for (guint i = 0; i < DOORS; i++)
     server->doors[i].server = server;
@@ -214,7 +221,12 @@ void rtsp_server_end_tls (RtspServer *server)
 
 void rtsp_server_set_viewers_max (RtspServer *server, guint count)
 {
-  g_atomic_int_set (&server->shared.viewers_max, count > 0 ? (gint) count : VIEWERS_MAX_DEFAULT);
+  g_atomic_int_set (&server->shared.admission.viewers_max, count > 0 ? (gint) count : VIEWERS_MAX_DEFAULT);
+}
+
+Admission *rtsp_server_admission (RtspServer *server)
+{
+  return &server->shared.admission;
 }
 
 guint16 rtsp_server_port (const RtspServer *server)

@@ -8,6 +8,7 @@
  * thread: made, listening and stopped on the main thread, while the loops run. */
 #pragma once
 
+#include "pipelines/rtp/admission.h"
 #include "pipelines/rtp/outlet.h"
 #include "pipelines/rtsp/digest.h"
 #include "pipelines/rtsp/directory.h"
@@ -46,6 +47,9 @@ void rtsp_server_end_tls (RtspServer *server);
 
 /* So many may have a session at a time (1,000 unless set; 0 sets that); more get 453. Present ones stay. thread: any. */
 void rtsp_server_set_viewers_max (RtspServer *server, guint count);
+
+/* Who may come now, who was refused. thread: any. */
+Admission *rtsp_server_admission (RtspServer *server);
 
 /* The port that it listens on; 0: none. */
 guint16 rtsp_server_port (const RtspServer *server);

@@ -44,7 +44,7 @@ void session_end (RtspConnection *connection, const char *reason)
   for (guint i = 0; i < TRACKS_MAX; i++)
     udp_ports_forget (&connection->udp_peers[i]);
   g_clear_pointer (&connection->udp_ports, udp_ports_unref);
-  g_atomic_int_add (&shared->viewers, -1);
+  admission_release (&shared->admission);
   g_clear_pointer (&connection->session, g_free);
 }
 
@@ -158,10 +158,8 @@ static GstRTSPStatusCode begin_session (RtspConnection *connection, const Direct
   const TrackList *tracks = stream_tracks (entry->stream);
   if (tracks == NULL)
     return GST_RTSP_STS_SERVICE_UNAVAILABLE;
-  if (g_atomic_int_add (&shared->viewers, 1) >= g_atomic_int_get (&shared->viewers_max)) {
-    g_atomic_int_add (&shared->viewers, -1);
+  if (!admission_take (&shared->admission))
     return GST_RTSP_STS_NOT_ENOUGH_BANDWIDTH;
-  }
   connection->session = random_hex (8);
   player_init (&connection->player, entry->stream, tracks, &connection->outlet, on_player_ended, connection);
   return GST_RTSP_STS_OK;

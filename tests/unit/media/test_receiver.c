@@ -18,6 +18,7 @@ typedef struct {
   GString *events; /* F: first packet, K: first key frame, P: parameter sets, M: message */
   guint16 sequence;
   guint32 last_bytes;
+  GPtrArray *kept; /* blocks, as a slow viewer keeps them; NULL: none */
 } Bench;
 
 static void on_started (StreamTap *tap, const TrackList *tracks)
@@ -31,6 +32,8 @@ static void on_unit (StreamTap *tap, const Unit *unit)
   g_string_append_printf (bench->units, "%c%u%s", unit->is_random_access ? 'K' : 'u', unit->packets,
                           unit->ends_access_unit ? "." : "");
   bench->last_bytes = unit->size;
+  if (bench->kept != NULL)
+    g_ptr_array_add (bench->kept, block_ref (unit->block));
   const guint8 *frame = unit->block->bytes + unit->offset, *end = frame + unit->size;
   guint packets = 0;
   for (; frame < end; packets++) {
@@ -171,6 +174,51 @@ static void play (Bench *bench, const char *script)
   }
   if (size > 0)
     assert_true (feed (bench, bytes, size));
+}
+
+/* ---- memory ---- */
+
+enum { BIG = 40000, BUDGET_BLOCKS = 4 };
+
+/* Big pictures, a read each. */
+static void play_big (Bench *bench, guint count)
+{
+  static guint8 bytes[BIG + 64];
+  static char slice[BIG] = "\x41\x9a\x02";
+  static guint32 timestamp = 1000000;
+  for (guint i = 0; i < count; i++) {
+    timestamp += 3600;
+    assert_true (feed (bench, bytes, packet (bench, bytes, 0, TRUE, timestamp, slice, sizeof slice)));
+  }
+}
+
+static void when_memory_is_spent_the_group_goes_and_then_packets_until_there_is_room (void **state)
+{
+  Bench *bench = *state;
+  const StreamCounters *counters = stream_counters (bench->stream);
+  const BlockPool *pool = loop_blocks (bench->loop);
+  block_budget_set (BUDGET_BLOCKS * sizeof (Block));
+  play (bench, "spI1");
+  play_big (bench, 30);
+  assert_int_equal (counters->spared_packets, 0); /* the group made room */
+  assert_in_range (block_pool_used (pool), 1, BUDGET_BLOCKS);
+
+  bench->kept = g_ptr_array_new_with_free_func ((GDestroyNotify) block_unref);
+  play (bench, "spI1");
+  play_big (bench, 30);
+  assert_true (counters->spared_packets > 10);
+  assert_in_range (block_pool_used (pool), BUDGET_BLOCKS, BUDGET_BLOCKS + 1);
+  assert_int_equal (group_count (stream_group (bench->stream)), 0);
+
+  guint64 spared = counters->spared_packets;
+  g_clear_pointer (&bench->kept, g_ptr_array_unref);
+  play (bench, "N1");
+  assert_int_equal (counters->spared_packets, spared + 1); /* not in the middle of a group */
+  g_string_truncate (bench->units, 0);
+  play (bench, "spI1N1");
+  assert_string_equal (bench->units->str, "K3.u1.");
+  assert_int_equal (counters->spared_packets, spared + 1);
+  block_budget_set (0);
 }
 
 static void a_unit_is_an_access_unit_with_its_parameter_sets (void **state)
@@ -337,6 +385,7 @@ static void packets_out_of_order_are_put_in_order_and_doubled_ones_cut (void **s
 int main (void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown (when_memory_is_spent_the_group_goes_and_then_packets_until_there_is_room, setup, teardown),
     cmocka_unit_test_setup_teardown (a_unit_is_an_access_unit_with_its_parameter_sets, setup, teardown),
     cmocka_unit_test_setup_teardown (parameter_sets_with_markers_of_their_own_stay_with_the_picture, setup, teardown),
     cmocka_unit_test_setup_teardown (a_changed_timestamp_ends_a_unit_without_marker, setup, teardown),
