@@ -6,6 +6,7 @@
 #include "gateway/core/log.h"
 #include "pipelines/media_demand.h"
 #include "pipelines/media_rtsp.h"
+#include "pipelines/record/retention.h"
 
 enum {
   LOOPS_MAX = 4,
@@ -376,6 +377,7 @@ static void handle_site_begin (Media *media, LinkMessage *request)
   g_hash_table_iter_init (&iterator, media->streams);
   while (g_hash_table_iter_next (&iterator, NULL, &value))
     ((MediaStream *) value)->is_put = FALSE;
+  g_ptr_array_set_size (media->holds, 0);
   FOR_EACH_PART (media, site_changed, media, &media->site);
   if (listens) {
     media_reply (media, request, NULL);
@@ -444,6 +446,15 @@ static void handle_site_end (Media *media, LinkMessage *request)
     loop_post (((MediaStream *) value)->loop, tell_state, value);
 }
 
+static void handle_hold_put (Media *media, LinkMessage *request)
+{
+  g_ptr_array_add (media->holds, retention_hold_new (link_message_string (request, "camera"),
+                                                     link_message_integer (request, "from"),
+                                                     link_message_integer (request, "to"),
+                                                     link_message_integer (request, "until")));
+  media_reply (media, request, NULL);
+}
+
 static void handle_hello (Media *media, LinkMessage *request)
 {
   json_t *body = json_pack ("{s:s, s:s, s:I, s:I}", "version", GRIDGATE_VERSION, "process", "media", "pid",
@@ -468,6 +479,7 @@ static const struct {
   { LINK_HELLO, handle_hello },
   { LINK_SITE_BEGIN, handle_site_begin },
   { LINK_CAMERA_PUT, handle_camera_put },
+  { LINK_HOLD_PUT, handle_hold_put },
   { LINK_SITE_END, handle_site_end },
   { LINK_VIEWER_END, handle_viewer_end },
   { LINK_VIEWER_SOCKET, media_demand_view },
@@ -532,6 +544,7 @@ Media *media_new (const char *runtime_dir, GError **error)
   media->rtsp.told_strain = REFUSED_NOT;
   block_budget_set (packet_memory_bytes ());
   media->parts = g_array_new (FALSE, FALSE, sizeof (MediaPart));
+  media->holds = g_ptr_array_new_with_free_func ((GDestroyNotify) retention_hold_free);
   media->streams = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, media_stream_free);
   media->resolver = resolver_new ();
   media->directory = directory_new ();
@@ -579,6 +592,7 @@ void media_free (Media *media)
   media_site_clear (&media->site);
   media_rtsp_clear (&media->rtsp);
   g_array_unref (media->parts);
+  g_ptr_array_unref (media->holds);
   g_free (media->loops);
   g_free (media->runtime_dir);
   g_free (media);

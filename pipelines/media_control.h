@@ -78,6 +78,7 @@ struct Media {
   MediaRtsp rtsp;
   MediaSite site;
   GHashTable *streams; /* "camera/stream" → MediaStream */
+  GPtrArray *holds;    /* of RetentionHold: put since SITE_BEGIN */
   GArray *parts;       /* of MediaPart */
   struct MediaDemand *demand; /* recording, browsers, clips, pictures */
   gint64 started_at;   /* wall */

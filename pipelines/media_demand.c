@@ -7,6 +7,7 @@
 #include "gateway/core/error.h"
 #include "gateway/core/log.h"
 #include "pipelines/media_demand_private.h"
+#include "pipelines/record/deletions.h"
 
 enum { EXTRA_BYTES_MAX = 4096 };
 
@@ -59,50 +60,103 @@ StreamDemand *media_demand_find (Media *media, LinkMessage *request)
 
 /* ---- recordings as a whole ---- */
 
+static void add_camera_counts (json_t *body, const ArchiveState *state)
+{
+  json_t *deleted = json_object (), *gaps = json_object ();
+  GHashTableIter iterator;
+  gpointer reason, count;
+  for (guint i = 0; i < RETENTION_REASONS; i++)
+    json_object_set_new (deleted, retention_reason_name (i), json_integer (state->deleted_bytes[i]));
+  g_hash_table_iter_init (&iterator, state->gaps);
+  while (g_hash_table_iter_next (&iterator, &reason, &count))
+    json_object_set_new (gaps, reason, json_integer (GPOINTER_TO_UINT (count)));
+  json_object_set_new (body, "writes", json_boolean (state->is_writing));
+  json_object_set_new (body, "deleted", deleted);
+  json_object_set_new (body, "gaps", gaps);
+}
+
 /* thread: the disk thread. */
-static void on_archive_changed (gboolean is_recording, const char *reason, gint64 since_us, gint64 bytes, gint64 oldest_us,
-                                gpointer data)
+static void on_archive_changed (const ArchiveState *state, gpointer data)
 {
   MediaDemand *demand = data;
-  json_t *body = json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I}", "camera", "", "state",
-                            is_recording ? "recording" : "stopped", "reason", reason, "since", (json_int_t) since_us,
-                            "bytes", (json_int_t) bytes, "oldest", (json_int_t) oldest_us);
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I}", "camera", state->camera, "state",
+                            state->is_recording ? "recording" : "stopped", "reason", state->reason, "since",
+                            (json_int_t) state->since_us, "bytes", (json_int_t) state->bytes, "oldest",
+                            (json_int_t) state->oldest_us);
+  if (*state->camera != '\0')
+    add_camera_counts (body, state);
   g_mutex_lock (&demand->mutex);
-  json_decref (demand->recording);
-  demand->recording = json_deep_copy (body);
+  json_object_set_new (demand->recording, state->camera, json_deep_copy (body));
   g_mutex_unlock (&demand->mutex);
   media_send_event (demand->media, LINK_RECORDING_STATE, body);
 }
 
 static void tell_recording_again (MediaDemand *demand)
 {
+  const char *camera;
+  json_t *body;
   g_mutex_lock (&demand->mutex);
-  json_t *body = demand->recording != NULL ? json_deep_copy (demand->recording) : NULL;
+  json_object_foreach (demand->recording, camera, body)
+    media_send_event (demand->media, LINK_RECORDING_STATE, json_deep_copy (body));
   g_mutex_unlock (&demand->mutex);
-  if (body != NULL)
-    media_send_event (demand->media, LINK_RECORDING_STATE, body);
 }
 
-static ArchiveSettings settings_of (const MediaSite *site)
+static gpointer copy_hold (gconstpointer source, gpointer data)
 {
-  return (ArchiveSettings){ .segment_us = site->segment_us,
+  const RetentionHold *hold = source;
+  (void) data;
+  return retention_hold_new (hold->camera, hold->from_us, hold->to_us, hold->until_us);
+}
+
+static GPtrArray *camera_limits (MediaDemand *demand)
+{
+  GPtrArray *cameras = g_ptr_array_new_with_free_func ((GDestroyNotify) archive_camera_free);
+  GHashTableIter iterator;
+  gpointer key;
+  g_hash_table_iter_init (&iterator, demand->streams);
+  while (g_hash_table_iter_next (&iterator, &key, NULL)) {
+    const MediaStream *stream = key;
+    if (strcmp (stream->name, "main") != 0)
+      continue;
+    ArchiveCamera *camera = g_new (ArchiveCamera, 1);
+    *camera = (ArchiveCamera){ g_strdup (stream->camera), stream->retain_us, stream->keep_at_least_us, stream->max_bytes };
+    g_ptr_array_add (cameras, camera);
+  }
+  return cameras;
+}
+
+/* Free with settings_clear. */
+static ArchiveSettings settings_of (MediaDemand *demand)
+{
+  const MediaSite *site = &demand->media->site;
+  return (ArchiveSettings){ .segment_us = site->segment_us, .cameras = camera_limits (demand),
+                            .holds = g_ptr_array_copy (demand->media->holds, copy_hold, NULL),
                             .limits = { .retain_us = site->retain_us, .keep_at_least_us = site->keep_at_least_us,
                                         .max_bytes = site->max_bytes, .min_free_bytes = site->min_free_bytes,
                                         .min_free_percent = site->min_free_percent } };
 }
 
+static void settings_clear (ArchiveSettings *settings)
+{
+  g_ptr_array_unref (settings->cameras);
+  g_ptr_array_unref (settings->holds);
+}
+
 static void open_archive (MediaDemand *demand, const MediaSite *site)
 {
   g_autoptr (GError) error = NULL;
-  ArchiveSettings settings = settings_of (site);
+  ArchiveState state = { .camera = "", .is_recording = TRUE, .reason = "", .since_us = g_get_real_time () };
+  ArchiveSettings settings = settings_of (demand);
   demand->archive = archive_new (site->data_dir, &settings, clock_system (), on_archive_changed, demand, &error);
+  settings_clear (&settings);
   if (demand->archive == NULL) {
     log_error ("recordings: %s: nothing is recorded", error->message);
-    on_archive_changed (FALSE, "write_error", g_get_real_time (), 0, 0, demand);
-    return;
+    state.is_recording = FALSE;
+    state.reason = "write_error";
+  } else {
+    demand->data_dir = g_strdup (site->data_dir);
   }
-  demand->data_dir = g_strdup (site->data_dir);
-  on_archive_changed (TRUE, "", g_get_real_time (), 0, 0, demand);
+  on_archive_changed (&state, demand);
 }
 
 static void give_archive (gpointer data)
@@ -121,10 +175,10 @@ static void give_archive_to_all (MediaDemand *demand)
     loop_call (((StreamDemand *) value)->stream->loop, give_archive, value);
 }
 
-static void on_site_changed (Media *media, const MediaSite *site, gpointer data)
+/* The site is whole: what may be deleted, and what must not, is known only now. */
+static void follow_site (MediaDemand *demand)
 {
-  MediaDemand *demand = data;
-  (void) media;
+  const MediaSite *site = &demand->media->site;
   if (demand->archive == NULL) {
     open_archive (demand, site);
     give_archive_to_all (demand);
@@ -132,8 +186,9 @@ static void on_site_changed (Media *media, const MediaSite *site, gpointer data)
   }
   if (strcmp (demand->data_dir, site->data_dir) != 0)
     log_warning ("recordings stay in %s until this process starts again", demand->data_dir);
-  ArchiveSettings settings = settings_of (site);
+  ArchiveSettings settings = settings_of (demand);
   archive_set (demand->archive, &settings);
+  settings_clear (&settings);
   tell_recording_again (demand);
 }
 
@@ -260,6 +315,7 @@ static void on_site_ended (Media *media, json_t *reply, gpointer data)
 {
   MediaDemand *demand = data;
   (void) media;
+  follow_site (demand);
   gint64 end_us = demand->archive != NULL ? archive_predecessor_end_us (demand->archive) : 0;
   if (end_us != 0)
     json_object_set_new (reply, "stopped_at", json_integer (end_us));
@@ -358,11 +414,12 @@ static void on_tell_viewers (MediaStream *media_stream, GPtrArray *bodies, gpoin
 MediaDemand *media_demand_new (Media *media)
 {
   MediaDemand *demand = g_new0 (MediaDemand, 1);
-  MediaPart part = { on_site_changed, on_stream_opened, on_stream_changed, on_stream_closing, on_end_viewer, on_site_ended,
+  MediaPart part = { NULL, on_stream_opened, on_stream_changed, on_stream_closing, on_end_viewer, on_site_ended,
                      on_tell_viewers, demand };
   av_log_set_level (AV_LOG_FATAL); /* what matters comes back as an error */
   demand->media = media;
   g_mutex_init (&demand->mutex);
+  demand->recording = json_object ();
   demand->streams = g_hash_table_new_full (NULL, NULL, NULL, stream_demand_free);
   demand->readers = g_thread_pool_new (run_job, NULL, READER_THREADS, FALSE, NULL);
   media_add_part (media, &part);

@@ -19,7 +19,7 @@ struct MediaDemand {
   GHashTable *streams;   /* MediaStream → StreamDemand */
   GThreadPool *readers;  /* threads that read what is recorded: lists, clips, pictures; each job is a ReaderJob */
   GMutex mutex;
-  json_t *recording;     /* under mutex: the last RECORDING_STATE, told again when gridgate is met anew */
+  json_t *recording;     /* under mutex: camera → its last RECORDING_STATE, told again when gridgate is met anew */
 };
 
 struct StreamDemand {

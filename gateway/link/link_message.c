@@ -49,6 +49,10 @@ static const Kind kinds[LINK_KIND_COUNT] = {
       { "retain", INTEGER, OPTIONAL }, { "keep_at_least", INTEGER, OPTIONAL }, /* the site's when absent */
       { "max_bytes", INTEGER, OPTIONAL } /* of this camera; 0: no limit of its own */ },
     { { NULL, 0, 0 } } },
+  /* A legal hold: what touches [from, to] of the camera is not deleted until `until` (0: without end) */
+  [LINK_HOLD_PUT] = { "hold_put", TRUE,
+    { { "camera", STRING, 0 }, { "from", INTEGER, 0 }, { "to", INTEGER, 0 }, { "until", INTEGER, 0 } },
+    { { NULL, 0, 0 } } },
   /* Before the reply of media comes a VIEWER_STARTED for each present viewer, with the time when it began. */
   [LINK_SITE_END] = { "site_end", TRUE, { { NULL, 0, 0 } },
     { { "started_at", INTEGER, OPTIONAL }, /* of this process */
@@ -74,6 +78,15 @@ static const Kind kinds[LINK_KIND_COUNT] = {
   [LINK_RECORDINGS_LIST] = { "recordings_list", TRUE,
     { { "camera", STRING, 0 }, { "from", INTEGER, 0 }, { "to", INTEGER, 0 } },
     { { "spans", ARRAY, 0 }, { "gaps", ARRAY, 0 }, { "next", INTEGER, OPTIONAL } } },
+  /* what retention took of a camera: [[stream, reason, from, to, segments, bytes, at]]; `next`: ask again after it */
+  [LINK_DELETIONS_LIST] = { "deletions_list", TRUE,
+    { { "camera", STRING, 0 }, { "from", INTEGER, 0 }, { "to", INTEGER, 0 }, { "after", INTEGER, 0 } },
+    { { "deletions", ARRAY, 0 }, { "next", INTEGER, OPTIONAL } } },
+  /* and on the first day (since 1970, UTC) in [from_day, before_day): [[camera, reasons, from, to, segments, bytes]], of the
+   * cameras behind `after`; day 0: nothing */
+  [LINK_DELETIONS_DAY] = { "deletions_day", TRUE,
+    { { "from_day", INTEGER, 0 }, { "before_day", INTEGER, 0 }, { "after", STRING, 0 } },
+    { { "day", INTEGER, 0 }, { "cameras", ARRAY, 0 }, { "next", STRING, OPTIONAL } } },
 
   /* May this RTSP client play? Either the fields of an RFC 7616 / 2617 answer to a challenge of media's, or `token`, or
    * neither. `algorithm` is "MD5" or "SHA-256". Reply: status 200, 401, 403, 404; `until` 0: without end */
@@ -114,10 +127,12 @@ static const Kind kinds[LINK_KIND_COUNT] = {
   [LINK_VIEWER_ENDED] = { "viewer_ended", FALSE,
     { { "viewer", STRING, 0 }, { "at", INTEGER, 0 }, { "sent_bytes", INTEGER, 0 }, { "reason", STRING, 0 } },
     { { NULL, 0, 0 } } },
-  /* state: recording stopped; reason: "" disk_full keep_at_least write_error; gateway-wide when camera is "" */
+  /* state: recording stopped; reason: "" disk_full keep_at_least legal_hold write_error; gateway-wide when camera is "". Of a
+   * camera: whether a file grows, and since the start of the process bytes deleted and gaps begun, each by reason */
   [LINK_RECORDING_STATE] = { "recording_state", FALSE,
     { { "camera", STRING, 0 }, { "state", STRING, 0 }, { "reason", STRING, 0 }, { "since", INTEGER, 0 },
-      { "bytes", INTEGER, OPTIONAL }, { "oldest", INTEGER, OPTIONAL } },
+      { "bytes", INTEGER, OPTIONAL }, { "oldest", INTEGER, OPTIONAL }, { "writes", BOOLEAN, OPTIONAL },
+      { "deleted", OBJECT, OPTIONAL }, { "gaps", OBJECT, OPTIONAL } },
     { { NULL, 0, 0 } } },
   [LINK_CLIP_DONE] = { "clip_done", FALSE,
     { { "clip", STRING, 0 }, { "ok", BOOLEAN, 0 }, { "reason", STRING, OPTIONAL }, { "from", INTEGER, OPTIONAL },

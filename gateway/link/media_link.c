@@ -24,6 +24,7 @@ struct MediaLink {
   GHashTable *cameras;   /* "camera/stream" → CameraStatus */
   int strain;            /* of refusals[]; -1: none */
   gint64 refused_rtsp[REFUSALS], refused_browsers[REFUSALS];
+  json_t *recording;     /* camera, or "" → the last RECORDING_STATE */
 };
 
 const char *const camera_states[CAMERA_STATES] = { "idle", "connecting", "live", "stalled", "backing_off", "failed" };
@@ -193,6 +194,18 @@ json_t *media_link_refused_viewers (MediaLink *link)
   return refused;
 }
 
+static void note_recording (MediaLink *link, const LinkMessage *message)
+{
+  const char *camera = link_message_string (message, "camera"), *state = link_message_string (message, "state");
+  g_mutex_lock (&link->mutex);
+  json_t *before = json_object_get (link->recording, camera);
+  gboolean is_changed = before == NULL || g_strcmp0 (json_string_value (json_object_get (before, "state")), state) != 0;
+  json_object_set (link->recording, camera, message->body);
+  g_mutex_unlock (&link->mutex);
+  if (is_changed)
+    link->handlers.recording_state (message, link->handlers.data);
+}
+
 static void answer_play_ask (MediaLink *link, const LinkMessage *request)
 {
   gint64 until_us = 0;
@@ -230,7 +243,7 @@ static void on_message (LinkEndpoint *endpoint, LinkMessage *received, gpointer 
     link->handlers.viewer_ended (message, context);
     break;
   case LINK_RECORDING_STATE:
-    link->handlers.recording_state (message, context);
+    note_recording (link, message);
     break;
   case LINK_CLIP_DONE:
     link->handlers.clip_done (message, context);
@@ -388,6 +401,7 @@ static void mark_all_away (MediaLink *link)
     status->viewers_rtsp = status->viewers_websocket = 0;
     g_ptr_array_add (changed, status_copy (status));
   }
+  json_object_clear (link->recording);
   g_mutex_unlock (&link->mutex);
   for (guint i = 0; i < changed->len; i++)
     publish_camera (link, changed->pdata[i]);
@@ -432,6 +446,7 @@ MediaLink *media_link_new (const char *runtime_dir, const MediaHandlers *handler
   g_mutex_init (&link->mutex);
   link->handlers = *handlers;
   link->events = events;
+  link->recording = json_object ();
   link->present = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   link->cameras = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) camera_status_free);
   link->endpoint = link_endpoint_connect (path, on_message, on_changed, link);
@@ -478,6 +493,14 @@ CameraStatus *media_link_camera (MediaLink *link, const char *camera, const char
   CameraStatus *copy = status != NULL ? status_copy (status) : NULL;
   g_mutex_unlock (&link->mutex);
   return copy;
+}
+
+json_t *media_link_recording (MediaLink *link, const char *camera)
+{
+  g_mutex_lock (&link->mutex);
+  json_t *body = json_deep_copy (json_object_get (link->recording, camera));
+  g_mutex_unlock (&link->mutex);
+  return body;
 }
 
 gboolean media_link_is_connected (MediaLink *link)
@@ -588,6 +611,7 @@ void media_link_free (MediaLink *link)
   link_endpoint_free (link->endpoint);
   g_hash_table_unref (link->present);
   g_hash_table_unref (link->cameras);
+  json_decref (link->recording);
   g_clear_pointer (&link->site, site_unref);
   g_mutex_clear (&link->mutex);
   g_free (link);

@@ -42,7 +42,7 @@ typedef struct {
   MediaPlayAsk play_ask;
   MediaEvent camera_state, viewer_started, viewer_ended, recording_state, clip_done;
   void (*connected) (gboolean is_connected, gpointer data);
-  /* After the site was sent: of the views that were open before `before_us`, media serves `present` (NULL: none) and no
+  /* recording_state only when it began to stop, or runs again. After the site was sent: of the views that were open before `before_us`, media serves `present` (NULL: none) and no
    * others; those ended at `at_us`. */
   void (*viewers_known) (const char *const *present, gint64 before_us, gint64 at_us, gpointer data);
   gpointer data;
@@ -60,6 +60,10 @@ gboolean media_link_is_connected (MediaLink *link);
 /* thread: any but main; waits. Takes `socket_fd`. `extra`: bytes read beyond the HTTP request. */
 gboolean media_link_view (MediaLink *link, const char *viewer, const char *camera, const char *stream, int socket_fd,
                           const void *extra, gsize extra_size, GError **error);
+
+/* thread: any. What media last said of recording, of one camera or ("") of all: RECORDING_STATE's fields; the caller's. NULL:
+ * nothing, or media is away. */
+json_t *media_link_recording (MediaLink *link, const char *camera);
 
 /* thread: any but main; waits. {"spans":[[from,to],…],"gaps":[[from,to,"reason"],…]} in wall microseconds, whole. */
 json_t *media_link_recordings (MediaLink *link, const char *camera, gint64 from_us, gint64 to_us, GError **error);

@@ -25,9 +25,18 @@ static void item_free (Item *item)
   g_free (item);
 }
 
+static void open_segment_free (gpointer data)
+{
+  OpenSegment *segment = data;
+  segment_file_free (segment->file);
+  segment_row_free (segment->row);
+  g_free (segment);
+}
+
 static void forget_track (ArchiveTrack *track)
 {
   g_ptr_array_remove_fast (track->archive->tracks, track);
+  g_free (track->gap_reason);
   g_free (track->camera);
   g_free (track->stream);
   g_free (track);
@@ -73,6 +82,8 @@ static gpointer run (gpointer data)
     gint64 start_us = g_get_monotonic_time ();
     if (start_us < next_us)
       continue;
+    if (archive->is_broken)
+      archive_replace_index (archive);
     archive_disk_sync (archive);
     archive_disk_retain (archive);
     gint64 end_us = g_get_monotonic_time ();
@@ -82,17 +93,31 @@ static gpointer run (gpointer data)
   return NULL;
 }
 
+void archive_camera_free (ArchiveCamera *camera)
+{
+  g_free (camera->camera);
+  g_free (camera);
+}
+
+static void settings_clear (ArchiveSettings *settings)
+{
+  g_clear_pointer (&settings->cameras, g_ptr_array_unref);
+  g_clear_pointer (&settings->holds, g_ptr_array_unref);
+}
+
 Archive *archive_new (const char *data_dir, const ArchiveSettings *settings, const Clock *clock, ArchiveChanged changed,
                       gpointer data, GError **error)
 {
   Archive *archive = g_new0 (Archive, 1);
+  g_mutex_init (&archive->mutex);
   archive->data_dir = g_strdup (data_dir);
-  archive->settings = *settings;
+  archive_set (archive, settings);
   archive->clock = clock;
   archive->changed = changed;
   archive->data = data;
   archive->tracks = g_ptr_array_new ();
-  g_mutex_init (&archive->mutex);
+  archive->ended = g_ptr_array_new_with_free_func (open_segment_free);
+  archive->accounts = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, camera_account_free);
   archive->queue = queue_new (ARCHIVE_QUEUE_ITEMS, ARCHIVE_QUEUE_BYTES, (GDestroyNotify) item_free);
   if (!archive_disk_open (archive, error)) {
     archive_free (archive);
@@ -104,9 +129,17 @@ Archive *archive_new (const char *data_dir, const ArchiveSettings *settings, con
 
 void archive_set (Archive *archive, const ArchiveSettings *settings)
 {
+  ArchiveSettings taken = *settings;
+  if (taken.cameras != NULL)
+    g_ptr_array_ref (taken.cameras);
+  if (taken.holds != NULL)
+    g_ptr_array_ref (taken.holds);
   g_mutex_lock (&archive->mutex);
-  archive->settings = *settings;
+  ArchiveSettings before = archive->settings;
+  archive->settings = taken;
+  archive->settings_version++;
   g_mutex_unlock (&archive->mutex);
+  settings_clear (&before);
 }
 
 gint64 archive_predecessor_end_us (const Archive *archive)
@@ -219,7 +252,10 @@ void archive_free (Archive *archive)
     g_thread_join (archive->thread);
   }
   queue_free (archive->queue);
+  settings_clear (&archive->settings);
   g_mutex_clear (&archive->mutex);
+  g_ptr_array_unref (archive->ended);
+  g_hash_table_unref (archive->accounts);
   g_ptr_array_unref (archive->tracks);
   recordings_index_close (archive->index);
   g_free (archive->data_dir);

@@ -5,6 +5,9 @@
  * one transaction; where a disk takes long for that, at most a fifth of the time goes into it. So SIGKILL costs nothing that
  * was handed over and written, a power cut about a second.
  *
+ * A file that was begun and has no row yet, because the process was killed within that second, is found by its name at the
+ * next start. An index that is lost or broken is built anew from the files, while recording goes on (archive_repair.c).
+ *
  * thread: any, unless a function says otherwise. */
 #pragma once
 
@@ -12,20 +15,42 @@
 #include "pipelines/live/access_unit.h"
 #include "pipelines/record/retention.h"
 
-enum { ARCHIVE_QUEUE_BYTES = 64 * 1024 * 1024, ARCHIVE_QUEUE_ITEMS = 16384, ARCHIVE_DELETIONS_PER_TICK = 16 };
+enum { ARCHIVE_QUEUE_BYTES = 64 * 1024 * 1024, ARCHIVE_QUEUE_ITEMS = 16384, ARCHIVE_DELETIONS_PER_TICK = 128 };
 
 typedef struct Archive Archive;
 typedef struct ArchiveTrack ArchiveTrack; /* one stream that is recorded */
 typedef void (*ArchiveTask) (gpointer data);
 
+/* Where a camera differs from the site. */
+typedef struct {
+  char *camera;
+  gint64 retain_us, keep_at_least_us; /* -1: as the site's */
+  gint64 max_bytes;                   /* of this camera; 0: no limit of its own */
+} ArchiveCamera;
+
+void archive_camera_free (ArchiveCamera *camera);
+
 typedef struct {
   gint64 segment_us;
   RetentionLimits limits;
+  GPtrArray *cameras; /* of ArchiveCamera; NULL: none differs. Immutable once handed over, as `holds` is */
+  GPtrArray *holds;   /* of RetentionHold; NULL: nothing is held */
 } ArchiveSettings;
 
-/* On the disk thread. `reason`: "" "disk_full" "keep_at_least" "write_error"; bytes and oldest_us of all recordings. */
-typedef void (*ArchiveChanged) (gboolean is_recording, const char *reason, gint64 since_us, gint64 bytes,
-                                gint64 oldest_us, gpointer data);
+/* How recording fares, as a whole (`camera` is "") or of one camera. Valid during the call. */
+typedef struct {
+  const char *camera;
+  gboolean is_recording;        /* FALSE: stopped, and `reason` says why; "" else */
+  const char *reason;           /* "disk_full" "keep_at_least" "legal_hold" "write_error" */
+  gint64 since_us, bytes, oldest_us;
+  /* of a camera only */
+  gboolean is_writing;          /* a file grows */
+  const gint64 *deleted_bytes;  /* by RetentionReason, since the start */
+  GHashTable *gaps;             /* reason → guint, since the start */
+} ArchiveState;
+
+/* On the disk thread, when something changes and now and then. */
+typedef void (*ArchiveChanged) (const ArchiveState *state, gpointer data);
 
 /* Opens the index under `data_dir`, repairs what a killed predecessor left (torn tails, gap "media_restart"), starts the
  * thread. */

@@ -25,7 +25,19 @@ static const char schema_2[] = "DROP INDEX segments_by_time;"
                                "CREATE INDEX segments_by_span ON segments (camera, stream, from_us, to_us, bytes);"
                                "PRAGMA user_version = 2;";
 
-static const char *const schemas[] = { schema_1, schema_2 };
+/* What retention took away, summed up by the day (UTC) it did so; and what must be remembered of the index itself. */
+static const char schema_3[]
+  = "DROP INDEX segments_by_end;"
+    "CREATE INDEX segments_open ON segments (id) WHERE is_open = 1;"
+    "CREATE TABLE deletions (id INTEGER PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, reason TEXT NOT NULL,"
+    " day INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, segments INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL, at_us INTEGER NOT NULL);"
+    "CREATE INDEX deletions_by_camera ON deletions (camera, stream, id);"
+    "CREATE INDEX deletions_by_day ON deletions (day, camera);"
+    "CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "PRAGMA user_version = 3;";
+
+static const char *const schemas[] = { schema_1, schema_2, schema_3 };
 
 #define COLUMNS "id, from_us, to_us, bytes, camera, stream, file"
 
@@ -80,6 +92,11 @@ void recordings_index_close (RecordingsIndex *index)
   g_free (index);
 }
 
+Database *recordings_index_database (RecordingsIndex *index)
+{
+  return index->database;
+}
+
 gboolean recordings_index_begin (RecordingsIndex *index, GError **error)
 {
   return database_run (index->database, error, "BEGIN", "");
@@ -93,31 +110,41 @@ gboolean recordings_index_commit (RecordingsIndex *index, GError **error)
   return FALSE;
 }
 
-gint64 recordings_index_add (RecordingsIndex *index, const char *camera, const char *stream, const char *file,
-                             gint64 from_us, const char *tracks, GError **error)
+gboolean recordings_index_put (RecordingsIndex *index, SegmentRow *row, const char *tracks, gboolean is_open,
+                               GError **error)
 {
+  if (row->id > 0
+      && !database_run (index->database, error,
+                        "UPDATE segments SET to_us = ?, bytes = ?, is_open = ? WHERE id = ? AND file = ?", "iiiis",
+                        row->to_us, row->bytes, (gint64) is_open, row->id, row->file))
+    return FALSE;
+  if (row->id > 0 && database_changes (index->database) == 1)
+    return TRUE;
   if (!database_run (index->database, error,
                      "INSERT INTO segments (camera, stream, file, from_us, to_us, bytes, tracks, is_open)"
-                     " VALUES (?, ?, ?, ?, ?, 0, ?, 1)",
-                     "sssiis", camera, stream, file, from_us, from_us, tracks))
-    return -1;
-  return database_last_rowid (index->database);
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                     "sssiiisi", row->camera, row->stream, row->file, row->from_us, row->to_us, row->bytes, tracks,
+                     (gint64) is_open))
+    return FALSE;
+  row->id = database_last_rowid (index->database);
+  return TRUE;
 }
 
-gboolean recordings_index_update (RecordingsIndex *index, gint64 id, gint64 to_us, gint64 bytes, gboolean is_open,
-                                  GError **error)
+gboolean recordings_index_move (RecordingsIndex *index, SegmentRow *row, const char *file, gint64 from_us, GError **error)
 {
-  return database_run (index->database, error, "UPDATE segments SET to_us = ?, bytes = ?, is_open = ? WHERE id = ?",
-                       "iiii", to_us, bytes, (gint64) is_open, id);
-}
-
-gboolean recordings_index_move (RecordingsIndex *index, gint64 id, gint64 from_us, gint64 to_us, GError **error)
-{
-  return database_run (index->database, error, "UPDATE segments SET from_us = ? WHERE id = ?", "ii", to_us, id)
-         && database_run (index->database, error,
-                          "UPDATE gaps SET to_us = max (from_us, ?) WHERE to_us = ? AND (camera, stream) ="
-                          " (SELECT camera, stream FROM segments WHERE id = ?)",
-                          "iii", to_us, from_us, id);
+  const char *name = file != NULL ? file : row->file;
+  gboolean is_good
+    = database_run (index->database, error, "UPDATE segments SET from_us = ?, file = ? WHERE id = ? AND file = ?", "isis",
+                    from_us, name, row->id, row->file)
+      && database_run (index->database, error,
+                       "UPDATE gaps SET to_us = max (from_us, ?) WHERE camera = ? AND stream = ? AND to_us = ?", "issi",
+                       from_us, row->camera, row->stream, row->from_us);
+  if (file != NULL) {
+    g_free (row->file);
+    row->file = g_strdup (file);
+  }
+  row->from_us = from_us;
+  return is_good;
 }
 
 gboolean recordings_index_remove (RecordingsIndex *index, gint64 id, GError **error)
@@ -193,15 +220,65 @@ GPtrArray *recordings_index_open_rows (RecordingsIndex *index, GError **error)
                   error);
 }
 
-SegmentRow *recordings_index_oldest (RecordingsIndex *index, GError **error)
+SegmentRow *recordings_index_next (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                                   GError **error)
 {
   g_autoptr (GPtrArray) rows
     = rows_of (database_query (index->database, error,
-                               "SELECT " COLUMNS " FROM segments WHERE is_open = 0 ORDER BY to_us LIMIT 1", ""),
+                               "SELECT " COLUMNS " FROM segments WHERE camera = ? AND stream = ? AND from_us >= ?"
+                               " AND is_open = 0 ORDER BY from_us LIMIT 1",
+                               "ssi", camera, stream, from_us),
                error);
   if (rows == NULL || rows->len == 0)
     return NULL;
   return g_ptr_array_steal_index (rows, 0);
+}
+
+gboolean recordings_index_has_file (RecordingsIndex *index, const SegmentRow *row)
+{
+  return database_integer (index->database, 0,
+                           "SELECT count(*) FROM segments WHERE camera = ? AND stream = ? AND from_us BETWEEN ? AND ?"
+                           " AND file = ?",
+                           "ssiis", row->camera, row->stream, row->from_us - 1000, row->from_us + 1000, row->file)
+         > 0;
+}
+
+gboolean recordings_index_sums (RecordingsIndex *index, RecordingsSum sum, gpointer data, GError **error)
+{
+  GError *failure = NULL;
+  g_autoptr (Statement) statement
+    = database_query (index->database, &failure,
+                      "SELECT camera, stream, sum(bytes), min(from_us), max(from_us) FROM segments GROUP BY camera, stream", "");
+  while (statement_step (statement, &failure))
+    sum (statement_text (statement, 0), statement_text (statement, 1), statement_integer (statement, 2),
+         statement_integer (statement, 3), statement_integer (statement, 4), data);
+  if (failure != NULL)
+    g_propagate_error (error, failure);
+  return failure == NULL;
+}
+
+gint64 recordings_index_begin_after (RecordingsIndex *index, const char *camera, const char *stream, gint64 after_us)
+{
+  return database_integer (index->database, 0,
+                           "SELECT coalesce(min(from_us), 0) FROM segments WHERE camera = ? AND stream = ? AND from_us > ?",
+                           "ssi", camera, stream, after_us);
+}
+
+gint64 recordings_index_oldest_of (RecordingsIndex *index, const char *camera, const char *stream)
+{
+  return database_integer (index->database, 0,
+                           "SELECT coalesce(min(from_us), 0) FROM segments WHERE camera = ? AND stream = ?", "ss", camera,
+                           stream);
+}
+
+gint64 recordings_index_mark (RecordingsIndex *index, const char *name)
+{
+  return database_integer (index->database, 0, "SELECT value FROM marks WHERE name = ?", "s", name);
+}
+
+gboolean recordings_index_set_mark (RecordingsIndex *index, const char *name, gint64 value, GError **error)
+{
+  return database_run (index->database, error, "REPLACE INTO marks (name, value) VALUES (?, ?)", "si", name, value);
 }
 
 gint64 recordings_index_bytes (RecordingsIndex *index)

@@ -33,13 +33,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RecordingsIndex, recordings_index_close)
 gboolean recordings_index_begin (RecordingsIndex *index, GError **error);
 gboolean recordings_index_commit (RecordingsIndex *index, GError **error);
 
-/* Returns the row's id, -1 on an error. `tracks`: "h264" "h264,aac". */
-gint64 recordings_index_add (RecordingsIndex *index, const char *camera, const char *stream, const char *file,
-                             gint64 from_us, const char *tracks, GError **error);
-gboolean recordings_index_update (RecordingsIndex *index, gint64 id, gint64 to_us, gint64 bytes, gboolean is_open,
-                                  GError **error);
-/* The segment begins at `to_us`, not at `from_us` where it was added; so ends the gap before it. */
-gboolean recordings_index_move (RecordingsIndex *index, gint64 id, gint64 from_us, gint64 to_us, GError **error);
+/* Writes the row's end, bytes and whether a process still writes its file. A row that isn't there (yet, or because a commit
+ * failed) is made, and `row->id` set. `tracks`: "h264" "h264,aac". */
+gboolean recordings_index_put (RecordingsIndex *index, SegmentRow *row, const char *tracks, gboolean is_open,
+                               GError **error);
+
+/* The segment begins at `from_us`, and its file is called `file` now (NULL: as before); so ends the gap before
+ * it. The row follows whatever comes of it. */
+gboolean recordings_index_move (RecordingsIndex *index, SegmentRow *row, const char *file, gint64 from_us, GError **error);
 gboolean recordings_index_remove (RecordingsIndex *index, gint64 id, GError **error);
 
 /* An open gap ends when recording resumes; one that is shorter than GAP_MIN_US is forgotten then, unless our own process
@@ -56,8 +57,28 @@ gboolean recordings_index_add_gap (RecordingsIndex *index, const char *camera, c
 /* Rows that a killed process left open; of SegmentRow. */
 GPtrArray *recordings_index_open_rows (RecordingsIndex *index, GError **error);
 
-/* The finished segment that ends first; NULL when there is none. */
-SegmentRow *recordings_index_oldest (RecordingsIndex *index, GError **error);
+/* The first finished segment of a stream that begins at `from_us` or later; NULL when there is none. */
+SegmentRow *recordings_index_next (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                                   GError **error);
+
+/* Whether the row's file is known, from its camera, stream, file and begin (to a millisecond). */
+gboolean recordings_index_has_file (RecordingsIndex *index, const SegmentRow *row);
+
+/* Called for each stream that there is something of. */
+typedef void (*RecordingsSum) (const char *camera, const char *stream, gint64 bytes, gint64 oldest_us, gint64 newest_us,
+                               gpointer data);
+gboolean recordings_index_sums (RecordingsIndex *index, RecordingsSum sum, gpointer data, GError **error);
+/* When the first segment begins that does so after `after_us`; 0: none does. */
+gint64 recordings_index_begin_after (RecordingsIndex *index, const char *camera, const char *stream, gint64 after_us);
+
+gint64 recordings_index_oldest_of (RecordingsIndex *index, const char *camera, const char *stream); /* 0: nothing */
+
+/* A number that is kept with the index; 0 until it is set. */
+gint64 recordings_index_mark (RecordingsIndex *index, const char *name);
+gboolean recordings_index_set_mark (RecordingsIndex *index, const char *name, gint64 value, GError **error);
+
+/* For the tables that have files of their own. Borrowed. */
+Database *recordings_index_database (RecordingsIndex *index);
 
 gint64 recordings_index_bytes (RecordingsIndex *index);
 gint64 recordings_index_newest_us (RecordingsIndex *index); /* 0: nothing is recorded */

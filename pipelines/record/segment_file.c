@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gateway/core/error.h"
+#include "gateway/core/file.h"
 #include "pipelines/live/fragment.h"
 #include "pipelines/live/init_segment.h"
 
@@ -108,19 +109,28 @@ gint64 segment_file_to_us (const SegmentFile *file)
   return file->from_us + file->end_us - file->zero_us;
 }
 
+void segment_file_start_sync (const SegmentFile *file)
+{
+  if (file->is_dirty)
+    (void) sync_file_range (file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 gboolean segment_file_sync (SegmentFile *file)
 {
-  if (!file->is_dirty)
-    return TRUE;
+  if (file->is_dirty && fdatasync (file->fd) != 0)
+    return FALSE;
   file->is_dirty = FALSE;
-  return fdatasync (file->fd) == 0;
+  if (!file->is_named) {
+    g_autofree char *folder = g_path_get_dirname (file->path);
+    file->is_named = folder_sync (folder, NULL);
+  }
+  return file->is_named;
 }
 
 void segment_file_free (SegmentFile *file)
 {
   if (file == NULL)
     return;
-  segment_file_sync (file);
   close (file->fd);
   media_format_unref (file->video);
   media_format_unref (file->audio);

@@ -15,6 +15,7 @@ typedef struct {
   gboolean is_reported; /* by the camera's sender reports, not by arrival */
   guint32 sequence;
   gboolean is_dirty;  /* written since the last sync */
+  gboolean is_named;  /* its name is on disk */
   MediaFormat *video, *audio; /* audio NULL: none */
 } SegmentFile;
 
@@ -33,7 +34,11 @@ gint64 segment_file_astray_us (const SegmentFile *file, const AccessUnit *unit);
 /* Wall time of the end. */
 gint64 segment_file_to_us (const SegmentFile *file);
 
+/* Sets the kernel writing, and does not wait. */
+void segment_file_start_sync (const SegmentFile *file);
+
+/* Waits until what was written, and the file's name, are on disk. FALSE, and errno: they may not be. */
 gboolean segment_file_sync (SegmentFile *file);
 
-/* Syncs and closes. NULL is taken. */
+/* Closes. NULL is taken. */
 void segment_file_free (SegmentFile *file);

@@ -29,6 +29,20 @@ static guint32 video_time_scale (BoxSpan moov)
   return 0;
 }
 
+/* What the tracks are (8.5.2): an entry of stsd has the codec's name as its type. */
+static void take_tracks (SegmentFacts *facts, BoxSpan moov)
+{
+  char type[5];
+  BoxSpan trak, mdia, minf, stbl, stsd;
+  while (box_next (&moov, type, &trak)) {
+    if (strcmp (type, "trak") != 0 || !box_find (trak, "mdia", &mdia) || !box_find (mdia, "minf", &minf)
+        || !box_find (minf, "stbl", &stbl) || !box_find (stbl, "stsd", &stsd) || stsd.size < 16)
+      continue;
+    facts->is_h265 |= memcmp (stsd.bytes + 12, "hvc1", 4) == 0;
+    facts->has_audio |= memcmp (stsd.bytes + 12, "mp4a", 4) == 0;
+  }
+}
+
 /* Ticks that the samples of a trun last (8.8.8); only the form that we write is known. */
 static guint64 run_ticks (BoxSpan trun)
 {
@@ -94,10 +108,12 @@ SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size)
       if (body == NULL || (is_moof && (!has_moov || in_fragment)))
         break;
       BoxSpan span = { body, (gsize) length - BOX_HEAD };
-      if (is_moov)
+      if (is_moov) {
         time_scale = video_time_scale (span);
-      else
+        take_tracks (&facts, span);
+      } else {
         end_ticks = video_end (span);
+      }
       has_moov |= is_moov;
       in_fragment = is_moof;
     } else if (memcmp (head + 4, "mdat", 4) == 0) {

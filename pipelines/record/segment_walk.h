@@ -17,6 +17,7 @@ typedef struct {
   gint64 good_bytes;   /* up to here everything is whole; 0: not even the init segment */
   gint64 duration_us;  /* the end of the last video sample */
   guint fragments;
+  gboolean is_h265, has_audio;
 } SegmentFacts;
 
 SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size);

@@ -28,8 +28,8 @@ static void fill (const char *folder, guint gaps)
       g_snprintf (name, sizeof name, "camera-%u", camera);
       g_snprintf (file, sizeof file, "recordings/%s/main/%u.mp4", name, minute);
       gint64 to_us = from_us + (is_gap ? minute_us / 2 : minute_us);
-      gint64 row = recordings_index_add (index, name, "main", file, from_us, "h264,aac", NULL);
-      recordings_index_update (index, row, to_us, 15000000, FALSE, NULL);
+      SegmentRow row = { 0, from_us, to_us, 15000000, name, (char *) "main", file };
+      recordings_index_put (index, &row, "h264,aac", FALSE, NULL);
       if (is_gap)
         recordings_index_add_gap (index, name, "main", to_us, from_us + minute_us, "stalled", NULL);
     }

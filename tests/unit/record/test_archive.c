@@ -12,82 +12,16 @@
 #include "pipelines/record/segment_walk.h"
 #include "tests/support/folder.h"
 #include "tests/support/test.h"
-#include "tests/unit/record/sample_stream.h"
-
-#define HOUR_US (3600 * G_TIME_SPAN_SECOND)
-#define DAY_US (24 * HOUR_US)
-
-static SampleStream *sample;
-static GPtrArray *units; /* eight seconds, a key picture each second, with B-frames and sound */
-static gint64 start_us;
-
-static ArchiveSettings settings_with (gint64 segment_us)
-{
-  return (ArchiveSettings){ segment_us, { .retain_us = 30 * DAY_US, .keep_at_least_us = 30 * DAY_US } };
-}
-
-/* Batches of a second, as the recorder makes them; times moved by `shift_us`. */
-static void write_units (ArchiveTrack *track, guint from_second, guint to_second, gint64 shift_us, const char *reason)
-{
-  GPtrArray *batch = NULL;
-  guint second = 0;
-  gboolean is_new = reason != NULL;
-  for (guint i = 0; i <= units->len; i++) {
-    AccessUnit *unit = i < units->len ? units->pdata[i] : NULL;
-    if (unit == NULL || (access_unit_is_video (unit) && unit->is_key)) {
-      if (batch != NULL && second > from_second && second <= to_second) {
-        assert_true (archive_write (track, batch, is_new, reason));
-        is_new = FALSE;
-      } else if (batch != NULL) {
-        g_ptr_array_unref (batch);
-      }
-      batch = unit != NULL ? g_ptr_array_new_with_free_func ((GDestroyNotify) access_unit_unref) : NULL;
-      second++;
-    }
-    if (unit == NULL)
-      break;
-    AccessUnit *copy = access_unit_new (unit->format, unit->size);
-    gint references = copy->references;
-    *copy = *unit;
-    copy->references = references;
-    copy->wall_us += shift_us;
-    memcpy (copy->bytes, unit->bytes, unit->size);
-    g_ptr_array_add (batch, copy);
-  }
-}
-
-static json_t *list (const char *folder, gint64 from_us, gint64 to_us)
-{
-  g_autoptr (RecordingsIndex) index = recordings_index_open (folder, DATABASE_READER, NULL);
-  json_t *result = recordings_index_list (index, "bridge", from_us, to_us, to_us, NULL);
-  assert_non_null (result);
-  return result;
-}
-
-static gint64 at (json_t *result, const char *name, guint entry, guint field)
-{
-  return json_integer_value (json_array_get (json_array_get (json_object_get (result, name), entry), field));
-}
-
-static guint count (json_t *result, const char *name)
-{
-  return (guint) json_array_size (json_object_get (result, name));
-}
-
-static GPtrArray *rows (const char *folder)
-{
-  g_autoptr (RecordingsIndex) index = recordings_index_open (folder, DATABASE_READER, NULL);
-  return recordings_index_find (index, "bridge", "main", 0, G_MAXINT64 / 2, 1000, NULL);
-}
+#include "tests/unit/record/recorded.h"
 
 static void files_are_cut_at_key_frames_and_play (void **state)
 {
-  ArchiveSettings settings = settings_with (2 * G_USEC_PER_SEC);
+  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
   Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 8, 0, NULL);
+  recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
-  g_autoptr (GPtrArray) found = rows (*state);
+  g_autoptr (GPtrArray) found = recorded_rows (*state);
   assert_int_equal (found->len, 4);
   guint pictures = 0;
   for (guint i = 0; i < found->len; i++) {
@@ -101,10 +35,10 @@ static void files_are_cut_at_key_frames_and_play (void **state)
     file_facts_clear (&facts);
   }
   assert_int_equal (pictures, 200);
-  json_t *result = list (*state, start_us - HOUR_US, start_us + HOUR_US);
-  assert_int_equal (count (result, "spans"), 1);
-  assert_int_equal (count (result, "gaps"), 0);
-  assert_in_range (at (result, "spans", 0, 1) - at (result, "spans", 0, 0), 7900000, 8100000);
+  json_t *result = recorded_list (*state, recorded_start_us - HOUR_US, recorded_start_us + HOUR_US);
+  assert_int_equal (recorded_count (result, "spans"), 1);
+  assert_int_equal (recorded_count (result, "gaps"), 0);
+  assert_in_range (recorded_at (result, "spans", 0, 1) - recorded_at (result, "spans", 0, 0), 7900000, 8100000);
   json_decref (result);
   archive_track_free (track, NULL);
   archive_free (archive);
@@ -112,23 +46,23 @@ static void files_are_cut_at_key_frames_and_play (void **state)
 
 static void a_camera_that_was_away_leaves_a_gap_with_its_reason (void **state)
 {
-  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
   Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 4, 0, NULL);
+  recorded_write (track, 0, 4, 0, NULL);
   archive_pause (track, "unreachable");
   archive_flush (archive);
-  json_t *result = list (*state, start_us - HOUR_US, start_us + HOUR_US);
-  assert_int_equal (count (result, "gaps"), 1); /* it lasts until now */
-  assert_int_equal (at (result, "gaps", 0, 1), start_us + HOUR_US);
+  json_t *result = recorded_list (*state, recorded_start_us - HOUR_US, recorded_start_us + HOUR_US);
+  assert_int_equal (recorded_count (result, "gaps"), 1); /* it lasts until now */
+  assert_int_equal (recorded_at (result, "gaps", 0, 1), recorded_start_us + HOUR_US);
   json_decref (result);
 
-  write_units (track, 4, 8, 10 * G_USEC_PER_SEC, NULL);
+  recorded_write (track, 4, 8, 10 * G_USEC_PER_SEC, NULL);
   archive_flush (archive);
-  result = list (*state, start_us - HOUR_US, start_us + HOUR_US);
-  assert_int_equal (count (result, "spans"), 2);
-  assert_int_equal (count (result, "gaps"), 1);
-  assert_in_range (at (result, "gaps", 0, 1) - at (result, "gaps", 0, 0), 9800000, 10200000);
+  result = recorded_list (*state, recorded_start_us - HOUR_US, recorded_start_us + HOUR_US);
+  assert_int_equal (recorded_count (result, "spans"), 2);
+  assert_int_equal (recorded_count (result, "gaps"), 1);
+  assert_in_range (recorded_at (result, "gaps", 0, 1) - recorded_at (result, "gaps", 0, 0), 9800000, 10200000);
   assert_string_equal (json_string_value (json_array_get (json_array_get (json_object_get (result, "gaps"), 0), 2)),
                        "unreachable");
   json_decref (result);
@@ -139,10 +73,10 @@ static void a_camera_that_was_away_leaves_a_gap_with_its_reason (void **state)
 /* The child is the process that is killed. */
 static void record_and_die (const char *folder)
 {
-  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
   Archive *archive = archive_new (folder, &settings, clock_system (), NULL, NULL, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 3, 0, NULL);
+  recorded_write (track, 0, 3, 0, NULL);
   archive_flush (archive);
   kill (getpid (), SIGKILL);
 }
@@ -155,7 +89,7 @@ static void after_sigkill_the_torn_tail_goes_and_the_gap_has_its_reason (void **
     record_and_die (*state);
   waitpid (child, &status, 0);
   assert_true (WIFSIGNALED (status));
-  g_autoptr (GPtrArray) before = rows (*state);
+  g_autoptr (GPtrArray) before = recorded_rows (*state);
   const SegmentRow *torn = before->pdata[0];
   g_autofree char *path = g_build_filename (*state, torn->file, NULL);
   g_autofree char *whole = NULL;
@@ -166,20 +100,20 @@ static void after_sigkill_the_torn_tail_goes_and_the_gap_has_its_reason (void **
   (void) !write (fd, "\0\0\2\0moof", 8);
   close (fd);
 
-  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
   Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
-  assert_in_range (archive_predecessor_end_us (archive), start_us + 2900000, start_us + 3200000);
+  assert_in_range (archive_predecessor_end_us (archive), recorded_start_us + 2900000, recorded_start_us + 3200000);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 5, 8, 0, NULL);
+  recorded_write (track, 5, 8, 0, NULL);
   archive_flush (archive);
   assert_plays (path);
   FileFacts facts = file_facts (path);
   assert_int_equal (facts.video, 75);
   file_facts_clear (&facts);
-  json_t *result = list (*state, start_us - HOUR_US, start_us + HOUR_US);
-  assert_int_equal (count (result, "spans"), 2);
-  assert_int_equal (count (result, "gaps"), 1);
-  assert_in_range (at (result, "gaps", 0, 1) - at (result, "gaps", 0, 0), 1800000, 2200000);
+  json_t *result = recorded_list (*state, recorded_start_us - HOUR_US, recorded_start_us + HOUR_US);
+  assert_int_equal (recorded_count (result, "spans"), 2);
+  assert_int_equal (recorded_count (result, "gaps"), 1);
+  assert_in_range (recorded_at (result, "gaps", 0, 1) - recorded_at (result, "gaps", 0, 0), 1800000, 2200000);
   assert_string_equal (json_string_value (json_array_get (json_array_get (json_object_get (result, "gaps"), 0), 2)),
                        "media_restart");
   json_decref (result);
@@ -194,18 +128,18 @@ static void a_file_that_can_not_be_opened_is_kept_and_repaired_later (void **sta
   if (child == 0)
     record_and_die (*state);
   waitpid (child, NULL, 0);
-  g_autoptr (GPtrArray) before = rows (*state);
+  g_autoptr (GPtrArray) before = recorded_rows (*state);
   const SegmentRow *torn = before->pdata[0];
   g_autofree char *path = g_build_filename (*state, torn->file, NULL);
   g_autofree char *away = g_build_filename (*state, "away.mp4", NULL);
   assert_int_equal (rename (path, away), 0);
   assert_int_equal (symlink (away, path), 0);
 
-  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
   Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
   assert_non_null (archive);
   archive_free (archive);
-  g_autoptr (GPtrArray) kept = rows (*state);
+  g_autoptr (GPtrArray) kept = recorded_rows (*state);
   assert_int_equal (kept->len, 1);
   assert_true (g_file_test (path, G_FILE_TEST_IS_SYMLINK));
 
@@ -215,7 +149,7 @@ static void a_file_that_can_not_be_opened_is_kept_and_repaired_later (void **sta
   g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_READER, NULL);
   g_autoptr (GPtrArray) open_rows = recordings_index_open_rows (index, NULL);
   assert_int_equal (open_rows->len, 0);
-  g_autoptr (GPtrArray) after = rows (*state);
+  g_autoptr (GPtrArray) after = recorded_rows (*state);
   assert_int_equal (after->len, 1);
   assert_plays (path);
 }
@@ -226,13 +160,13 @@ static void a_file_that_is_gone_leaves_the_index (void **state)
   if (child == 0)
     record_and_die (*state);
   waitpid (child, NULL, 0);
-  g_autoptr (GPtrArray) before = rows (*state);
+  g_autoptr (GPtrArray) before = recorded_rows (*state);
   g_autofree char *path = g_build_filename (*state, ((SegmentRow *) before->pdata[0])->file, NULL);
   assert_int_equal (unlink (path), 0);
-  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
   Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
   archive_free (archive);
-  g_autoptr (GPtrArray) after = rows (*state);
+  g_autoptr (GPtrArray) after = recorded_rows (*state);
   assert_int_equal (after->len, 0);
 }
 
@@ -249,14 +183,14 @@ static gboolean read_memory (gint64 offset, guint8 *bytes, gsize size, gpointer 
 
 static void cut_at_any_byte_every_whole_fragment_is_found (void **state)
 {
-  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
   Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 3, 0, NULL);
+  recorded_write (track, 0, 3, 0, NULL);
   archive_flush (archive);
   archive_track_free (track, NULL);
   archive_free (archive);
-  g_autoptr (GPtrArray) found = rows (*state);
+  g_autoptr (GPtrArray) found = recorded_rows (*state);
   g_autofree char *path = g_build_filename (*state, ((SegmentRow *) found->pdata[0])->file, NULL);
   g_autofree char *bytes = NULL;
   gsize size;
@@ -273,40 +207,22 @@ static void cut_at_any_byte_every_whole_fragment_is_found (void **state)
   assert_int_equal (last, 3);
 }
 
-typedef struct {
-  gint changes;
-  gint64 bytes;
-  gboolean is_recording;
-  char reason[32];
-} Told;
-
-static void note (gboolean is_recording, const char *reason, gint64 since_us, gint64 bytes, gint64 oldest_us, gpointer data)
-{
-  Told *told = data;
-  (void) since_us;
-  (void) oldest_us;
-  told->changes++;
-  told->bytes = bytes;
-  told->is_recording = is_recording;
-  g_strlcpy (told->reason, reason, sizeof told->reason);
-}
-
 static void space_takes_the_oldest_but_never_what_must_be_kept (void **state)
 {
   Told told = { 0 };
-  Clock *clock = clock_fake_new (start_us + 60 * G_USEC_PER_SEC);
+  Clock *clock = clock_fake_new (recorded_start_us + 60 * G_USEC_PER_SEC);
   ArchiveSettings settings = { G_USEC_PER_SEC, { .retain_us = DAY_US, .keep_at_least_us = 0 } };
-  Archive *archive = archive_new (*state, &settings, clock, note, &told, NULL);
+  Archive *archive = archive_new (*state, &settings, clock, told_note, &told, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 8, 0, NULL);
+  recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
-  g_autoptr (GPtrArray) all = rows (*state);
+  g_autoptr (GPtrArray) all = recorded_rows (*state);
   assert_int_equal (all->len, 8);
   const SegmentRow *first = all->pdata[0], *last = all->pdata[7];
   settings.limits.max_bytes = 4 * first->bytes;
   archive_set (archive, &settings);
   archive_flush (archive);
-  g_autoptr (GPtrArray) fewer = rows (*state);
+  g_autoptr (GPtrArray) fewer = recorded_rows (*state);
   assert_in_range (fewer->len, 2, 5);
   assert_int_equal (((SegmentRow *) fewer->pdata[fewer->len - 1])->id, last->id);
   g_autofree char *gone = g_build_filename (*state, first->file, NULL);
@@ -316,7 +232,7 @@ static void space_takes_the_oldest_but_never_what_must_be_kept (void **state)
   settings.limits.keep_at_least_us = HOUR_US;
   archive_set (archive, &settings);
   archive_flush (archive);
-  g_autoptr (GPtrArray) same = rows (*state);
+  g_autoptr (GPtrArray) same = recorded_rows (*state);
   assert_int_equal (same->len, fewer->len);
   assert_int_equal (told.changes, 1);
   assert_false (told.is_recording);
@@ -325,12 +241,13 @@ static void space_takes_the_oldest_but_never_what_must_be_kept (void **state)
   clock_fake_advance (clock, 2 * HOUR_US); /* old enough to go */
   archive_flush (archive);
   assert_true (told.is_recording);
-  write_units (track, 0, 1, 3 * HOUR_US, NULL);
+  recorded_write (track, 0, 1, 3 * HOUR_US, NULL);
   archive_flush (archive);
-  json_t *result = list (*state, start_us, start_us + 4 * HOUR_US);
-  assert_int_equal (count (result, "gaps"), 1);
-  assert_string_equal (json_string_value (json_array_get (json_array_get (json_object_get (result, "gaps"), 0), 2)),
-                       "keep_at_least");
+  json_t *result = recorded_list (*state, recorded_start_us, recorded_start_us + 4 * HOUR_US);
+  assert_int_equal (recorded_count (result, "gaps"), 2);
+  json_t *gaps = json_object_get (result, "gaps");
+  assert_string_equal (json_string_value (json_array_get (json_array_get (gaps, 0), 2)), "deleted_total_bytes");
+  assert_string_equal (json_string_value (json_array_get (json_array_get (gaps, 1), 2)), "keep_at_least");
   json_decref (result);
   archive_track_free (track, NULL);
   archive_free (archive);
@@ -354,11 +271,11 @@ static void run_on_index (const char *folder, const char *sql)
 static void rows_that_can_not_be_removed_go_on_counting (void **state)
 {
   Told told = { 0 };
-  Clock *clock = clock_fake_new (start_us + 60 * G_USEC_PER_SEC);
+  Clock *clock = clock_fake_new (recorded_start_us + 60 * G_USEC_PER_SEC);
   ArchiveSettings settings = { G_USEC_PER_SEC, { .retain_us = DAY_US, .keep_at_least_us = 0 } };
-  Archive *archive = archive_new (*state, &settings, clock, note, &told, NULL);
+  Archive *archive = archive_new (*state, &settings, clock, told_note, &told, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 8, 0, NULL);
+  recorded_write (track, 0, 8, 0, NULL);
   archive_pause (track, "unreachable");
   archive_flush (archive);
   gint64 all_bytes = bytes_of (*state);
@@ -385,10 +302,10 @@ static void rows_that_can_not_be_removed_go_on_counting (void **state)
 static void a_camera_that_no_file_can_hold_stops_no_other (void **state)
 {
   Told told = { 0 };
-  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), note, &told, NULL);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (*state, &settings, clock_system (), told_note, &told, NULL);
   ArchiveTrack *odd = archive_track_new (archive, "odd", "main"), *track = archive_track_new (archive, "bridge", "main");
-  const AccessUnit *key = units->pdata[0];
+  const AccessUnit *key = recorded_units->pdata[0];
   g_autoptr (MediaFormat) format = media_format_new_video (CODEC_H264, 8000, g_bytes_ref (key->format->header),
                                                            g_strdup (key->format->codec_string), 320, 240, 0);
   AccessUnit *copy = access_unit_new (format, key->size);
@@ -398,10 +315,10 @@ static void a_camera_that_no_file_can_hold_stops_no_other (void **state)
   GPtrArray *batch = g_ptr_array_new_with_free_func ((GDestroyNotify) access_unit_unref);
   g_ptr_array_add (batch, copy);
   assert_true (archive_write (odd, batch, FALSE, NULL));
-  write_units (track, 0, 8, 0, NULL);
+  recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
   assert_string_equal (told.reason, "");
-  g_autoptr (GPtrArray) found = rows (*state);
+  g_autoptr (GPtrArray) found = recorded_rows (*state);
   assert_int_equal (found->len, 1);
   archive_track_free (odd, NULL);
   archive_track_free (track, NULL);
@@ -410,22 +327,22 @@ static void a_camera_that_no_file_can_hold_stops_no_other (void **state)
 
 static void a_clock_that_jumps_forward_deletes_nothing_in_bulk (void **state)
 {
-  Clock *clock = clock_fake_new (start_us + 60 * G_USEC_PER_SEC);
+  Clock *clock = clock_fake_new (recorded_start_us + 60 * G_USEC_PER_SEC);
   ArchiveSettings settings = { G_USEC_PER_SEC, { .retain_us = DAY_US } };
   Archive *archive = archive_new (*state, &settings, clock, NULL, NULL, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 8, 0, NULL);
+  recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
   clock_fake_step_wall (clock, 4000 * DAY_US);
   archive_flush (archive);
   clock_fake_advance (clock, 2 * HOUR_US);
   archive_flush (archive);
-  g_autoptr (GPtrArray) all = rows (*state);
+  g_autoptr (GPtrArray) all = recorded_rows (*state);
   assert_int_equal (all->len, 8);
   clock_fake_step_wall (clock, -4000 * DAY_US);
   clock_fake_advance (clock, 2 * DAY_US); /* a day old by the true clock */
   archive_flush (archive);
-  g_autoptr (GPtrArray) left = rows (*state);
+  g_autoptr (GPtrArray) left = recorded_rows (*state);
   assert_true (left->len <= 1); /* the file that is written */
   archive_track_free (track, NULL);
   archive_free (archive);
@@ -436,18 +353,18 @@ static void a_clock_that_jumps_forward_deletes_nothing_in_bulk (void **state)
  * disk would fill up with what must be kept. */
 static void a_clock_that_was_behind_for_a_while_ages_on_from_where_it_was (void **state)
 {
-  Clock *clock = clock_fake_new (start_us + 60 * G_USEC_PER_SEC);
+  Clock *clock = clock_fake_new (recorded_start_us + 60 * G_USEC_PER_SEC);
   ArchiveSettings settings = { G_USEC_PER_SEC, { .retain_us = DAY_US } };
   Archive *archive = archive_new (*state, &settings, clock, NULL, NULL, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 8, 0, NULL);
+  recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
   clock_fake_step_wall (clock, -4000 * DAY_US);
   archive_flush (archive);
   clock_fake_step_wall (clock, 4000 * DAY_US);
   clock_fake_advance (clock, 2 * DAY_US);
   archive_flush (archive);
-  g_autoptr (GPtrArray) left = rows (*state);
+  g_autoptr (GPtrArray) left = recorded_rows (*state);
   assert_true (left->len <= 1); /* the file that is written */
   archive_track_free (track, NULL);
   archive_free (archive);
@@ -482,22 +399,22 @@ static void check_clip (const char *path, const ClipResult *result, gint64 from_
 
 static void a_clip_joins_files_from_the_key_frame_at_or_before_its_begin (void **state)
 {
-  ArchiveSettings settings = settings_with (2 * G_USEC_PER_SEC);
+  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
   Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 8, 0, NULL);
+  recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
   ClipResult result;
   g_autofree char *path = NULL;
   int fd = empty_file (*state, "clip.mp4", &path);
-  g_autoptr (GPtrArray) found = rows (*state);
-  gint64 from_us = start_us + 1600000, to_us = start_us + 6300000;
+  g_autoptr (GPtrArray) found = recorded_rows (*state);
+  gint64 from_us = recorded_start_us + 1600000, to_us = recorded_start_us + 6300000;
   assert_true (clip_from_segments (fd, *state, found, from_us, to_us, &result, NULL));
   check_clip (path, &result, from_us, to_us);
 
   g_autoptr (GError) error = NULL;
-  assert_false (clip_from_segments (fd, *state, found, start_us + HOUR_US, start_us + HOUR_US + 1, &result, &error)
-                && result.bytes > 0 && result.to_us > start_us + HOUR_US);
+  assert_false (clip_from_segments (fd, *state, found, recorded_start_us + HOUR_US, recorded_start_us + HOUR_US + 1, &result, &error)
+                && result.bytes > 0 && result.to_us > recorded_start_us + HOUR_US);
   close (fd);
   archive_track_free (track, NULL);
   archive_free (archive);
@@ -508,8 +425,8 @@ static void a_clip_from_memory_is_the_same (void **state)
   ClipResult result;
   g_autofree char *path = NULL;
   int fd = empty_file (*state, "clip.mp4", &path);
-  gint64 from_us = start_us + 2500000, to_us = start_us + 5000000;
-  assert_true (clip_from_units (fd, units, from_us, to_us, &result, NULL));
+  gint64 from_us = recorded_start_us + 2500000, to_us = recorded_start_us + 5000000;
+  assert_true (clip_from_units (fd, recorded_units, from_us, to_us, &result, NULL));
   check_clip (path, &result, from_us, to_us);
   g_autoptr (GPtrArray) nothing = g_ptr_array_new ();
   g_autoptr (GError) error = NULL;
@@ -520,39 +437,22 @@ static void a_clip_from_memory_is_the_same (void **state)
 
 static void a_recorded_picture_is_found_by_its_time (void **state)
 {
-  ArchiveSettings settings = settings_with (60 * G_USEC_PER_SEC);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
   Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
-  write_units (track, 0, 8, 0, NULL);
+  recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
-  g_autoptr (GPtrArray) found = rows (*state);
+  g_autoptr (GPtrArray) found = recorded_rows (*state);
   const char *codec = NULL;
   gint64 taken_us = 0;
-  g_autoptr (GBytes) picture = segment_reader_key_near (*state, found->pdata[0], start_us + 4100000, &codec, &taken_us, NULL);
+  g_autoptr (GBytes) picture = segment_reader_key_near (*state, found->pdata[0], recorded_start_us + 4100000, &codec, &taken_us, NULL);
   assert_non_null (picture);
   assert_string_equal (codec, "h264");
-  assert_in_range (taken_us, start_us + 3800000, start_us + 4300000);
+  assert_in_range (taken_us, recorded_start_us + 3800000, recorded_start_us + 4300000);
   const guint8 *bytes = g_bytes_get_data (picture, NULL);
   assert_memory_equal (bytes, "\0\0\0\1\x67", 5); /* parameter sets first */
   archive_track_free (track, NULL);
   archive_free (archive);
-}
-
-static int make_sample (void **state)
-{
-  (void) state;
-  start_us = g_get_real_time () - 10 * G_USEC_PER_SEC;
-  sample = sample_stream_make ("libx264 -bf 2 -g 25 -keyint_min 25 -sc_threshold 0", SAMPLE_AAC, 8, start_us);
-  units = sample_stream_units (sample);
-  return 0;
-}
-
-static int drop_sample (void **state)
-{
-  (void) state;
-  g_ptr_array_unref (units);
-  sample_stream_free (sample);
-  return 0;
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown (test, folder_setup, folder_teardown)
@@ -575,5 +475,5 @@ int main (void)
     IN_FOLDER (a_clip_from_memory_is_the_same),
     IN_FOLDER (a_recorded_picture_is_found_by_its_time),
   };
-  return cmocka_run_group_tests (tests, make_sample, drop_sample);
+  return cmocka_run_group_tests (tests, recorded_set_up, recorded_tear_down);
 }

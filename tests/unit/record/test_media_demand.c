@@ -381,6 +381,7 @@ static void a_place_for_recordings_that_comes_later_is_used (void **state)
   g_autofree char *data_dir = g_build_filename (fixture->folder, "disk", NULL);
   assert_true (g_file_set_contents (data_dir, "no folder", -1, NULL));
   put_site_in (fixture, data_dir, "continuous", 0, FALSE);
+  WAIT_FOR (event_of (fixture, LINK_RECORDING_STATE) != NULL);
   assert_string_equal (link_message_string (event_of (fixture, LINK_RECORDING_STATE), "state"), "stopped");
   assert_int_equal (unlink (data_dir), 0);
   put_site_in (fixture, data_dir, "continuous", 0, FALSE);

@@ -44,8 +44,8 @@ static void fill (const char *folder)
   assert_true (recordings_index_begin (index, NULL));
   for (guint minute = 0; minute < MINUTES; minute++) {
     gint64 from_us = start_us + minute * minute_us, to_us = from_us + (minute % 100 == 99 ? minute_us / 2 : minute_us);
-    gint64 row = recordings_index_add (index, "bridge", "main", "file", from_us, "h264", NULL);
-    assert_true (recordings_index_update (index, row, to_us, 1000, FALSE, NULL));
+    SegmentRow row = { 0, from_us, to_us, 1000, (char *) "bridge", (char *) "main", (char *) "file" };
+    assert_true (recordings_index_put (index, &row, "h264", FALSE, NULL));
     if (minute % 100 == 99)
       assert_true (recordings_index_add_gap (index, "bridge", "main", to_us, from_us + minute_us, "stalled", NULL));
   }
@@ -151,8 +151,8 @@ static void a_file_that_began_an_hour_ago_touches_now (void **state)
   g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_WRITER, NULL);
   for (guint i = 0; i < 3; i++) { /* files of ninety minutes: none is so long, but time may go on inside one */
     gint64 from_us = start_us + i * 90 * minute_us;
-    gint64 row = recordings_index_add (index, "bridge", "main", "file", from_us, "h264", NULL);
-    assert_true (recordings_index_update (index, row, from_us + 90 * minute_us, 1000, FALSE, NULL));
+    SegmentRow row = { 0, from_us, from_us + 90 * minute_us, 1000, (char *) "bridge", (char *) "main", (char *) "file" };
+    assert_true (recordings_index_put (index, &row, "h264", FALSE, NULL));
   }
   g_autoptr (GPtrArray) rows
     = recordings_index_find (index, "bridge", "main", start_us + 175 * minute_us, start_us + 176 * minute_us, 10, NULL);

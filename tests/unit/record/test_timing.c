@@ -53,28 +53,45 @@ static void retention_knows_age_bytes_and_free_space (void **state)
 {
   (void) state;
   const RetentionLimits limits = { 30 * DAY_US, 7 * DAY_US, 1000, 0, 5 };
+  const gint64 disk = 100 * (gint64) 1000000000;
   static const struct {
-    RetentionFacts facts;
-    RetentionAction action;
+    gint64 bytes;
+    guint free_percent;
+    gboolean is_stopped;
+    int reason; /* -1: there is room */
   } cases[] = {
-    { { .now_us = 100 * DAY_US, .bytes = 900, .free_bytes = 50, .total_bytes = 100, .has_oldest = TRUE, .oldest_to_us = 80 * DAY_US },
-      RETENTION_KEEP },
-    { { .now_us = 100 * DAY_US, .bytes = 900, .free_bytes = 50, .total_bytes = 100, .has_oldest = TRUE, .oldest_to_us = 69 * DAY_US },
-      RETENTION_DELETE_OLDEST }, /* by age */
-    { { .now_us = 100 * DAY_US, .bytes = 1001, .free_bytes = 50, .total_bytes = 100, .has_oldest = TRUE, .oldest_to_us = 80 * DAY_US },
-      RETENTION_DELETE_OLDEST }, /* by bytes */
-    { { .now_us = 100 * DAY_US, .bytes = 900, .free_bytes = 4, .total_bytes = 100, .has_oldest = TRUE, .oldest_to_us = 80 * DAY_US },
-      RETENTION_DELETE_OLDEST }, /* by free space */
-    { { .now_us = 100 * DAY_US, .bytes = 1001, .free_bytes = 50, .total_bytes = 100, .has_oldest = TRUE, .oldest_to_us = 95 * DAY_US },
-      RETENTION_STOP_KEEP },
-    { { .now_us = 100 * DAY_US, .bytes = 0, .free_bytes = 4, .total_bytes = 100 }, RETENTION_STOP_FULL },
-    { { .now_us = 100 * DAY_US, .bytes = 990, .free_bytes = 50, .total_bytes = 100, .has_oldest = TRUE, .oldest_to_us = 95 * DAY_US, .is_stopped = TRUE },
-      RETENTION_STOP_KEEP }, /* resumes with a margin only */
-    { { .now_us = 100 * DAY_US, .bytes = 980, .free_bytes = 50, .total_bytes = 100, .has_oldest = TRUE, .oldest_to_us = 95 * DAY_US, .is_stopped = TRUE },
-      RETENTION_KEEP },
+    { 900, 50, FALSE, -1 },
+    { 1001, 50, FALSE, RETENTION_TOTAL_BYTES },
+    { 900, 4, FALSE, RETENTION_FREE_SPACE },
+    { 990, 50, TRUE, RETENTION_TOTAL_BYTES }, /* resumes with a margin only */
+    { 980, 50, TRUE, -1 },
+    { 900, 5, TRUE, RETENTION_FREE_SPACE },
   };
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    assert_int_equal (retention_decide (&limits, &cases[i].facts), cases[i].action);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    RetentionReason reason;
+    const RetentionFacts facts = { cases[i].bytes, disk / 100 * cases[i].free_percent, disk, cases[i].is_stopped };
+    gboolean lacks = retention_lacks_space (&limits, &facts, &reason);
+    assert_int_equal (lacks ? (int) reason : -1, cases[i].reason);
+  }
+  assert_true (retention_is_too_old (30 * DAY_US, 7 * DAY_US, 30 * DAY_US + 1));
+  assert_false (retention_is_too_old (30 * DAY_US, 40 * DAY_US, 39 * DAY_US)); /* the law's time is longer */
+  assert_false (retention_is_too_old (0, 0, 4000 * DAY_US));
+}
+
+static void a_hold_keeps_what_it_touches_until_it_ends (void **state)
+{
+  (void) state;
+  g_autoptr (GPtrArray) holds = g_ptr_array_new_with_free_func ((GDestroyNotify) retention_hold_free);
+  g_ptr_array_add (holds, retention_hold_new ("bridge", 100, 200, 0));
+  g_ptr_array_add (holds, retention_hold_new ("bridge", 300, 400, 1000));
+  assert_non_null (retention_held_by (holds, "bridge", 90, 101, 5000));
+  assert_non_null (retention_held_by (holds, "bridge", 199, 250, 5000));
+  assert_null (retention_held_by (holds, "bridge", 50, 100, 5000));
+  assert_null (retention_held_by (holds, "bridge", 200, 300, 5000));
+  assert_null (retention_held_by (holds, "gate", 100, 200, 5000));
+  assert_non_null (retention_held_by (holds, "bridge", 350, 360, 999));
+  assert_null (retention_held_by (holds, "bridge", 350, 360, 1000));
+  assert_null (retention_held_by (NULL, "bridge", 350, 360, 1000));
 }
 
 static void the_ageing_clock_runs_at_most_twice_as_fast_as_time (void **state)
@@ -95,6 +112,7 @@ int main (void)
     cmocka_unit_test (a_stream_that_hides_its_reordering_is_late_only_until_that_is_seen),
     cmocka_unit_test (equal_and_backward_times_still_rise),
     cmocka_unit_test (retention_knows_age_bytes_and_free_space),
+    cmocka_unit_test (a_hold_keeps_what_it_touches_until_it_ends),
     cmocka_unit_test (the_ageing_clock_runs_at_most_twice_as_fast_as_time),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
