@@ -2,7 +2,8 @@
  *
  *   rtsp_file_server PORT NAME=FILE.mp4:CODECS …      CODECS: h264, h265, each optionally with +aac or +pcma
  *
- * Serves rtsp://127.0.0.1:PORT/NAME, with digest login viewer/secret when GRIDGATE_TEST_LOGIN is set. Prints "ready". */
+ * Serves rtsp://127.0.0.1:PORT/NAME, over TCP and UDP, with digest login viewer/secret when GRIDGATE_TEST_LOGIN is set; and
+ * rtsps:// when GRIDGATE_TEST_TLS names a certificate and its key, FILE.pem and FILE.key, without the ending. Prints "ready". */
 #include <gst/rtsp-server/rtsp-server.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +22,51 @@ static char *launch_line (const char *file, const char *codecs)
                           video, video, audio != NULL ? audio : "");
 }
 
-static void require_login (GstRTSPServer *server, GstRTSPMediaFactory *factory)
+static void admit (GstRTSPMediaFactory *factory, const char *role)
 {
-  g_autoptr (GstRTSPAuth) auth = gst_rtsp_auth_new ();
-  GstRTSPToken *token = gst_rtsp_token_new (GST_RTSP_TOKEN_MEDIA_FACTORY_ROLE, G_TYPE_STRING, "viewer", NULL);
-  gst_rtsp_auth_set_supported_methods (auth, GST_RTSP_AUTH_DIGEST);
-  gst_rtsp_auth_add_digest (auth, "viewer", "secret", token);
-  gst_rtsp_token_unref (token);
-  gst_rtsp_server_set_auth (server, auth);
-  gst_rtsp_media_factory_add_role (factory, "viewer", GST_RTSP_PERM_MEDIA_FACTORY_ACCESS, G_TYPE_BOOLEAN, TRUE,
+  gst_rtsp_media_factory_add_role (factory, role, GST_RTSP_PERM_MEDIA_FACTORY_ACCESS, G_TYPE_BOOLEAN, TRUE,
                                    GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, G_TYPE_BOOLEAN, TRUE, NULL);
 }
 
-static gboolean mount (GstRTSPServer *server, GstRTSPMountPoints *mounts, const char *argument)
+static GstRTSPToken *token_of (const char *role)
+{
+  return gst_rtsp_token_new (GST_RTSP_TOKEN_MEDIA_FACTORY_ROLE, G_TYPE_STRING, role, NULL);
+}
+
+static gboolean set_certificate (GstRTSPAuth *auth, const char *path)
+{
+  g_autofree char *cert_file = g_strconcat (path, ".pem", NULL), *key_file = g_strconcat (path, ".key", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GTlsCertificate) certificate = g_tls_certificate_new_from_files (cert_file, key_file, &error);
+  if (certificate == NULL) {
+    fprintf (stderr, "%s: %s\n", path, error->message);
+    return FALSE;
+  }
+  gst_rtsp_auth_set_tls_certificate (auth, certificate);
+  return TRUE;
+}
+
+/* Who may do what, with a login or without, in TLS or not. */
+static gboolean protect (GstRTSPServer *server)
+{
+  const char *certificate = g_getenv ("GRIDGATE_TEST_TLS");
+  gboolean has_login = g_getenv ("GRIDGATE_TEST_LOGIN") != NULL;
+  g_autoptr (GstRTSPAuth) auth = gst_rtsp_auth_new ();
+  GstRTSPToken *token = token_of ("viewer");
+  if (!has_login && certificate == NULL)
+    return TRUE;
+  if (has_login) {
+    gst_rtsp_auth_set_supported_methods (auth, GST_RTSP_AUTH_DIGEST);
+    gst_rtsp_auth_add_digest (auth, "viewer", "secret", token);
+  } else {
+    gst_rtsp_auth_set_default_token (auth, token);
+  }
+  gst_rtsp_token_unref (token);
+  gst_rtsp_server_set_auth (server, auth);
+  return certificate == NULL || set_certificate (auth, certificate);
+}
+
+static gboolean mount (GstRTSPMountPoints *mounts, const char *argument)
 {
   g_auto (GStrv) pair = g_strsplit (argument, "=", 2);
   char *colon = pair[1] != NULL ? strrchr (pair[1], ':') : NULL;
@@ -44,8 +77,7 @@ static gboolean mount (GstRTSPServer *server, GstRTSPMountPoints *mounts, const 
   g_autofree char *path = g_strconcat ("/", pair[0], NULL);
   GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new ();
   gst_rtsp_media_factory_set_launch (factory, launch);
-  if (g_getenv ("GRIDGATE_TEST_LOGIN") != NULL)
-    require_login (server, factory);
+  admit (factory, "viewer");
   gst_rtsp_mount_points_add_factory (mounts, path, factory);
   return TRUE;
 }
@@ -60,10 +92,12 @@ int main (int count, char **arguments)
   gst_rtsp_server_set_address (server, "127.0.0.1");
   gst_rtsp_server_set_service (server, arguments[1]);
   for (int i = 2; i < count; i++)
-    if (!mount (server, mounts, arguments[i])) {
+    if (!mount (mounts, arguments[i])) {
       fprintf (stderr, "not NAME=FILE:CODECS: %s\n", arguments[i]);
       return EXIT_FAILURE;
     }
+  if (!protect (server))
+    return EXIT_FAILURE;
   if (gst_rtsp_server_attach (server, NULL) == 0) {
     fprintf (stderr, "cannot listen on port %s\n", arguments[1]);
     return EXIT_FAILURE;

@@ -1,0 +1,124 @@
+/* Cameras that we did not write, GStreamer's server, by UDP and in TLS, to viewers that we did not write: ffmpeg. */
+#include <signal.h>
+#include <string.h>
+
+#include "tests/support/certificate.h"
+#include "tests/support/test.h"
+#include "tests/support/udp_relay.h"
+#include "tests/system/file_cameras.h"
+
+enum { LIVE_S = 30 };
+
+typedef struct {
+  FileCameras *cameras;
+  Township *township;
+  Process *plain, *secure; /* both without sound: ffmpeg moves its clock when the first report tells how far both are apart */
+  UdpRelay *relay;
+} Transports;
+
+/* Adds a line to the cameras of the running gateway. */
+static void add_camera (Transports *transports, const char *line)
+{
+  g_autofree char *with = g_strdup_printf ("cameras:\n  - %s\n", line);
+  township_edit_site (transports->township, "cameras:\n", with);
+  kill (process_pid (transports->township->gateway), SIGHUP);
+}
+
+static Process *start_server (Township *township, int port, const char *const *environment)
+{
+  g_autofree char *program = built_program ("tests/support/rtsp_file_server");
+  g_autofree char *number = g_strdup_printf ("%d", port);
+  g_autofree char *file = g_strdup_printf ("h264=%s/h264.mp4:h264", township->folder);
+  Process *server = process_start_with (township->folder, (const char *[]){ program, number, file, NULL }, environment);
+  g_free (process_wait_for (server, "ready", 20));
+  return server;
+}
+
+static int setup (void **state)
+{
+  Transports *transports = *state = g_new0 (Transports, 1);
+  transports->cameras = file_cameras_new ("files.yaml");
+  transports->township = transports->cameras->township;
+  transports->plain = start_server (transports->township, transports->township->camera_ports[3], (const char *[]){ NULL });
+  return 0;
+}
+
+static int teardown (void **state)
+{
+  Transports *transports = *state;
+  file_cameras_teardown ((void **) &transports->cameras);
+  udp_relay_free (transports->relay);
+  process_free (transports->plain);
+  process_free (transports->secure);
+  g_free (transports);
+  return 0;
+}
+
+static void a_camera_by_udp_is_served_without_a_missing_frame (void **state)
+{
+  Transports *transports = *state;
+  Township *township = transports->township;
+  g_autofree char *line = g_strdup_printf ("{id: udp, url: \"rtsp://127.0.0.1:%d/h264\", transport: udp}", township->camera_ports[3]);
+  add_camera (transports, line);
+  township_wait_camera (township, "udp", "live", LIVE_S);
+  assert_false (process_has_said (township->gateway, "instead of UDP"));
+  g_autofree char *url = township_rtsp_url (township, "udp");
+  ffmpeg_plays (township, url, "tcp");
+}
+
+static void a_camera_in_tls_is_served_without_a_missing_frame (void **state)
+{
+  Transports *transports = *state;
+  Township *township = transports->township;
+  g_autofree char *fingerprint = certificate_make (township->folder, "camera", &(CertificateForm){ .host = "127.0.0.1" });
+  g_autofree char *tls = g_strdup_printf ("GRIDGATE_TEST_TLS=%s/camera", township->folder);
+  transports->secure = start_server (township, township->camera_ports[2], (const char *[]){ tls, "GRIDGATE_TEST_LOGIN=1", NULL });
+  g_autofree char *line
+    = g_strdup_printf ("{id: tls, url: \"rtsps://127.0.0.1:%d/h264\", username: viewer, password_file: %s/viewer.password, "
+                       "fingerprint: \"%s\"}", township->camera_ports[2], township->folder, fingerprint);
+  add_camera (transports, line);
+  township_wait_camera (township, "tls", "live", LIVE_S);
+  g_autofree char *url = township_rtsp_url (township, "tls");
+  ffmpeg_plays (township, url, "tcp");
+}
+
+static void a_camera_that_cannot_be_trusted_says_why (void **state)
+{
+  Transports *transports = *state;
+  Township *township = transports->township;
+  g_autofree char *line = g_strdup_printf ("{id: distrusted, url: \"rtsps://127.0.0.1:%d/h264\", ca_file: %s/camera.pem}",
+                                           township->camera_ports[1], township->folder); /* which speaks no TLS */
+  add_camera (transports, line);
+  township_wait_camera (township, "distrusted", "failed", LIVE_S);
+  assert_true (process_has_said (township->gateway, "doesn't speak TLS"));
+}
+
+static void a_viewer_plays_on_through_a_bad_network (void **state)
+{
+  Transports *transports = *state;
+  Township *township = transports->township;
+  const UdpRelayHarm harm = { .seed = 7, .spare = 50, .loss = 0.01, .duplicate = 0.02, .reorder = 0.05, .reorder_packets = 3,
+                              .reorder_ms = 30 };
+  transports->relay = udp_relay_new (0, (guint16) township->camera_ports[0], &harm);
+  g_autofree char *line = g_strdup_printf ("{id: bad, url: \"rtsp://127.0.0.1:%u/h265\", transport: udp}",
+                                           udp_relay_port (transports->relay));
+  add_camera (transports, line);
+  township_wait_camera (township, "bad", "live", LIVE_S);
+  g_autofree char *url = township_rtsp_url (township, "bad");
+  g_autofree char *said = client_run (
+    township, 40, (const char *[]){ "ffprobe", "-v", "quiet", "-rtsp_transport", "tcp", "-read_intervals", "%+10", "-count_frames",
+                                    "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", url, NULL });
+  assert_in_range (g_ascii_strtoll (said, NULL, 10), 150, 320); /* frames that lack a packet may be left out */
+  assert_true (udp_relay_counts (transports->relay).lost > 0);
+}
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (a_camera_by_udp_is_served_without_a_missing_frame),
+    cmocka_unit_test (a_camera_in_tls_is_served_without_a_missing_frame),
+    cmocka_unit_test (a_camera_that_cannot_be_trusted_says_why),
+    cmocka_unit_test (a_viewer_plays_on_through_a_bad_network),
+  };
+  return cmocka_run_group_tests (tests, setup, teardown);
+}
