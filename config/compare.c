@@ -86,6 +86,7 @@ SiteDifference *site_compare (const Site *old, const Site *new)
   difference->http = differs (old, new, &http_section, old != NULL ? &old->http : NULL, &new->http);
   difference->rtsp = differs (old, new, &rtsp_section, old != NULL ? &old->rtsp : NULL, &new->rtsp);
   difference->recording = differs (old, new, &recording_section, old != NULL ? &old->recording : NULL, &new->recording);
+  difference->alerts = differs (old, new, &alerts_section, old != NULL ? &old->alerts : NULL, &new->alerts);
   difference->duties = duties_differ (old, new);
   difference->needs_restart = old != NULL && needs_restart (&old->gateway, &new->gateway);
   for (SiteKind kind = 0; kind < SITE_KINDS; kind++)
@@ -98,7 +99,8 @@ gboolean site_difference_is_empty (const SiteDifference *difference)
   for (SiteKind kind = 0; kind < SITE_KINDS; kind++)
     if (difference->kinds[kind].put->len > 0 || difference->kinds[kind].removed->len > 0)
       return FALSE;
-  return !difference->gateway && !difference->http && !difference->rtsp && !difference->recording && !difference->duties;
+  return !difference->gateway && !difference->http && !difference->rtsp && !difference->recording && !difference->alerts
+         && !difference->duties;
 }
 
 void site_difference_free (SiteDifference *difference)

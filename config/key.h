@@ -54,7 +54,7 @@ struct Section {
 };
 
 extern const Section site_section; /* the whole file */
-extern const Section gateway_section, http_section, rtsp_section, recording_section;
+extern const Section gateway_section, http_section, rtsp_section, recording_section, alerts_section;
 extern const Section broker_section, grid_section, duty_section, camera_section, sensor_section, rule_section;
 extern const Section agency_section, center_section;
 extern const Section location_section;

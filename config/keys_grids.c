@@ -107,7 +107,7 @@ static json_t *schema_hours (const Key *key)
   return json_pack ("{s:s, s:s}", "type", "string", "pattern", "^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$");
 }
 
-static const ValueType type_hours = { "hours such as \"08:00-20:00\"", read_hours, show_text, schema_hours };
+const ValueType type_hours = { "hours such as \"08:00-20:00\"", read_hours, show_text, schema_hours };
 
 static const Key duty_keys[] = {
   { "grid", &type_reference, PLACE (grid), .kind = SITE_GRIDS, .is_required = TRUE, .example = "\"621121104201001\"",

@@ -30,6 +30,7 @@ static const Key site_keys[] = {
   { "rtsp", &type_map, PLACE (rtsp), .section = &rtsp_section, .help = "RTSP for those who watch.", .help_zh = "对外 RTSP。" },
   { "recording", &type_map, PLACE (recording), .section = &recording_section, .help = "Recordings of all cameras.",
     .help_zh = "录像 (全站)。" },
+  { "alerts", &type_map, PLACE (alerts), .section = &alerts_section, .help = "Alerts as a whole.", .help_zh = "告警 (全站)。" },
   { "brokers", &type_maps, PLACE (brokers), .section = &broker_section, .kind = SITE_BROKERS, .maximum = 64,
     .help = "MQTT brokers that sensors publish to.", .help_zh = "传感器所接入的 MQTT 服务器。" },
   { "grids", &type_maps, PLACE (grids), .section = &grid_section, .kind = SITE_GRIDS, .maximum = 10000,

@@ -160,3 +160,29 @@ Site *site_load (const char *path, GPtrArray *errors)
     take_includes (&loader, root);
   return loader_finish (&loader, errors);
 }
+
+Rule *rule_load_text (Site *site, const char *text, gsize size, GPtrArray *errors)
+{
+  Reader reader;
+  Rule *rule = g_new0 (Rule, 1);
+  g_autoptr (Problems) problems = problems_new ();
+  problems_add_file (problems, "rule");
+  g_autoptr (YamlTree) tree = yaml_tree_parse (0, text, size, problems);
+  const YamlNode *root = tree != NULL ? yaml_tree_root (tree) : NULL;
+  reader_init (&reader, site, problems); /* reads the site only: it is published */
+  if (root != NULL && root->kind == YAML_MAP) {
+    g_hash_table_insert (reader.nodes, rule, (gpointer) root);
+    reader_read_section (&reader, &rule_section, root, rule);
+    references_check (&reader, TRUE);
+    rule_check (&reader, rule);
+    if (rule->name == NULL)
+      rule->name = g_strdup (rule->id);
+  } else if (root != NULL) {
+    reader_refuse (&reader, root, "expected a rule with id, category, match and when");
+  }
+  if (problems_count (problems) > 0)
+    g_clear_pointer (&rule, rule_free);
+  problems_report (problems, errors);
+  reader_finish (&reader);
+  return rule;
+}

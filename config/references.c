@@ -183,21 +183,89 @@ static gboolean sensor_measures (const Sensor *sensor, const char *metric)
   return FALSE;
 }
 
-static void check_rule (Reader *reader, const Rule *rule)
+static void check_rule_sensors (Reader *reader, const Rule *rule, const YamlNode *names, const char *metric,
+                                gboolean needs_metric)
 {
-  const YamlNode *match = yaml_map_get (g_hash_table_lookup (reader->nodes, rule), "match");
-  const YamlNode *names = yaml_map_get (match, "sensors");
   for (guint i = 0; names != NULL && names->kind == YAML_LIST && i < names->children->len; i++) {
     const YamlNode *name = names->children->pdata[i];
     const Sensor *sensor = site_sensor (reader->site, name->text);
     if (sensor == NULL || sensor->metrics == NULL)
       continue;
-    if (rule->match_metric == NULL && sensor->metrics->len > 1)
+    if (metric == NULL && needs_metric && sensor->metrics->len > 1)
       reader_refuse (reader, name, "sensors: sensor %s measures more than one thing, expected metric beside sensors",
                      sensor->id);
-    if (rule->match_metric != NULL && !sensor_measures (sensor, rule->match_metric))
-      reader_refuse (reader, name, "sensors: sensor %s does not measure %s, expected one that does", sensor->id,
-                     rule->match_metric);
+    if (metric != NULL && !sensor_measures (sensor, metric))
+      reader_refuse (reader, name, "sensors: sensor %s does not measure %s, expected one that does", sensor->id, metric);
+    if (rule->match_sensors != NULL && !g_strv_contains ((const char *const *) rule->match_sensors, sensor->id))
+      reader_refuse (reader, name, "sensors: sensor %s is not of those that the rule matches, expected one of them",
+                     sensor->id);
+  }
+}
+
+/* What `all` and `any` combine stands in one grid, so that the alert has a place. */
+static void check_one_grid (Reader *reader, const YamlNode *names)
+{
+  const Sensor *first = NULL;
+  for (guint i = 0; names != NULL && names->kind == YAML_LIST && i < names->children->len; i++) {
+    const YamlNode *name = names->children->pdata[i];
+    const Sensor *sensor = site_sensor (reader->site, name->text);
+    if (sensor == NULL || sensor->grid == NULL)
+      continue;
+    if (first != NULL && strcmp (first->grid, sensor->grid) != 0)
+      reader_refuse (reader, name, "sensors: sensor %s stands in grid %s and %s in grid %s, expected sensors of one grid",
+                     sensor->id, sensor->grid, first->id, first->grid);
+    first = first != NULL ? first : sensor;
+  }
+}
+
+static void check_rule_terms (Reader *reader, const Rule *rule, const GPtrArray *terms)
+{
+  for (guint i = 0; terms != NULL && i < terms->len; i++) {
+    const RuleTerm *term = terms->pdata[i];
+    const YamlNode *node = g_hash_table_lookup (reader->nodes, term);
+    check_rule_sensors (reader, rule, yaml_map_get (node, "sensors"), term->metric, TRUE);
+  }
+}
+
+/* A way from alert to alert that comes back keeps all of them quiet once two are open. */
+static void check_unless (Reader *reader, const Rule *rule, const Unless *unless)
+{
+  const YamlNode *node = yaml_map_get (g_hash_table_lookup (reader->nodes, unless), "alert");
+  const Site *site = reader->site;
+  if (unless->alert == NULL || node == NULL)
+    return;
+  if (site_rule (site, unless->alert) == NULL && !rule_is_built_in (unless->alert)) {
+    reader_refuse (reader, node, "alert: there is no rule %s, expected one that stands under rules, or a built-in one",
+                   unless->alert);
+    return;
+  }
+  const Rule *next = site_rule (site, unless->alert);
+  for (guint steps = 0; next != NULL && next != rule && steps < site->rules->len; steps++)
+    next = site_rule (site, next->unless.alert);
+  if (rule != NULL && next == rule)
+    reader_refuse (reader, node, "alert: rule %s waits for itself in the end, expected a way that ends", rule->id);
+}
+
+void rule_check (Reader *reader, const Rule *rule)
+{
+  const YamlNode *map = g_hash_table_lookup (reader->nodes, rule);
+  const YamlNode *names = yaml_map_get (yaml_map_get (map, "match"), "sensors");
+  gboolean has_terms = rule->when.all != NULL || rule->when.any != NULL;
+  gboolean is_silent = comparison_condition (&rule->when.comparison) == CONDITION_SILENT;
+  check_rule_sensors (reader, rule, names, rule->match_metric, !has_terms && !is_silent);
+  if (has_terms)
+    check_one_grid (reader, names);
+  check_rule_terms (reader, rule, rule->when.all);
+  check_rule_terms (reader, rule, rule->when.any);
+  check_unless (reader, rule, &rule->unless);
+}
+
+void references_check (Reader *reader, gboolean has_division)
+{
+  for (guint i = 0; i < reader->references->len; i++) {
+    const Reference *reference = &g_array_index (reader->references, Reference, i);
+    if (has_division || reference->kind != SITE_GRIDS)
+      check_reference (reader, reference);
   }
 }
 
@@ -219,14 +287,11 @@ void site_check (Reader *reader, gboolean has_division)
   for (SiteKind kind = 0; kind < SITE_KINDS; kind++)
     check_ids (reader, kind);
   site_publish (reader->site);
-  for (guint i = 0; i < reader->references->len; i++) {
-    const Reference *reference = &g_array_index (reader->references, Reference, i);
-    if (has_division || reference->kind != SITE_GRIDS)
-      check_reference (reader, reference);
-  }
+  references_check (reader, has_division);
   check_grid_tree (reader);
   for (guint i = 0; i < reader->site->rules->len; i++)
-    check_rule (reader, reader->site->rules->pdata[i]);
+    rule_check (reader, reader->site->rules->pdata[i]);
   for (guint i = 0; i < reader->site->cameras->len; i++)
     check_recording (reader, reader->site->cameras->pdata[i]);
+  check_unless (reader, NULL, &reader->site->alerts.unless);
 }

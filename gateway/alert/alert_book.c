@@ -7,7 +7,8 @@
 #include "gateway/core/ids.h"
 
 #define COLUMNS                                                                                                        \
-  "id, rule, sensor, camera, grid, category, severity, opened_at, cleared_at, value, unit, incident, historical"
+  "id, rule, sensor, camera, grid, category, severity, opened_at, cleared_at, value, unit, incident, historical,"   \
+  " silenced, peak, is_untold"
 
 static Alert *alert_from_row (Statement *row)
 {
@@ -26,6 +27,9 @@ static Alert *alert_from_row (Statement *row)
   alert->unit = g_strdup (statement_text (row, 10));
   alert->incident = g_strdup (statement_text (row, 11));
   alert->historical = statement_integer (row, 12) != 0;
+  alert->silenced = statement_integer (row, 13) != 0;
+  alert->peak = (Severity) statement_integer (row, 14);
+  alert->is_untold = statement_integer (row, 15) != 0;
   return alert;
 }
 
@@ -97,11 +101,12 @@ gboolean alert_write (Database *database, const Alert *alert, const char *note, 
 {
   return database_run (database, error,
                        "INSERT OR REPLACE INTO alerts (" COLUMNS ", note)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN ?10 THEN ?11 END, ?12, ?13, ?14, ?15)",
-                       "ssssssiiiidssis", alert->id, alert->rule, alert->sensor, alert->camera, alert->grid,
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN ?10 THEN ?11 END, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                       "ssssssiiiidssiiiis", alert->id, alert->rule, alert->sensor, alert->camera, alert->grid,
                        alert->category, (gint64) alert->severity, alert->opened_at_us, alert->cleared_at_us,
                        (gint64) alert->has_value, alert->value, alert->unit, alert->incident,
-                       (gint64) alert->historical, note);
+                       (gint64) alert->historical, (gint64) alert->silenced, (gint64) MAX (alert->peak, alert->severity),
+                       (gint64) alert->is_untold, note);
 }
 
 gboolean alert_count_open (Database *reader, gint64 counts[SEVERITY_EXTREME + 1], GError **error)

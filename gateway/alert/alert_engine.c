@@ -2,321 +2,119 @@
 
 #include <string.h>
 
-#include "gateway/alert/alert_book.h"
-#include "gateway/alert/watch.h"
+#include "gateway/alert/alert_engine_private.h"
 #include "gateway/core/error.h"
-#include "gateway/core/ids.h"
 #include "gateway/core/log.h"
 
 /* How far the rule clock in the database may lag behind: a hold loses at most that much by a kill. */
-enum { KEEP_CLOCK_US = G_USEC_PER_SEC / 2, SILENCE_TICK_US = 10 * G_USEC_PER_SEC, RETRY_US = G_USEC_PER_SEC };
+enum { KEEP_CLOCK_US = G_USEC_PER_SEC / 2, TICK_US = 10 * G_USEC_PER_SEC, RETRY_US = G_USEC_PER_SEC };
 
 #define DEVICE_CATEGORY "device"
-#define STATE_COLUMNS "SELECT definition, phase, hold_ends, last_at, value, unit, alert, rule, subject FROM rule_states"
-
-typedef struct {
-  char *first_metric; /* what a rule without a metric means */
-  GPtrArray *watches; /* of Watch, borrowed: the site's rules */
-  Watch *silent;      /* borrowed; NULL: never silent */
-  gint64 silent_after_us, heard; /* heard: rule clock */
-  gboolean is_heard_unwritten;
-} SensorRules;
-
-struct AlertEngine {
-  Store *store;
-  EventBus *events;
-  AlertSink sink;
-  Clock *clock;
-  gint64 clock_base, clock_start; /* rule clock = base + monotonic − start */
-  gint64 clock_written;
-  Site *site;
-  GHashTable *watches; /* watch_key → Watch */
-  GHashTable *active;  /* set of Watch that are not idle */
-  GHashTable *sensors; /* id → SensorRules */
-};
+#define DOWNTIME_MAX_US (366 * G_TIME_SPAN_DAY)
 
 static gboolean tick (Database *database, gpointer data, GError **error);
 
-static void sensor_rules_free (gpointer data)
-{
-  SensorRules *rules = data;
-  g_ptr_array_unref (rules->watches);
-  g_free (rules->first_metric);
-  g_free (rules);
-}
-
 /* The rule clock */
 
-static gint64 rule_clock (const AlertEngine *engine)
+RuleTime engine_now (const AlertEngine *engine)
 {
-  return engine->clock_base + clock_monotonic_us (engine->clock) - engine->clock_start;
+  gint64 rule = engine->clock_base + clock_monotonic_us (engine->clock) - engine->clock_start;
+  return (RuleTime){ rule, clock_wall_us (engine->clock) };
 }
 
-static gboolean keep_clock (AlertEngine *engine, Database *database, GError **error)
+static gboolean keep_value (AlertEngine *engine, const char *key, gint64 value, GError **error)
 {
-  gint64 now = rule_clock (engine);
-  if (now - engine->clock_written < KEEP_CLOCK_US)
+  return database_run (engine->database, error, "INSERT OR REPLACE INTO sensing (key, value) VALUES (?, ?)", "si", key,
+                       value);
+}
+
+/* With the wall clock beside it, for holds that count the time in which the gateway didn't run. */
+static gboolean keep_clock (AlertEngine *engine, GError **error)
+{
+  RuleTime now = engine_now (engine);
+  if (now.rule - engine->clock_written < KEEP_CLOCK_US)
     return TRUE;
-  engine->clock_written = now;
-  return database_run (database, error, "INSERT OR REPLACE INTO sensing (key, value) VALUES ('rule_clock', ?)", "i", now);
+  engine->clock_written = now.rule;
+  return keep_value (engine, "rule_clock", now.rule, error) && keep_value (engine, "rule_clock_wall", now.wall, error);
 }
 
-static gboolean keep_heard (AlertEngine *engine, Database *database, GError **error)
+/* When the next thing is due, or the rule clock or something else wants writing. */
+static gint64 next_tick (const AlertEngine *engine)
 {
-  GHashTableIter iter;
-  gpointer id, value;
-  g_hash_table_iter_init (&iter, engine->sensors);
-  while (g_hash_table_iter_next (&iter, &id, &value)) {
-    SensorRules *rules = value;
-    if (!rules->is_heard_unwritten)
-      continue;
-    if (!database_run (database, error, "INSERT OR REPLACE INTO sensors_heard (sensor, heard) VALUES (?, ?)", "si",
-                       (const char *) id, rules->heard))
-      return FALSE;
-    rules->is_heard_unwritten = FALSE;
-  }
-  return TRUE;
-}
-
-/* When the next hold or silence ends, or the rule clock wants writing; the rule clock's G_MAXINT64 when nothing runs. */
-static gint64 next_tick (AlertEngine *engine)
-{
-  gint64 now = rule_clock (engine), next = G_MAXINT64;
-  GHashTableIter iter;
-  gpointer key, value;
-  g_hash_table_iter_init (&iter, engine->active);
-  while (g_hash_table_iter_next (&iter, &key, &value)) {
-    Watch *watch = key;
-    if (watch->phase == PHASE_HOLDING)
-      next = MIN (next, MIN (watch->hold_ends, now + KEEP_CLOCK_US));
-  }
-  g_hash_table_iter_init (&iter, engine->sensors);
-  while (g_hash_table_iter_next (&iter, &key, &value)) {
-    SensorRules *rules = value;
-    if (rules->silent != NULL)
-      next = MIN (next, rules->silent->phase == PHASE_IDLE
-                          ? MIN (rules->heard + rules->silent_after_us, now + SILENCE_TICK_US)
-                          : now + SILENCE_TICK_US);
-  }
+  gint64 now = engine_now (engine).rule, next = MIN (rules_next (engine->rules), engine_next_storm_end (engine));
+  if (rules_have_unkept (engine->rules))
+    next = MIN (next, MAX (engine->flushed + TICK_US, now));
+  if (rules_have_schedules (engine->rules) || g_hash_table_size (engine->silenced) > 0)
+    next = MIN (next, now + TICK_US);
+  if (rules_hold (engine->rules))
+    next = MIN (next, now + KEEP_CLOCK_US);
   return next;
 }
 
-static void arm (AlertEngine *engine, gint64 at)
+static void arm_at (AlertEngine *engine, gint64 at)
 {
+  engine->armed = at;
   store_set_timer (engine->store, tick, engine,
                    at == G_MAXINT64 ? at : at - engine->clock_base + engine->clock_start);
 }
 
-/* One watch from state to state */
-
-static gboolean open_alert (AlertEngine *engine, Database *database, Watch *watch, GError **error)
+/* After a reading the timer is only brought forward: most move nothing. */
+static void arm_if_sooner (AlertEngine *engine)
 {
-  g_autoptr (Alert) alert = g_new0 (Alert, 1);
-  alert->opened_at_us = clock_wall_us (engine->clock);
-  alert->id = ulid_new (alert->opened_at_us);
-  alert->rule = g_strdup (watch->rule);
-  alert->sensor = g_strdup (watch_subject_id (watch, "sensor"));
-  alert->camera = g_strdup (watch_subject_id (watch, "camera"));
-  alert->grid = g_strdup (watch->grid);
-  alert->category = g_strdup (watch->category);
-  alert->severity = watch->severity;
-  alert->has_value = watch->has_value;
-  alert->value = watch->value;
-  alert->unit = g_strdup (watch->unit);
-  if (engine->sink.opened != NULL && !engine->sink.opened (engine->sink.self, database, alert, error))
+  gint64 next = next_tick (engine);
+  if (next < engine->armed)
+    arm_at (engine, next);
+}
+
+static gboolean run_tick (AlertEngine *engine, GError **error)
+{
+  RuleTime now = engine_now (engine);
+  if (!rules_pass (engine->rules, now, error) || !engine_look_at_storms (engine, error)
+      || !engine_look_at_silences (engine, error))
     return FALSE;
-  watch->phase = PHASE_OPEN;
-  g_free (watch->alert);
-  watch->alert = g_strdup (alert->id);
-  if (!alert_write (database, alert, NULL, error) || !watch_write (watch, database, error))
-    return FALSE;
-  alert_announce (engine->store, engine->events, alert);
-  log_notice ("alert %s of rule %s: opened for %s", alert->id, watch->rule, watch->subject);
-  return TRUE;
-}
-
-static gboolean clear_alert (AlertEngine *engine, Database *database, const char *id, const char *note, GError **error)
-{
-  GError *problem = NULL;
-  g_autoptr (Alert) alert = alert_find (database, id, &problem);
-  if (problem != NULL) {
-    g_propagate_error (error, problem);
-    return FALSE;
-  }
-  if (alert == NULL || alert->cleared_at_us != 0)
-    return TRUE;
-  alert->cleared_at_us = MAX (clock_wall_us (engine->clock), alert->opened_at_us); /* the wall clock may step back */
-  if (engine->sink.cleared != NULL && !engine->sink.cleared (engine->sink.self, database, alert, error))
-    return FALSE;
-  if (!alert_write (database, alert, note, error))
-    return FALSE;
-  alert_announce (engine->store, engine->events, alert);
-  log_notice ("alert %s of rule %s: cleared%s%s", id, alert->rule, note != NULL ? ", " : "", note != NULL ? note : "");
-  return TRUE;
-}
-
-static gboolean begin (AlertEngine *engine, Database *database, Watch *watch, GError **error)
-{
-  g_hash_table_add (engine->active, watch);
-  if (watch->hold_us == 0)
-    return open_alert (engine, database, watch, error);
-  watch->phase = PHASE_HOLDING;
-  watch->hold_ends = rule_clock (engine) + watch->hold_us;
-  arm (engine, next_tick (engine));
-  return watch_write (watch, database, error);
-}
-
-static gboolean end (AlertEngine *engine, Database *database, Watch *watch, GError **error)
-{
-  if (watch->phase == PHASE_OPEN && !clear_alert (engine, database, watch->alert, NULL, error))
-    return FALSE;
-  watch_reset (watch);
-  g_hash_table_remove (engine->active, watch);
-  return watch_write (watch, database, error);
-}
-
-static gboolean turn (AlertEngine *engine, Database *database, Watch *watch, Truth truth, GError **error)
-{
-  if (watch->phase == PHASE_IDLE)
-    return truth != TRUTH_TRUE || begin (engine, database, watch, error);
-  if (truth == TRUTH_FALSE || (truth == TRUTH_BETWEEN && watch->phase == PHASE_HOLDING))
-    return end (engine, database, watch, error);
-  return TRUE;
-}
-
-/* Observations */
-
-static void take_reading (Watch *watch, const Observation *observation)
-{
-  watch->has_value = TRUE;
-  watch->value = observation->value;
-  g_free (watch->unit);
-  watch->unit = g_strdup (observation->unit);
-}
-
-static gboolean judge_live (AlertEngine *engine, Database *database, Watch *watch, const Observation *observation,
-                            GError **error)
-{
-  Truth truth = watch_judge (watch, observation->value);
-  gboolean was_idle = watch->phase == PHASE_IDLE;
-  if (was_idle && truth != TRUTH_TRUE)
-    return TRUE;
-  watch->last_at_us = observation->phenomenon_time_us;
-  if (watch->phase != PHASE_OPEN)
-    take_reading (watch, observation);
-  if (!turn (engine, database, watch, truth, error))
-    return FALSE;
-  return was_idle || watch->phase == PHASE_IDLE || watch_write (watch, database, error);
-}
-
-/* Late and retained readings never start anything. One that is newer than the last live reading and surely of that time
- * may end it: the level is known to be low again. */
-static gboolean judge_historical (AlertEngine *engine, Database *database, Watch *watch, const Observation *observation,
-                                  GError **error)
-{
-  if (watch->phase == PHASE_IDLE || observation->quality != QUALITY_GOOD
-      || observation->phenomenon_time_us <= watch->last_at_us)
-    return TRUE;
-  Truth truth = watch_judge (watch, observation->value);
-  return truth == TRUTH_TRUE || turn (engine, database, watch, truth, error);
-}
-
-static gboolean is_meant (const SensorRules *rules, const Watch *watch, const Observation *observation)
-{
-  const char *metric = watch->site_rule->match_metric;
-  return g_strcmp0 (metric != NULL ? metric : rules->first_metric, observation->metric) == 0;
-}
-
-static gboolean note_heard (AlertEngine *engine, Database *database, SensorRules *rules, GError **error)
-{
-  rules->heard = rule_clock (engine);
-  rules->is_heard_unwritten = TRUE;
-  return rules->silent == NULL || turn (engine, database, rules->silent, TRUTH_FALSE, error);
-}
-
-gboolean alert_engine_observe (AlertEngine *engine, Database *database, const Observation *observation, GError **error)
-{
-  SensorRules *rules = g_hash_table_lookup (engine->sensors, observation->sensor);
-  if (rules == NULL)
-    return TRUE;
-  if (!observation->is_historical && !note_heard (engine, database, rules, error))
-    return FALSE;
-  if (observation->quality == QUALITY_BAD)
-    return TRUE;
-  for (guint i = 0; i < rules->watches->len; i++) {
-    Watch *watch = rules->watches->pdata[i];
-    if (!is_meant (rules, watch, observation))
-      continue;
-    if (!(observation->is_historical ? judge_historical : judge_live) (engine, database, watch, observation, error))
-      return FALSE;
-  }
-  return keep_clock (engine, database, error);
-}
-
-/* The timer */
-
-static gboolean end_holds (AlertEngine *engine, Database *database, GError **error)
-{
-  gint64 now = rule_clock (engine);
-  g_autoptr (GList) active = g_hash_table_get_keys (engine->active);
-  for (GList *at = active; at != NULL; at = at->next) {
-    Watch *watch = at->data;
-    if (watch->phase == PHASE_HOLDING && watch->hold_ends <= now && !open_alert (engine, database, watch, error))
-      return FALSE;
-  }
-  return TRUE;
-}
-
-static gboolean find_silent (AlertEngine *engine, Database *database, GError **error)
-{
-  gint64 now = rule_clock (engine);
-  GHashTableIter iter;
-  gpointer id, value;
-  g_hash_table_iter_init (&iter, engine->sensors);
-  while (g_hash_table_iter_next (&iter, &id, &value)) {
-    SensorRules *rules = value;
-    if (rules->silent != NULL && rules->silent->phase == PHASE_IDLE && now - rules->heard >= rules->silent_after_us
-        && !turn (engine, database, rules->silent, TRUTH_TRUE, error))
-      return FALSE;
-  }
-  return TRUE;
+  return (now.rule - engine->flushed < TICK_US || engine_flush (engine, error)) && keep_clock (engine, error);
 }
 
 static gboolean tick (Database *database, gpointer data, GError **error)
 {
   AlertEngine *engine = data;
-  if (!end_holds (engine, database, error) || !find_silent (engine, database, error)
-      || !keep_heard (engine, database, error) || !keep_clock (engine, database, error))
-    return FALSE;
-  arm (engine, next_tick (engine));
+  engine->database = database;
+  engine->armed = G_MAXINT64; /* a timer that has run is gone */
+  if (engine->rules == NULL || !run_tick (engine, error))
+    return engine->rules == NULL;
+  arm_at (engine, next_tick (engine));
   return TRUE;
+}
+
+/* Observations */
+
+gboolean alert_engine_observe (AlertEngine *engine, Database *database, const Observation *observation, GError **error)
+{
+  engine->database = database;
+  if (engine->rules == NULL)
+    return TRUE;
+  if (!rules_observe (engine->rules, engine_now (engine), observation, error))
+    return FALSE;
+  engine->last_number = MAX (engine->last_number, observation->number);
+  arm_if_sooner (engine);
+  return keep_clock (engine, error);
 }
 
 /* Conditions that are no readings */
 
-static Watch *gateway_watch (AlertEngine *engine, const char *rule, const char *subject, const char *category,
-                             Severity severity, gint64 hold_us)
-{
-  g_autofree char *gateway_subject = g_strconcat ("gateway:", subject, NULL);
-  char *key = watch_key (rule, gateway_subject);
-  Watch *watch = g_hash_table_lookup (engine->watches, key);
-  if (watch != NULL) {
-    g_free (key);
-    return watch;
-  }
-  const char *division = engine->site != NULL ? engine->site->gateway.division : "";
-  watch = watch_new (rule, "gateway", subject, division, category, severity, hold_us);
-  g_hash_table_insert (engine->watches, key, watch);
-  return watch;
-}
-
 gboolean alert_engine_condition (AlertEngine *engine, Database *database, const AlertCondition *condition,
                                  gboolean is_true, GError **error)
 {
-  Watch *watch = gateway_watch (engine, condition->rule, condition->subject, condition->category, condition->severity,
-                                condition->hold_us);
-  watch->hold_us = condition->hold_us;
-  return turn (engine, database, watch, is_true ? TRUTH_TRUE : TRUTH_FALSE, error);
+  engine->database = database;
+  if (engine->rules == NULL)
+    return TRUE;
+  Watch *watch = rules_own_watch (engine->rules, condition->rule, condition->category, condition->severity,
+                                  condition->hold_us, SUBJECT_GATEWAY, condition->subject,
+                                  engine->site->gateway.division);
+  if (!rules_tell (engine->rules, engine_now (engine), watch, is_true, error))
+    return FALSE;
+  arm_if_sooner (engine);
+  return TRUE;
 }
 
 typedef struct {
@@ -342,14 +140,17 @@ static gboolean run_posted (Database *database, gpointer data, GError **error)
 {
   Posted *posted = data;
   AlertEngine *engine = posted->engine;
+  engine->database = database;
   if (!posted->is_camera)
     return alert_engine_condition (engine, database, &posted->condition, posted->is_true, error);
-  g_autofree char *subject = g_strconcat ("camera:", posted->subject, NULL);
-  g_autofree char *key = watch_key (posted->rule, subject);
-  Watch *watch = g_hash_table_lookup (engine->watches, key);
+  Watch *watch = engine->rules != NULL
+                   ? rules_watch (engine->rules, posted->rule, SUBJECT_CAMERA, posted->subject) : NULL;
   if (watch == NULL) /* a camera that the site doesn't have any more */
     return TRUE;
-  return turn (engine, database, watch, posted->is_true ? TRUTH_TRUE : TRUTH_FALSE, error);
+  if (!rules_tell (engine->rules, engine_now (engine), watch, posted->is_true, error))
+    return FALSE;
+  arm_if_sooner (engine);
+  return TRUE;
 }
 
 static void post (AlertEngine *engine, const AlertCondition *condition, gboolean is_camera, gboolean is_true)
@@ -383,162 +184,58 @@ void alert_engine_recording_state (AlertEngine *engine, const char *camera, gboo
   post (engine, &condition, TRUE, is_stopped);
 }
 
+/* Silences */
+
+static gboolean load_silences (AlertEngine *engine, GError **error)
+{
+  SilenceSet *set = silence_set_load (engine->database, clock_wall_us (engine->clock), error);
+  if (set == NULL)
+    return FALSE;
+  silence_set_free (engine->silences);
+  engine->silences = set;
+  return TRUE;
+}
+
+gboolean alert_engine_silences_changed (AlertEngine *engine, Database *database, GError **error)
+{
+  engine->database = database;
+  if (!load_silences (engine, error) || (engine->rules != NULL && !engine_look_at_silences (engine, error)))
+    return FALSE;
+  if (engine->rules != NULL)
+    arm_at (engine, next_tick (engine));
+  return TRUE;
+}
+
 /* The site */
-
-static gboolean rule_covers (const Site *site, const Rule *rule, const Sensor *sensor)
-{
-  if (rule->match_sensors != NULL && !g_strv_contains ((const char *const *) rule->match_sensors, sensor->id))
-    return FALSE;
-  if (rule->match_grid != NULL && !site_grid_is_within (site, sensor->grid, rule->match_grid))
-    return FALSE;
-  if (rule->match_metric == NULL)
-    return TRUE;
-  for (guint i = 0; i < sensor->metrics->len; i++)
-    if (strcmp (((const Metric *) sensor->metrics->pdata[i])->name, rule->match_metric) == 0)
-      return TRUE;
-  return FALSE;
-}
-
-static Watch *add_watch (GHashTable *watches, Watch *watch)
-{
-  g_hash_table_replace (watches, watch_key (watch->rule, watch->subject), watch);
-  return watch;
-}
-
-static SensorRules *sensor_rules_new (const Site *site, const Sensor *sensor, GHashTable *watches)
-{
-  SensorRules *rules = g_new0 (SensorRules, 1);
-  rules->watches = g_ptr_array_new ();
-  if (sensor->metrics->len > 0)
-    rules->first_metric = g_strdup (((const Metric *) sensor->metrics->pdata[0])->name);
-  for (guint i = 0; i < site->rules->len; i++) {
-    const Rule *rule = site->rules->pdata[i];
-    if (rule_covers (site, rule, sensor))
-      g_ptr_array_add (rules->watches, add_watch (watches, watch_new_for_rule (rule, sensor)));
-  }
-  rules->silent_after_us = sensor->silent_after_us;
-  if (sensor->silent_after_us > 0)
-    rules->silent = add_watch (watches, watch_new ("sensor_silent", "sensor", sensor->id, sensor->grid, DEVICE_CATEGORY,
-                                                   SEVERITY_MODERATE, 0));
-  return rules;
-}
-
-static gint64 heard_before (AlertEngine *engine, Database *database, const char *sensor)
-{
-  SensorRules *known = engine->sensors != NULL ? g_hash_table_lookup (engine->sensors, sensor) : NULL;
-  if (known != NULL)
-    return known->heard;
-  gint64 now = rule_clock (engine);
-  return MIN (now, database_integer (database, now, "SELECT heard FROM sensors_heard WHERE sensor = ?", "s", sensor));
-}
-
-static void build (AlertEngine *engine, Database *database, Site *site)
-{
-  GHashTable *watches = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) watch_free);
-  GHashTable *sensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, sensor_rules_free);
-  for (guint i = 0; i < site->sensors->len; i++) {
-    const Sensor *sensor = site->sensors->pdata[i];
-    SensorRules *rules = sensor_rules_new (site, sensor, watches);
-    rules->heard = heard_before (engine, database, sensor->id);
-    rules->is_heard_unwritten = TRUE;
-    g_hash_table_insert (sensors, g_strdup (sensor->id), rules);
-  }
-  for (guint i = 0; i < site->cameras->len; i++) {
-    const Camera *camera = site->cameras->pdata[i];
-    add_watch (watches, watch_new ("camera_down", "camera", camera->id, camera->grid, DEVICE_CATEGORY,
-                                   SEVERITY_MODERATE, camera->down_after_us));
-    add_watch (watches, watch_new ("recording_stopped", "camera", camera->id, camera->grid, DEVICE_CATEGORY,
-                                   SEVERITY_SEVERE, 0));
-  }
-  g_hash_table_remove_all (engine->active);
-  g_clear_pointer (&engine->watches, g_hash_table_unref);
-  g_clear_pointer (&engine->sensors, g_hash_table_unref);
-  g_clear_pointer (&engine->site, site_unref);
-  engine->watches = watches;
-  engine->sensors = sensors;
-  engine->site = site_ref (site);
-}
-
-/* A row whose rule, sensor or camera is gone, or whose rule means something else now. */
-typedef struct {
-  char *rule, *subject, *alert;
-} Stale;
-
-static void stale_free (gpointer data)
-{
-  Stale *stale = data;
-  g_free (stale->rule);
-  g_free (stale->subject);
-  g_free (stale->alert);
-  g_free (stale);
-}
-
-static Watch *watch_of_row (AlertEngine *engine, Statement *row)
-{
-  const char *rule = statement_text (row, 7), *subject = statement_text (row, 8);
-  if (g_str_has_prefix (subject, "gateway:"))
-    return gateway_watch (engine, rule, subject + strlen ("gateway:"), DEVICE_CATEGORY, SEVERITY_MODERATE, 0);
-  g_autofree char *key = watch_key (rule, subject);
-  return g_hash_table_lookup (engine->watches, key);
-}
-
-/* Memory after the rows; rows that no watch takes are put into `stale` unless that is NULL. */
-static gboolean load (AlertEngine *engine, Database *database, GPtrArray *stale, GError **error)
-{
-  GHashTableIter iter;
-  gpointer watch_at;
-  g_hash_table_iter_init (&iter, engine->active);
-  while (g_hash_table_iter_next (&iter, &watch_at, NULL))
-    watch_reset (watch_at);
-  g_hash_table_remove_all (engine->active);
-
-  GError *problem = NULL;
-  g_autoptr (Statement) rows = database_query (database, &problem, STATE_COLUMNS, "");
-  while (statement_step (rows, &problem)) {
-    Watch *watch = watch_of_row (engine, rows);
-    gboolean is_open = statement_integer (rows, 1) == PHASE_OPEN;
-    if (watch != NULL && (is_open || g_strcmp0 (watch->definition, statement_text (rows, 0)) == 0)) {
-      watch_read (watch, rows);
-      g_hash_table_add (engine->active, watch);
-    } else if (stale != NULL) {
-      Stale *one = g_new0 (Stale, 1);
-      one->rule = g_strdup (statement_text (rows, 7));
-      one->subject = g_strdup (statement_text (rows, 8));
-      one->alert = g_strdup (statement_text (rows, 6));
-      g_ptr_array_add (stale, one);
-    }
-  }
-  if (problem == NULL)
-    return TRUE;
-  g_propagate_error (error, problem);
-  return FALSE;
-}
-
-static gboolean retire (AlertEngine *engine, Database *database, const Stale *stale, GError **error)
-{
-  if (stale->alert != NULL
-      && !clear_alert (engine, database, stale->alert, "the rule or its device is no longer configured", error))
-    return FALSE;
-  return database_run (database, error, "DELETE FROM rule_states WHERE rule = ? AND subject = ?", "ss", stale->rule,
-                       stale->subject);
-}
 
 typedef struct {
   AlertEngine *engine;
   Site *site;
 } SetSite;
 
+static void build (AlertEngine *engine, Site *site)
+{
+  const RulesPort port = { engine, engine_opened, engine_changed, engine_cleared, engine_keep, engine_remember };
+  rules_free (engine->rules);
+  site_unref (engine->site);
+  storm_free (engine->storm);
+  engine->site = site_ref (site);
+  engine->storm = storm_new ((guint) site->alerts.storm);
+  engine->rules = rules_new (site, NULL, &port, engine_now (engine));
+}
+
 static gboolean set_site (Database *database, gpointer data, GError **error)
 {
   SetSite *set = data;
-  g_autoptr (GPtrArray) stale = g_ptr_array_new_with_free_func (stale_free);
-  build (set->engine, database, set->site);
-  if (!load (set->engine, database, stale, error))
+  AlertEngine *engine = set->engine;
+  engine->database = database;
+  if ((engine->rules != NULL && !engine_flush (engine, error)) || !load_silences (engine, error))
     return FALSE;
-  for (guint i = 0; i < stale->len; i++)
-    if (!retire (set->engine, database, stale->pdata[i], error))
-      return FALSE;
-  return tick (database, set->engine, error);
+  build (engine, set->site);
+  if (!engine_load (engine, TRUE, error) || !run_tick (engine, error) || !engine_flush (engine, error))
+    return FALSE;
+  arm_at (engine, next_tick (engine));
+  return TRUE;
 }
 
 gboolean alert_engine_set_site (AlertEngine *engine, Site *site, GError **error)
@@ -551,9 +248,21 @@ gboolean alert_engine_set_site (AlertEngine *engine, Site *site, GError **error)
 static gboolean reload (Database *database, gpointer data, GError **error)
 {
   AlertEngine *engine = data;
+  engine->database = database;
   engine->clock_written = 0;
-  arm (engine, rule_clock (engine) + RETRY_US);
-  return engine->watches == NULL || load (engine, database, NULL, error);
+  engine->armed = engine_now (engine).rule + RETRY_US;
+  store_set_timer (engine->store, tick, engine, clock_monotonic_us (engine->clock) + RETRY_US);
+  if (engine->rules == NULL)
+    return TRUE;
+  rules_forget (engine->rules);
+  return load_silences (engine, error) && engine_load (engine, FALSE, error);
+}
+
+static gint64 downtime (AlertEngine *engine, Database *reader)
+{
+  gint64 wall = clock_wall_us (engine->clock);
+  gint64 written = database_integer (reader, wall, "SELECT value FROM sensing WHERE key = 'rule_clock_wall'", "");
+  return CLAMP (wall - written, 0, DOWNTIME_MAX_US); /* the wall clock may have been set meanwhile */
 }
 
 AlertEngine *alert_engine_new (Store *store, EventBus *events, const AlertSink *sink, GError **error)
@@ -569,9 +278,10 @@ AlertEngine *alert_engine_new (Store *store, EventBus *events, const AlertSink *
     engine->sink = *sink;
   engine->clock_base = database_integer (reader, 0, "SELECT value FROM sensing WHERE key = 'rule_clock'", "");
   engine->clock_start = clock_monotonic_us (engine->clock);
-  engine->watches = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) watch_free);
-  engine->active = g_hash_table_new (NULL, NULL);
-  engine->sensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, sensor_rules_free);
+  engine->downtime_us = downtime (engine, reader);
+  engine->armed = G_MAXINT64;
+  engine->storms = g_hash_table_new (NULL, NULL);
+  engine->silenced = g_hash_table_new (NULL, NULL);
   store_add_rollback (store, reload, engine);
   return engine;
 }
@@ -580,9 +290,11 @@ void alert_engine_free (AlertEngine *engine)
 {
   if (engine == NULL)
     return;
-  g_hash_table_unref (engine->active);
-  g_hash_table_unref (engine->sensors);
-  g_hash_table_unref (engine->watches);
+  silence_set_free (engine->silences);
+  g_hash_table_unref (engine->silenced);
+  g_hash_table_unref (engine->storms);
+  storm_free (engine->storm);
+  rules_free (engine->rules);
   site_unref (engine->site);
   g_free (engine);
 }

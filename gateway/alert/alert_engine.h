@@ -1,9 +1,10 @@
-/* alert_engine.h: rules: from observations and conditions to alerts.
+/* alert_engine.h: the rules at work: from observations and conditions to alerts, with their rows.
  *
- * One state per rule and subject (a sensor, a camera, or something of the gateway's own): idle, holding, open. States are
- * rows, written in the transaction of what changed them, so that a kill at any point leaves rules and alerts of one mind.
- * Holds and silence run on the rule clock: time while gridgate runs, kept in the database at least every half second
- * while a hold runs; so a hold of which 8 of 10 s had run when the gateway was killed goes on at 8.
+ * rules.h judges; this drives it with the clock, writes its states in the transaction of what changed them, so that a kill
+ * at any point leaves rules and alerts of one mind, and passes alerts on: to the sink, to nobody while a silence covers
+ * them, to the incident of a storm. Holds, windows and silence run on the rule clock: time while gridgate runs, kept in the
+ * database at least every half second while a hold runs; so a hold of which 8 of 10 s had run when the gateway was killed
+ * goes on at 8, unless its rule counts the downtime.
  *
  * Made, set and freed on the main thread; what says "store" runs there, inside a job. */
 #pragma once
@@ -24,6 +25,9 @@ gboolean alert_engine_set_site (AlertEngine *engine, Site *site, GError **error)
 
 /* thread: store. One observation, in the order of numbers. */
 gboolean alert_engine_observe (AlertEngine *engine, Database *database, const Observation *observation, GError **error);
+
+/* thread: store. Silences were added or ended in this transaction. */
+gboolean alert_engine_silences_changed (AlertEngine *engine, Database *database, GError **error);
 
 /* thread: any. The camera's state changed: after its down_after without a picture "camera_down" opens; it clears as soon
  * as the camera is up (live, or idle on demand). */

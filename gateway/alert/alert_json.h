@@ -7,5 +7,5 @@
 
 #include "gateway/model/alert.h"
 
-/* {id,rule,sensor|camera,grid,category,severity,state,opened_at,cleared_at,value,unit,incident,historical} */
+/* {id,rule,sensor|camera,grid,category,severity,state,opened_at,cleared_at,value,unit,incident,historical,silenced} */
 json_t *alert_to_json (const Alert *alert);

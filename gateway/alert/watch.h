@@ -1,60 +1,96 @@
 /* watch.h: one rule over one subject, with the state it is in.
  *
- * A watch and its row in rule_states say the same: what changes a watch writes the row in the same job. Idle watches have
- * no row.
+ * Each step of the rule is a small machine of its own: off, holding (so, but not yet for long enough), on, clearing (over,
+ * but not yet for long enough). The highest step that is on or clearing is the level; the alert's severity is that level's.
+ * A watch knows nothing of rows and alerts' fates: rules.c asks it for its level and keeps both of one mind.
  *
- * thread: the store's. */
+ * `now` is the rule clock, or for a late watch the phenomenon time of its readings.
+ *
+ * thread: one at a time. */
 #pragma once
 
-#include "gateway/model/site.h"
-#include "gateway/store/database.h"
+#include "gateway/alert/rule_plan.h"
+#include "gateway/core/ids.h"
 
-typedef enum { PHASE_IDLE, PHASE_HOLDING, PHASE_OPEN } Phase;
+typedef enum { STEP_OFF, STEP_HOLDING, STEP_ON, STEP_CLEARING } StepPhase;
 
-/* Whether what the rule looks for is so; between: it neither starts nor clears (the band of hysteresis). */
-typedef enum { TRUTH_FALSE, TRUTH_BETWEEN, TRUTH_TRUE } Truth;
+/* A late watch goes through data that came late, beside the live one of the same rule and sensor. */
+typedef enum { SUBJECT_SENSOR, SUBJECT_CAMERA, SUBJECT_GATEWAY, SUBJECT_GRID, SUBJECT_LATE } SubjectKind;
 
 typedef struct {
-  char *rule;
-  char *subject; /* "sensor:ID" "camera:ID" "gateway:ID" */
-  char *grid, *category;
-  Severity severity;
-  gint64 hold_us;
-  const Rule *site_rule; /* borrowed from the engine's site; NULL for built-in ones */
-  char definition[17];   /* hash of what the rule means: a state outlives a reload only with the same meaning */
+  guint8 phase; /* StepPhase */
+  guint8 truth; /* Truth as last seen, whether the rule was active or not */
+  gint64 due;   /* while holding or clearing */
+} WatchStep;
 
-  Phase phase;
-  gint64 hold_ends; /* rule clock, while holding */
-  gint64 last_at_us; /* phenomenon time of the last live reading, while not idle */
+typedef struct Watch {
+  RulePlan *plan;
+  SubjectKind kind;
+  gboolean is_silenced;  /* its alert is: nobody was told */
+  gboolean is_holding;   /* rules.c: it is counted as such */
+  const char *id;        /* of the subject; "" for the gateway; borrowed, or owned where `own_id` is set */
+  char *own_id;
+  const char *grid;      /* borrowed */
+
+  WatchStep step[PLAN_STEPS_MAX];
+  gint64 *times;    /* of terms: when each was last so; of a count: when it was so, a ring. 0: never */
+  guint times_next; /* of the ring */
+  gint64 ended;     /* rule clock: when its alert cleared, where others wait for that; 0: long ago */
+
+  const char *sensor;  /* whose reading it was last; borrowed; NULL: nobody's */
+  gint64 last_at_us;   /* phenomenon time of the last reading while not off */
   gboolean has_value;
   double value;
-  char *unit;
-  char *alert; /* while open */
+  const char *unit; /* interned */
+  char alert[ULID_LENGTH + 1]; /* "" while there is none */
+  Severity severity;           /* the alert's */
+
+  gint64 due;      /* when it wants to be looked at; G_MAXINT64: never */
+  guint heap_index; /* 0: not in the heap (due_heap.h) */
 } Watch;
 
-/* `subject_kind` is "sensor", "camera" or "gateway". */
-Watch *watch_new (const char *rule, const char *subject_kind, const char *subject_id, const char *grid,
-                  const char *category, Severity severity, gint64 hold_us);
+Watch *watch_new (RulePlan *plan, SubjectKind kind, const char *id, const char *grid);
 
-/* The same for a rule of the site. */
-Watch *watch_new_for_rule (const Rule *rule, const Sensor *sensor);
+/* How many there are in `times`. */
+guint watch_times (const RulePlan *plan);
 
-/* The table's key; free with g_free. */
-char *watch_key (const char *rule, const char *subject);
+/* "sensor:ID" "camera:ID" "gateway:ID" "grid:ID" "late:ID"; free with g_free. */
+char *watch_subject (const Watch *watch);
+gboolean watch_subject_parse (const char *subject, SubjectKind *kind, const char **id);
 
-/* What follows "sensor:" and so on; NULL when the subject is of another kind. */
-const char *watch_subject_id (const Watch *watch, const char *subject_kind);
+/* Step `index` is seen to be `truth` at `now`. TRUE when the state changed. */
+gboolean watch_see (Watch *watch, guint index, Truth truth, gint64 now);
 
-/* What a reading says about the watch's rule. */
-Truth watch_judge (const Watch *watch, double value);
+/* What ends by the clock ends. TRUE when the state changed. */
+gboolean watch_pass (Watch *watch, gint64 now);
 
-/* Back to idle, in memory only. */
+/* The rule has become active or inactive. TRUE when the state changed. */
+gboolean watch_turn (Watch *watch, gboolean is_active, gint64 now);
+
+/* A reading found what is counted so: whether it was so often enough now. */
+gboolean watch_count (Watch *watch, gint64 now);
+
+/* Term `index` was so just now. What it comes to: see watch_terms. */
+void watch_term (Watch *watch, guint index, gint64 now);
+
+/* Whether all or any terms were so within the window, and until when that lasts without a further reading. */
+Truth watch_terms (const Watch *watch, gint64 now, gint64 *until);
+
+/* Number of the highest step that is on, from 1; 0: none. */
+guint watch_level (const Watch *watch);
+
+/* Earliest end of a hold, G_MAXINT64 when none runs. */
+gint64 watch_next_due (const Watch *watch);
+
+/* Nothing is known of it that a new one wouldn't know. */
+gboolean watch_is_plain (const Watch *watch);
+
+/* Everything but its heap place. */
 void watch_reset (Watch *watch);
 
-/* Takes state from a row of "SELECT definition, phase, hold_ends, last_at, value, unit, alert, rule, subject". */
-void watch_read (Watch *watch, Statement *row);
+/* The machines' state as bytes, and back; FALSE when they are not of such a plan. */
+GBytes *watch_pack (const Watch *watch);
+gboolean watch_unpack (Watch *watch, const void *bytes, gsize size);
 
-/* Writes the row, or removes it when idle. */
-gboolean watch_write (const Watch *watch, Database *database, GError **error);
-
+/* NULL is taken. */
 void watch_free (Watch *watch);

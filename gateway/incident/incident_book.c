@@ -73,11 +73,12 @@ static gboolean tell_incident (IncidentBook *book, Database *database, IncidentC
   return TRUE;
 }
 
-static gboolean tell_alert (IncidentBook *book, Database *database, const Alert *alert, GError **error)
+static gboolean tell_alert (IncidentBook *book, Database *database, AlertChange change, const Alert *alert,
+                            GError **error)
 {
   for (guint i = 0; i < book->listeners->len; i++) {
     IncidentListener *listener = &g_array_index (book->listeners, IncidentListener, i);
-    if (listener->alert != NULL && !listener->alert (listener->self, database, alert, error))
+    if (listener->alert != NULL && !listener->alert (listener->self, database, change, alert, error))
       return FALSE;
   }
   return TRUE;
@@ -207,26 +208,70 @@ static gboolean alert_opened (gpointer self, Database *database, Alert *alert, G
   } else if (!alert->historical && !open_for_alert (book, database, site, alert, error)) {
     return FALSE;
   }
-  return tell_alert (book, database, alert, error);
+  return tell_alert (book, database, ALERT_OPENED, alert, error);
+}
+
+/* The incident that an alert stands with; NULL without an error when there is none. */
+static gboolean incident_of (Database *database, const Alert *alert, Incident **incident, GError **error)
+{
+  GError *failure = NULL;
+  *incident = alert->incident != NULL ? incident_load (database, alert->incident, &failure) : NULL;
+  if (failure == NULL)
+    return TRUE;
+  g_propagate_error (error, failure);
+  return FALSE;
+}
+
+/* Notes in the incident what its alert has come to. */
+static gboolean note_alert (IncidentBook *book, Database *database, Incident *incident, const Alert *alert,
+                            const char *action, GError **error)
+{
+  return change (book, database, incident, NULL, incident->state, action,
+                 json_pack ("{s:{s:s, s:s}}", "set", "alert", alert->id, "severity", severity_name (incident->severity)),
+                 NULL, error);
 }
 
 static gboolean alert_cleared (gpointer self, Database *database, const Alert *alert, GError **error)
 {
   IncidentBook *book = self;
-  GError *failure = NULL;
-  g_autoptr (Incident) incident
-    = alert->incident != NULL ? incident_load (database, alert->incident, &failure) : NULL;
-  if (failure != NULL) {
-    g_propagate_error (error, failure);
+  g_autoptr (Incident) incident = NULL;
+  if (!incident_of (database, alert, &incident, error))
     return FALSE;
-  }
   if (incident != NULL && !keep_alert (database, alert, error))
     return FALSE;
   if (incident != NULL && incident_state_is_open (incident->state)
       && !change (book, database, incident, NULL, incident->state, "alert_cleared",
                   json_pack ("{s:{s:s}}", "set", "alert", alert->id), NULL, error))
     return FALSE;
-  return tell_alert (book, database, alert, error);
+  return tell_alert (book, database, ALERT_CLEARED, alert, error);
+}
+
+/* An incident's severity rises with its alerts' and stays: people have been called for it. */
+static gboolean alert_changed (gpointer self, Database *database, const Alert *alert, GError **error)
+{
+  IncidentBook *book = self;
+  g_autoptr (Incident) incident = NULL;
+  if (!incident_of (database, alert, &incident, error) || (incident != NULL && !keep_alert (database, alert, error)))
+    return FALSE;
+  if (incident != NULL && incident_state_is_open (incident->state)) {
+    incident->severity = MAX (incident->severity, alert->severity);
+    if (!note_alert (book, database, incident, alert, "alert_changed", error))
+      return FALSE;
+  }
+  return tell_alert (book, database, ALERT_CHANGED, alert, error);
+}
+
+/* Of a storm: a hundred alerts are not a hundred entries, but the worst of them shows. */
+static gboolean alert_joined (gpointer self, Database *database, const Alert *alert, GError **error)
+{
+  IncidentBook *book = self;
+  g_autoptr (Incident) incident = NULL;
+  if (!incident_of (database, alert, &incident, error) || (incident != NULL && !keep_alert (database, alert, error)))
+    return FALSE;
+  if (incident == NULL || !incident_state_is_open (incident->state) || alert->severity <= incident->severity)
+    return TRUE;
+  incident->severity = alert->severity;
+  return note_alert (book, database, incident, alert, "alert", error);
 }
 
 static gboolean refuse (GError **error, IncidentProblem problem, const char *format, ...) G_GNUC_PRINTF (3, 4);
@@ -425,7 +470,7 @@ IncidentBook *incident_book_new (Store *store, EventBus *events, Site *site)
   book->events = events;
   book->site = site_ref (site);
   book->listeners = g_array_new (FALSE, FALSE, sizeof (IncidentListener));
-  book->sink = (AlertSink) { book, alert_opened, alert_cleared };
+  book->sink = (AlertSink) { book, alert_opened, alert_cleared, alert_changed, alert_joined };
   return book;
 }
 

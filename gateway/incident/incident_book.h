@@ -3,7 +3,8 @@
  * Every change is one entry of the hash-chained history, one revision, one row, one round of the listeners, in one
  * transaction; after the commit it goes to the event bus as type "incident" with the incident's JSON. A rule's alerts of
  * one grid join the incident that is open for them, else they open one; their clearing never closes it. A historical alert
- * joins but never opens one: nobody is called out for last night's late readings.
+ * joins but never opens one: nobody is called out for last night's late readings. An alert of a storm stands with the
+ * storm's incident and is told by it alone.
  *
  * thread: the store's, inside a job, unless it says otherwise. */
 #pragma once
@@ -28,11 +29,12 @@ typedef enum {
 } IncidentProblem;
 
 typedef enum { INCIDENT_OPENED, INCIDENT_CHANGED, INCIDENT_CLOSED } IncidentChange;
+typedef enum { ALERT_OPENED, ALERT_CHANGED, ALERT_CLEARED } AlertChange;
 
 /* Told inside the transaction; FALSE takes it back. */
 typedef struct {
   gpointer self;
-  gboolean (*alert) (gpointer self, Database *database, const Alert *alert, GError **error); /* opened or cleared */
+  gboolean (*alert) (gpointer self, Database *database, AlertChange change, const Alert *alert, GError **error);
   gboolean (*incident) (gpointer self, Database *database, IncidentChange change, const Incident *incident,
                         const json_t *json, GError **error);
 } IncidentListener;

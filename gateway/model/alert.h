@@ -12,7 +12,7 @@ typedef struct {
   char *rule;            /* a site rule's id, or the built-in "sensor_silent" "camera_down" "recording_stopped" … */
   char *sensor, *camera; /* exactly one is set, or none for the gateway itself */
   char *grid, *category;
-  Severity severity;
+  Severity severity, peak; /* now (or when it cleared), and at its worst */
   gint64 opened_at_us;
   gint64 cleared_at_us; /* 0 while open */
   gboolean has_value;
@@ -20,6 +20,8 @@ typedef struct {
   char *unit;
   char *incident;       /* ULID, NULL until it has joined one */
   gboolean historical;
+  gboolean silenced;    /* a silence covered it: nobody is told */
+  gboolean is_untold;   /* silenced, or one of a storm: receivers don't know it by itself */
 } Alert;
 
 void alert_free (Alert *alert);

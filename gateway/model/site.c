@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-static const char *const severity_names[] = { NULL, "minor", "moderate", "severe", "extreme" };
 static const char *const kind_names[SITE_KINDS] = { "brokers", "grids",    "cameras", "sensors",
                                                     "rules",   "agencies", "centers" };
 
@@ -100,6 +99,7 @@ void site_unref (Site *site)
   g_free (site->gateway.data_dir);
   g_free (site->gateway.time_zone);
   g_free (site->gateway.runtime_dir);
+  g_free (site->alerts.unless.alert);
   g_free (site);
 }
 
@@ -162,19 +162,6 @@ gboolean site_grid_is_within (const Site *site, const char *grid, const char *ro
     grid = node != NULL ? node->parent : NULL;
   }
   return FALSE;
-}
-
-const char *severity_name (Severity severity)
-{
-  return severity >= SEVERITY_MINOR && severity <= SEVERITY_EXTREME ? severity_names[severity] : "unknown";
-}
-
-Severity severity_from_name (const char *name)
-{
-  for (Severity severity = SEVERITY_MINOR; severity <= SEVERITY_EXTREME; severity++)
-    if (g_strcmp0 (name, severity_names[severity]) == 0)
-      return severity;
-  return 0;
 }
 
 Broker *broker_copy (const Broker *broker)
@@ -278,21 +265,6 @@ void sensor_free (Sensor *sensor)
   g_free (sensor->time_path);
   g_clear_pointer (&sensor->metrics, g_ptr_array_unref);
   g_free (sensor);
-}
-
-void rule_free (Rule *rule)
-{
-  if (rule == NULL)
-    return;
-  g_free (rule->id);
-  g_free (rule->name);
-  g_free (rule->category);
-  g_free (rule->match_metric);
-  g_free (rule->match_grid);
-  g_strfreev (rule->match_sensors);
-  g_strfreev (rule->evidence_cameras);
-  g_free (rule->assign_agency);
-  g_free (rule);
 }
 
 void grant_free (Grant *grant)

@@ -7,13 +7,11 @@
  * thread: any, once published (site_loader returns only published ones). */
 #pragma once
 
-#include <glib.h>
+#include "gateway/model/rule.h"
 
-typedef enum { SEVERITY_MINOR = 1, SEVERITY_MODERATE, SEVERITY_SEVERE, SEVERITY_EXTREME } Severity;
 typedef enum { RECORDING_CONTINUOUS, RECORDING_EVENT, RECORDING_OFF } RecordingMode;
 typedef enum { TRANSPORT_TCP, TRANSPORT_UDP } Transport;
 typedef enum { CLOCK_TRUST_AUTO, CLOCK_TRUST_DEVICE, CLOCK_TRUST_GATEWAY } ClockTrust;
-typedef enum { CONDITION_ABOVE, CONDITION_BELOW } Condition;
 typedef enum { ACK_BROKER, ACK_APPLICATION } CenterAck;
 
 /* What has an id, in the order in which a file may name it; site_kind_name gives the key of its list. */
@@ -116,19 +114,11 @@ typedef struct {
   GPtrArray *metrics; /* of Metric */
 } Sensor;
 
+/* What holds for alerts as a whole. */
 typedef struct {
-  char *id, *name, *category;
-  Severity severity;
-  char *match_metric, *match_grid; /* match_grid: this grid and all below it; NULL: any */
-  GStrv match_sensors;             /* NULL: any */
-  Condition condition;
-  double threshold, clear;
-  gint64 hold_us; /* `for` */
-  GStrv evidence_cameras; /* NULL: none */
-  gint64 evidence_before_us, evidence_after_us;
-  char *assign_agency; /* NULL: nobody */
-  gint64 deadline_us;  /* 0: none */
-} Rule;
+  int storm;     /* more alerts than that in a minute in one grid become one matter */
+  Unless unless; /* of the built-in sensor_silent and camera_down */
+} AlertSettings;
 
 typedef struct {
   GStrv categories, grids; /* "*" stands for every category; grids include all below them */
@@ -167,6 +157,7 @@ typedef struct Site {
   HttpSettings http;
   RtspSettings rtsp;
   RecordingSettings recording;
+  AlertSettings alerts;
   GPtrArray *brokers, *grids, *duties, *cameras, *sensors, *rules, *agencies, *centers; /* of the types above */
   GHashTable *origins;       /* "KIND/ID" → SiteOrigin */
   GHashTable *file_versions; /* path of a secret or certificate → text that changes whenever the file does */
@@ -204,10 +195,6 @@ const Center *site_center (const Site *site, const char *id);
 /* Whether `grid` is `root` or lies below it. The gateway's division is the root of all and always counts as one. */
 gboolean site_grid_is_within (const Site *site, const char *grid, const char *root);
 
-/* "minor" … "extreme"; 0 for an unknown name. */
-const char *severity_name (Severity severity);
-Severity severity_from_name (const char *name);
-
 /* For those who outlive the site that they were made from. */
 Broker *broker_copy (const Broker *broker);
 Center *center_copy (const Center *center);
@@ -219,7 +206,6 @@ void duty_free (Duty *duty);
 void camera_free (Camera *camera);
 void metric_free (Metric *metric);
 void sensor_free (Sensor *sensor);
-void rule_free (Rule *rule);
 void grant_free (Grant *grant);
 void delivery_free (Delivery *delivery);
 void agency_free (Agency *agency);

@@ -89,11 +89,12 @@ static gboolean tell (Sharing *sharing, Database *database, const Matter *matter
   return TRUE;
 }
 
-static gboolean tell_alert (gpointer self, Database *database, const Alert *alert, GError **error)
+/* By its worst severity: who heard of it then hears of its end, too. */
+static gboolean tell_alert (gpointer self, Database *database, AlertChange change, const Alert *alert, GError **error)
 {
+  static const char *const types[] = { "gridgate.alert.opened", "gridgate.alert.changed", "gridgate.alert.cleared" };
   g_autofree char *subject = g_strconcat ("alerts/", alert->id, NULL);
-  Matter matter = { "alerts", alert->cleared_at_us != 0 ? "gridgate.alert.cleared" : "gridgate.alert.opened", subject,
-                    alert->category, alert->grid, alert->severity };
+  Matter matter = { "alerts", types[change], subject, alert->category, alert->grid, MAX (alert->peak, alert->severity) };
   json_t *json = alert_to_json (alert);
   gboolean told = tell (self, database, &matter, json, error);
   json_decref (json);

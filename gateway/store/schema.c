@@ -7,12 +7,14 @@ static gboolean add_sensing (Database *database, GError **error);
 static gboolean add_incidents (Database *database, GError **error);
 static gboolean add_access (Database *database, GError **error);
 static gboolean add_view_credentials (Database *database, GError **error);
+static gboolean add_rule_language (Database *database, GError **error);
 
 static gboolean (*const steps[]) (Database *database, GError **error) = {
   add_sensing,   /* 1: rule state, alerts, accounts of what was received */
   add_incidents, /* 2: incidents, history, evidence, outbox, receipts */
   add_access,    /* 3: accounts, sessions, tokens, audit log, viewing register */
   add_view_credentials, /* 4: what each present viewer was admitted by */
+  add_rule_language, /* 5: states of steps, windows and counts; severities that change; silences */
 };
 
 static gboolean add_sensing (Database *database, GError **error)
@@ -115,6 +117,27 @@ static gboolean add_view_credentials (Database *database, GError **error)
 {
   /* "session:HASH", "token:ID" or "account:NAME": the right that is looked at again while the view lasts */
   return database_script (database, "ALTER TABLE views ADD COLUMN credential TEXT;", error);
+}
+
+static gboolean add_rule_language (Database *database, GError **error)
+{
+  /* `data` is the machines' own form (gateway/alert/watch.h); when each sensor was heard is one of the memories now */
+  return database_script (
+    database,
+    "ALTER TABLE rule_states ADD COLUMN data BLOB;"
+    "CREATE TABLE rule_memories ("
+    "  rule TEXT NOT NULL, sensor TEXT NOT NULL, term INTEGER NOT NULL, definition TEXT NOT NULL, data BLOB NOT NULL,"
+    "  PRIMARY KEY (rule, sensor, term)) WITHOUT ROWID;"
+    "DROP TABLE sensors_heard;"
+    "ALTER TABLE alerts ADD COLUMN silenced INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE alerts ADD COLUMN peak INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE alerts ADD COLUMN is_untold INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE alerts SET peak = severity;"
+    "CREATE TABLE silences ("
+    "  id TEXT PRIMARY KEY, author TEXT NOT NULL, reason TEXT NOT NULL, created_at INTEGER NOT NULL,"
+    "  from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, matches TEXT NOT NULL, ended_by TEXT) WITHOUT ROWID;"
+    "CREATE INDEX silences_to ON silences (to_us);",
+    error);
 }
 
 int schema_version (void)

@@ -236,7 +236,7 @@ static void rules_make_sense (void **state)
   static const Case cases[] = {
     { "rules: [{id: r, category: c, match: {}, when: {}}]\n",
       "8:37: match names nothing to watch, expected metric or sensors\n"
-      "8:47: no threshold, expected above or below" },
+      "8:47: no condition, expected above, below, outside, inside, equals, changed, rise, fall or silent" },
     { "rules: [{id: r, category: c, match: {metric: m}, when: {above: 3, below: 1}}]\n",
       "8:74: above and below stand together, expected one of them" },
     { "rules: [{id: r, category: c, match: {metric: m}, when: {above: 3, clear: 4}}]\n",
@@ -252,6 +252,89 @@ static void rules_make_sense (void **state)
       "  - {id: q, category: c, match: {metric: d, sensors: [s]}, when: {above: 3}}\n",
       "11:44: sensors: sensor s measures more than one thing, expected metric beside sensors\n"
       "12:55: sensors: sensor s does not measure d, expected one that does" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+}
+
+#define RULE "rules: [{id: r, category: c, match: {metric: m}, when: {"
+
+/* All of it stands in line 8, so the column is the place. */
+static void conditions_make_sense (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { RULE "outside: [8, 2]}}]\n", "8:66: outside: 8 is not below 2, expected the lower one first" },
+    { RULE "inside: 5}}]\n", "8:65: inside: expected two numbers as [low, high], found \"5\"" },
+    { RULE "outside: [2, 8], clear: 5}}]\n", "8:81: clear: expected two numbers as [low, high] with outside" },
+    { RULE "outside: [2, 8], clear: [1, 5]}}]\n",
+      "8:81: clear: [1, 5] reaches beyond outside, expected a range within [2, 8]" },
+    { RULE "inside: [2, 8], clear: [3, 9]}}]\n",
+      "8:80: clear: [3, 9] does not hold all of inside, expected a range around [2, 8]" },
+    { RULE "above: 3, clear: [1, 2]}}]\n", "8:74: clear: expected one number with above" },
+    { RULE "equals: open, clear: 1}}]\n", "8:78: clear has no use with equals, expected none" },
+    { RULE "changed: false}}]\n", "8:66: changed: expected true, or another condition" },
+    { RULE "changed: true, for: 5s}}]\n", "8:77: for has no use with changed, expected none" },
+    { RULE "silent: 5m, for: 5s}}]\n", "8:74: for has no use with silent, expected none" },
+    { RULE "silent: 5m, count: 2, within: 1h}}]\n",
+      "8:76: count has no use with silent, expected none" },
+    { RULE "rise: 0.5}}]\n", "8:63: rise stands without within, expected both" },
+    { RULE "rise: 0, within: 5m}}]\n", "8:63: rise: 0, expected a number over 0" },
+    { RULE "rise: 1, within: 5m, clear: 2}}]\n", "8:85: clear: 2 is above the threshold, expected at most 1" },
+    { RULE "above: 3, within: 5m}}]\n", "8:75: within has no use with above, expected none" },
+    { RULE "above: 3, count: 3}}]\n", "8:74: count stands without within, expected both" },
+    { RULE "above: 3, count: 1, within: 5m}}]\n", "8:74: count: 1 is out of range, expected 2 to 50" },
+    { RULE "steps: [{severity: minor, above: 3}]}}]\n", "8:64: steps: expected 2 to 4 items, found 1" },
+    { RULE "steps: [{severity: severe, above: 3}, {severity: minor, above: 4}]}}]\n",
+      "8:106: steps: minor follows severe, expected rising severities" },
+    { RULE "steps: [{severity: minor, above: 3}, {severity: severe, above: 3}]}}]\n",
+      "8:120: steps: the severe step begins no later than the minor one, expected a threshold beyond it" },
+    { RULE "steps: [{severity: minor, above: 3}, {severity: severe, below: 1}]}}]\n",
+      "8:120: steps: below follows above, expected the same condition in each step" },
+    { RULE "steps: [{severity: minor, equals: 3}, {severity: severe, equals: 4}]}}]\n",
+      "8:91: equals has no steps, expected above, below, outside, rise, fall or silent\n"
+      "8:122: equals has no steps, expected above, below, outside, rise, fall or silent" },
+    { RULE "steps: [{severity: minor, rise: 3}, {severity: severe, rise: 4}]}}]\n",
+      "8:56: steps of rise stand without within, expected both" },
+    { RULE "all: [{metric: a, above: 1}, {metric: b, below: 2}]}}]\n",
+      "8:46: metric has no use with all, whose items have their own, expected none\n"
+      "8:62: all stands without within, expected both" },
+    { RULE "above: 3, steps: []}}]\n",
+      "8:74: steps: expected 2 to 4 items, found 0\n"
+      "8:74: above and steps stand together, expected one of them" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+}
+
+static void schedules_and_what_keeps_quiet_make_sense (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "rules: [{id: r, category: c, match: {metric: m}, when: {above: 3}, active: {hours: \"6-22\", days: [someday], season: \"02-30/03-01\"}}]\n",
+      "8:84: hours: expected hours such as \"08:00-20:00\", found \"6-22\"\n"
+      "8:99: days: expected mon, tue, wed, thu, fri, sat or sun, found \"someday\"\n"
+      "8:117: season: expected a season such as \"06-01/09-30\", found \"02-30/03-01\"" },
+    { "rules:\n"
+      "  - {id: r, category: c, match: {metric: m}, when: {above: 3}, unless: {alert: nothing}}\n"
+      "  - {id: s, category: c, match: {metric: m}, when: {above: 3}, unless: {alert: t}}\n"
+      "  - {id: t, category: c, match: {metric: m}, when: {above: 3}, unless: {alert: s}}\n"
+      "alerts: {storm: 1, devices_unless: {alert: gone}}\n",
+      "9:80: alert: there is no rule nothing, expected one that stands under rules, or a built-in one\n"
+      "10:80: alert: rule s waits for itself in the end, expected a way that ends\n"
+      "11:80: alert: rule t waits for itself in the end, expected a way that ends\n"
+      "12:17: storm: 1 is out of range, expected 2 to 1000\n"
+      "12:44: alert: there is no rule gone, expected one that stands under rules, or a built-in one" },
+    { "sensors:\n"
+      "  - {id: a, broker: village, topic: t, metrics: [{name: m, path: $.m}]}\n"
+      "  - {id: b, broker: village, topic: t, grid: \"6201\", metrics: [{name: m, path: $.m}]}\n"
+      "rules:\n"
+      "  - id: r\n"
+      "    category: c\n"
+      "    match: {sensors: [a, b]}\n"
+      "    when: {within: 5m, any: [{metric: m, above: 1}, {metric: n, sensors: [a], above: 1}]}\n",
+      "14:26: sensors: sensor b stands in grid 6201 and a in grid 62, expected sensors of one grid\n"
+      "15:75: sensors: sensor a does not measure n, expected one that does" },
     { 0 },
   };
   assert_cases (cases, BASE);
@@ -333,6 +416,8 @@ int main (void)
     cmocka_unit_test (references_name_what_is_there),
     cmocka_unit_test (the_grid_tree_has_no_circles),
     cmocka_unit_test (rules_make_sense),
+    cmocka_unit_test (conditions_make_sense),
+    cmocka_unit_test (schedules_and_what_keeps_quiet_make_sense),
     cmocka_unit_test (sensors_make_sense),
     cmocka_unit_test (deliveries_and_duties_make_sense),
     cmocka_unit_test (a_flood_of_errors_is_cut_and_counted),

@@ -113,7 +113,7 @@ static void an_item_is_shown_in_the_shape_of_its_yaml (void **state)
   g_autoptr (Site) site = load (*state, HEAD "rules: [{id: r, category: c, match: {metric: m}, when: {below: 1.5, for: 90s}}]\n");
   g_autofree char *shown = site_item_json (site, SITE_RULES, "r");
   assert_string_equal (shown, "{\"id\":\"r\",\"name\":\"r\",\"category\":\"c\",\"severity\":\"moderate\",\"match\":{\"metric\":"
-                              "\"m\"},\"when\":{\"below\":1.5,\"clear\":1.5,\"for\":\"90s\"}}");
+                              "\"m\"},\"when\":{\"below\":1.5,\"for\":\"90s\",\"clear_for\":\"0s\",\"count_downtime\":false}}");
   assert_null (site_item_json (site, SITE_RULES, "z"));
 }
 

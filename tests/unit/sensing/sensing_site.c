@@ -42,10 +42,13 @@ Rule *test_site_add_rule (Site *site, const char *id, double threshold, double c
   rule->category = g_strdup ("flood");
   rule->severity = SEVERITY_SEVERE;
   rule->match_metric = g_strdup ("water_level");
-  rule->condition = threshold >= clear ? CONDITION_ABOVE : CONDITION_BELOW;
-  rule->threshold = threshold;
-  rule->clear = clear;
-  rule->hold_us = hold_us;
+  comparison_init (&rule->when.comparison);
+  if (threshold >= clear)
+    rule->when.comparison.above = threshold;
+  else
+    rule->when.comparison.below = threshold;
+  rule->when.comparison.clear = (Range){ TRUE, clear, clear };
+  rule->when.hold_us = hold_us;
   g_ptr_array_add (site->rules, rule);
   return rule;
 }

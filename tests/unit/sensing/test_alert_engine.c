@@ -1,175 +1,9 @@
 #include <string.h>
 
-#include "gateway/alert/alert_book.h"
-#include "gateway/alert/alert_engine.h"
 #include "gateway/core/error.h"
-#include "tests/support/folder.h"
 #include "tests/support/test.h"
+#include "tests/unit/sensing/engine_fixture.h"
 #include "tests/unit/sensing/sensing_site.h"
-
-#define SECOND G_TIME_SPAN_SECOND
-
-/* 2026-05-01T08:00:00Z */
-static const gint64 start_wall_us = 1777622400000000;
-
-typedef struct {
-  char *folder;
-  Clock *clock;
-  Store *store;
-  EventBus *bus;
-  AlertEngine *engine;
-  Site *site;
-  int opened, cleared; /* what the sink was told of, committed or not */
-  gboolean sink_fails;
-} Fixture;
-
-static gboolean sink_opened (gpointer self, Database *database, Alert *alert, GError **error)
-{
-  Fixture *fixture = self;
-  (void) database;
-  if (fixture->sink_fails)
-    return error_set (error, ERROR_RETRY, "not now");
-  alert->incident = g_strdup ("01ARZ3NDEKTSV4RRFFQ69G5FAV");
-  fixture->opened++;
-  return TRUE;
-}
-
-static gboolean sink_cleared (gpointer self, Database *database, const Alert *alert, GError **error)
-{
-  Fixture *fixture = self;
-  (void) database, (void) error;
-  assert_true (alert->cleared_at_us != 0);
-  fixture->cleared++;
-  return TRUE;
-}
-
-static void open_all (Fixture *fixture)
-{
-  AlertSink sink = { fixture, sink_opened, sink_cleared };
-  fixture->store = store_open (fixture->folder, fixture->clock, NULL);
-  assert_non_null (fixture->store);
-  fixture->engine = alert_engine_new (fixture->store, fixture->bus, &sink, NULL);
-  assert_true (alert_engine_set_site (fixture->engine, fixture->site, NULL));
-}
-
-static void close_all (Fixture *fixture)
-{
-  g_clear_pointer (&fixture->store, store_close);
-  g_clear_pointer (&fixture->engine, alert_engine_free);
-}
-
-/* As after a kill: what was committed is there, the time since then has passed. */
-static void restart_after (Fixture *fixture, gint64 microseconds)
-{
-  close_all (fixture);
-  clock_fake_advance (fixture->clock, microseconds);
-  open_all (fixture);
-}
-
-static Site *flood_site (double threshold, double clear, gint64 hold_us)
-{
-  Site *site = test_site_new ();
-  test_site_add_sensor (site, "level-1");
-  test_site_add_sensor (site, "level-2");
-  test_site_add_camera (site, "bridge", 60 * SECOND);
-  test_site_add_rule (site, "flood", threshold, clear, hold_us);
-  return site;
-}
-
-static Fixture *fixture_with (Site *site)
-{
-  Fixture *fixture = g_new0 (Fixture, 1);
-  fixture->folder = folder_make_temporary ();
-  fixture->clock = clock_fake_new (start_wall_us);
-  fixture->bus = event_bus_new (100);
-  fixture->site = site;
-  site_publish (site);
-  open_all (fixture);
-  return fixture;
-}
-
-static void fixture_free (Fixture *fixture)
-{
-  close_all (fixture);
-  site_unref (fixture->site);
-  event_bus_free (fixture->bus);
-  clock_fake_free (fixture->clock);
-  folder_drop (fixture->folder);
-  g_free (fixture);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Fixture, fixture_free)
-
-typedef struct {
-  AlertEngine *engine;
-  Observation *observation;
-  gboolean fails;
-} Feed;
-
-static gboolean feed_job (Database *database, gpointer data, GError **error)
-{
-  Feed *feed = data;
-  return alert_engine_observe (feed->engine, database, feed->observation, error)
-         && (!feed->fails || error_set (error, ERROR_RETRY, "a later step of the job failed"));
-}
-
-static Observation *reading (Fixture *fixture, const char *sensor, double value)
-{
-  Observation *observation = observation_new (sensor, "water_level");
-  observation->value = value;
-  observation->unit = g_strdup ("m");
-  observation->phenomenon_time_us = observation->receive_time_us = clock_wall_us (fixture->clock);
-  return observation;
-}
-
-static gboolean feed (Fixture *fixture, Observation *observation)
-{
-  Feed one = { fixture->engine, observation, FALSE };
-  gboolean fed = store_run (fixture->store, feed_job, &one, NULL);
-  observation_unref (observation);
-  return fed;
-}
-
-static void feed_value (Fixture *fixture, const char *sensor, double value)
-{
-  assert_true (feed (fixture, reading (fixture, sensor, value)));
-}
-
-static gboolean nothing (Database *database, gpointer data, GError **error)
-{
-  (void) database, (void) data, (void) error;
-  return TRUE;
-}
-
-/* Wakes the store, which then runs what is due; twice, for what the first one's timers set. */
-static void pass (Fixture *fixture, gint64 microseconds)
-{
-  clock_fake_advance (fixture->clock, microseconds);
-  assert_true (store_run (fixture->store, nothing, NULL, NULL));
-  assert_true (store_run (fixture->store, nothing, NULL, NULL));
-}
-
-/* As time passes for a gateway whose timers run. */
-static void pass_in_steps (Fixture *fixture, gint64 microseconds)
-{
-  for (gint64 passed = 0; passed < microseconds; passed += SECOND / 4)
-    pass (fixture, MIN (SECOND / 4, microseconds - passed));
-}
-
-static json_t *alerts (Fixture *fixture, const char *state)
-{
-  AlertFilter filter = { .state = state };
-  json_t *list = alert_list (store_reader (fixture->store, NULL), &filter, 100, NULL, NULL);
-  assert_non_null (list);
-  return list;
-}
-
-static guint count_alerts (Fixture *fixture, const char *state)
-{
-  json_t *list = alerts (fixture, state);
-  guint count = (guint) json_array_size (json_object_get (list, "items"));
-  json_decref (list);
-  return count;
-}
 
 static void an_alert_opens_above_and_clears_below_its_clear_value (void **state)
 {
@@ -290,7 +124,7 @@ static void a_job_that_fails_leaves_no_trace_in_memory (void **state)
   (void) state;
   g_autoptr (Fixture) fixture = fixture_with (flood_site (3.2, 3.0, 0));
   g_autoptr (Observation) high = reading (fixture, "level-1", 4);
-  Feed failing = { fixture->engine, high, TRUE };
+  FeedJob failing = { fixture->engine, high, TRUE };
   assert_false (store_run (fixture->store, feed_job, &failing, NULL));
   assert_int_equal (count_alerts (fixture, NULL), 0);
   assert_int_equal (event_bus_last (fixture->bus), 0);
@@ -313,13 +147,14 @@ static void a_hold_whose_alert_was_refused_opens_it_later (void **state)
   assert_int_equal (count_alerts (fixture, "open"), 1);
 }
 
-static void historical_readings_open_nothing_and_older_ones_clear_nothing (void **state)
+static void historical_readings_open_no_live_alert_and_older_ones_clear_none (void **state)
 {
   (void) state;
   g_autoptr (Fixture) fixture = fixture_with (flood_site (3.2, 3.0, 0));
-  Observation *late = reading (fixture, "level-1", 9);
-  late->is_historical = TRUE;
-  assert_true (feed (fixture, late));
+  Observation *kept = reading (fixture, "level-1", 9);
+  kept->is_historical = TRUE;
+  kept->quality = QUALITY_UNCERTAIN; /* as of what a broker had retained */
+  assert_true (feed (fixture, kept));
   assert_int_equal (count_alerts (fixture, NULL), 0);
 
   feed_value (fixture, "level-1", 4);
@@ -402,14 +237,6 @@ static void a_condition_of_the_gateway_opens_once_and_survives_a_restart (void *
   alert_engine_post_condition (fixture->engine, &disk, FALSE);
   pass (fixture, 0);
   assert_int_equal (count_alerts (fixture, "open"), 0);
-}
-
-static void change_site (Fixture *fixture, Site *site)
-{
-  site_publish (site);
-  site_unref (fixture->site);
-  fixture->site = site;
-  assert_true (alert_engine_set_site (fixture->engine, site, NULL));
 }
 
 static void a_reload_keeps_the_state_of_rules_that_mean_the_same (void **state)
@@ -508,7 +335,7 @@ int main (void)
     cmocka_unit_test (an_open_alert_is_neither_lost_nor_doubled_by_a_restart),
     cmocka_unit_test (a_job_that_fails_leaves_no_trace_in_memory),
     cmocka_unit_test (a_hold_whose_alert_was_refused_opens_it_later),
-    cmocka_unit_test (historical_readings_open_nothing_and_older_ones_clear_nothing),
+    cmocka_unit_test (historical_readings_open_no_live_alert_and_older_ones_clear_none),
     cmocka_unit_test (bad_quality_decides_nothing),
     cmocka_unit_test (a_silent_sensor_raises_an_alert_until_it_is_heard),
     cmocka_unit_test (a_camera_is_down_after_its_time_and_up_at_once),

@@ -57,8 +57,8 @@ static void the_water_rises_over_the_threshold_within_twenty_seconds_and_falls_a
       = { { 0, FALSE, TRUE }, { 20, TRUE, FALSE }, { 45, TRUE, FALSE }, { 52, FALSE, TRUE }, { 3600, FALSE, TRUE } };
   for (gsize i = 0; i < G_N_ELEMENTS (moments); i++) {
     double metres = curve_value (level->curve, moments[i].second * (gint64) G_USEC_PER_SEC) / 100;
-    assert_int_equal (metres - level->noise / 100 > flood->threshold, moments[i].is_above);
-    assert_int_equal (metres + level->noise / 100 < flood->clear, moments[i].is_clear);
+    assert_int_equal (metres - level->noise / 100 > flood->when.comparison.above, moments[i].is_above);
+    assert_int_equal (metres + level->noise / 100 < flood->when.comparison.clear.low, moments[i].is_clear);
   }
   site_script_free (script);
 }

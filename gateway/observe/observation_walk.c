@@ -1,0 +1,64 @@
+#include "gateway/observe/observation_walk.h"
+
+#include <string.h>
+
+#include "gateway/observe/observation_files.h"
+
+typedef struct {
+  const ObservationWalk *walk;
+  ObservationVisit visit;
+  gpointer data;
+  guint seen;
+  gboolean is_over;
+} Walker;
+
+static gboolean visit_row (Walker *walker, Statement *row, GError **error)
+{
+  const ObservationWalk *walk = walker->walk;
+  g_autoptr (Observation) observation = observation_of_row (row, NULL);
+  if (walk->from_us != 0 && observation->receive_time_us < walk->from_us)
+    return TRUE;
+  walker->is_over = ++walker->seen >= walk->limit
+                    || (walk->deadline_us != 0 && g_get_monotonic_time () > walk->deadline_us);
+  return walker->visit (observation, walker->data, error);
+}
+
+static gboolean walk_file (Walker *walker, const char *path, GError **error)
+{
+  const ObservationWalk *walk = walker->walk;
+  GError *problem = NULL;
+  g_autoptr (Database) database = database_open (path, DATABASE_READER, error);
+  if (database == NULL)
+    return FALSE;
+  g_autoptr (Statement) rows = database_query (
+    database, &problem,
+    OBSERVATION_COLUMNS "WHERE o.number > ?1 AND o.number <= ?2 AND (?3 IS NULL OR s.sensor = ?3)"
+                        " AND (?4 IS NULL OR s.metric = ?4) ORDER BY o.number",
+    "iiss", walk->after, walk->up_to != 0 ? walk->up_to : G_MAXINT64, walk->sensor, walk->metric);
+  while (!walker->is_over && problem == NULL && statement_step (rows, &problem))
+    walker->is_over |= !visit_row (walker, rows, &problem);
+  if (problem == NULL)
+    return TRUE;
+  g_propagate_error (error, problem);
+  return FALSE;
+}
+
+/* A file of a day holds what was received then, or shortly before. */
+static gboolean may_have (const char *path, gint64 from_us)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (from_us / G_USEC_PER_SEC - 86400);
+  g_autofree char *first = time != NULL ? g_date_time_format (time, "observations-%Y%m%d.db") : NULL;
+  g_autofree char *name = g_path_get_basename (path);
+  return from_us == 0 || first == NULL || strcmp (name, first) >= 0;
+}
+
+gboolean observation_walk (const char *data_dir, const ObservationWalk *walk, ObservationVisit visit, gpointer data,
+                           GError **error)
+{
+  Walker walker = { .walk = walk, .visit = visit, .data = data };
+  g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
+  for (guint i = 0; i < paths->len && !walker.is_over; i++)
+    if (may_have (paths->pdata[i], walk->from_us) && !walk_file (&walker, paths->pdata[i], error))
+      return FALSE;
+  return TRUE;
+}
