@@ -61,15 +61,40 @@ Truth judge_amount (const Judge *judge, double amount)
   }
 }
 
+static gboolean is_equal (const RuleValue *wanted, const Observation *observation)
+{
+  switch (wanted->kind) {
+  case RULE_VALUE_NUMBER:
+    return observation->kind == VALUE_NUMBER && observation->value == wanted->number;
+  case RULE_VALUE_BOOLEAN:
+    return observation->kind == VALUE_BOOLEAN && observation->value == wanted->number;
+  case RULE_VALUE_TEXT:
+    return observation->kind == VALUE_TEXT && g_strcmp0 (observation->text, wanted->text) == 0;
+  default:
+    return FALSE;
+  }
+}
+
 Truth judge_equal (const Judge *judge, const Observation *observation)
 {
-  return judge->equals->kind == RULE_VALUE_NUMBER && observation->value == judge->equals->number ? TRUTH_TRUE : TRUTH_FALSE;
+  return is_equal (judge->equals, observation) ? TRUTH_TRUE : TRUTH_FALSE;
+}
+
+/* FNV-1a. */
+static guint64 hash_text (const char *text)
+{
+  guint64 hash = 0xcbf29ce484222325;
+  for (; *text != '\0'; text++)
+    hash = (hash ^ (guchar) *text) * 0x100000001b3;
+  return hash;
 }
 
 guint64 reading_word (const Observation *observation)
 {
   double value = observation->value + 0.0; /* no −0 */
   guint64 word;
+  if (observation->kind == VALUE_TEXT)
+    return hash_text (observation->text != NULL ? observation->text : "");
   memcpy (&word, &value, sizeof word);
   return word;
 }

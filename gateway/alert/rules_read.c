@@ -73,7 +73,7 @@ static void take_reading (Watch *watch, const Feed *feed, const Observation *obs
 {
   watch->sensor = feed->sensor;
   watch->last_at_us = observation->phenomenon_time_us;
-  watch->has_value = TRUE;
+  watch->has_value = observation->kind != VALUE_TEXT;
   watch->value = observation->value;
   if (g_strcmp0 (watch->unit, observation->unit) != 0)
     watch->unit = g_intern_string (observation->unit);
@@ -152,7 +152,7 @@ static gboolean read_live (Rules *rules, Feed *feed, RuleTime now, const Observa
   gboolean was_so = is_so (&verdict);
   gboolean is_changed = count_in (watch, &verdict, watch->plan->is_active, now.rule);
   if (!was_off || was_so) {
-    gboolean is_other = watch->is_holding && watch->value != observation->value;
+    gboolean is_other = watch->is_holding && watch->value != observation->value && observation->kind != VALUE_TEXT;
     take_reading (watch, feed, observation);
     is_changed |= is_other;
     if (!was_off && rules->port.keep != NULL)
@@ -270,7 +270,8 @@ static gboolean read_feed (Rules *rules, Feed *feed, RuleTime now, const Observa
     return TRUE;
   if (!observation->is_historical)
     return read_live (rules, feed, now, observation, error);
-  return read_state (rules, feed, now, observation, error) && read_late (rules, feed, now, observation, error);
+  return read_state (rules, feed, now, observation, error)
+         && (observation->is_state || read_late (rules, feed, now, observation, error));
 }
 
 gboolean rules_observe (Rules *rules, RuleTime now, const Observation *observation, GError **error)

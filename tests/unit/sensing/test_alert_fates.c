@@ -222,6 +222,48 @@ static void late_data_that_ends_while_it_was_so_ends_with_its_last_reading (void
   json_decref (list);
 }
 
+static void a_state_that_was_kept_raises_nothing (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (flood_site (3.2, 3.0, 0));
+  Observation *kept = reading (fixture, "level-1", 9);
+  kept->is_historical = kept->is_state = TRUE;
+  assert_true (feed (fixture, kept));
+  assert_int_equal (count_alerts (fixture, NULL), 0);
+}
+
+/* Values that are no numbers */
+
+static void feed_text (Fixture *fixture, const char *text)
+{
+  Observation *observation = reading (fixture, "level-1", 0);
+  observation_set_text (observation, text);
+  assert_true (feed (fixture, observation));
+}
+
+static void a_text_is_compared_as_a_text (void **state)
+{
+  (void) state;
+  Site *site = flood_site (3.2, 3.0, 0);
+  Rule *rule = site->rules->pdata[0];
+  comparison_init (&rule->when.comparison);
+  rule->when.comparison.equals = (RuleValue){ RULE_VALUE_TEXT, 0, g_strdup ("open") };
+  Rule *changes = test_site_add_rule (site, "changes", 0, 0, 0);
+  comparison_init (&changes->when.comparison);
+  changes->when.comparison.changed = TRUE;
+  test_site_add_rule (site, "number", 0, 0, 0);
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  feed_text (fixture, "closed");
+  assert_int_equal (count_alerts (fixture, NULL), 0);
+  feed_text (fixture, "open");
+  assert_int_equal (count_alerts (fixture, "open"), 1);
+  assert_int_equal (count_alerts (fixture, "cleared"), 1); /* a change is over at once */
+  feed_text (fixture, "open");
+  feed_text (fixture, "closed");
+  assert_int_equal (count_alerts (fixture, "open"), 0);
+  assert_int_equal (count_alerts (fixture, "cleared"), 3);
+}
+
 /* Silences */
 
 typedef struct {
@@ -443,6 +485,8 @@ int main (void)
     cmocka_unit_test (a_window_survives_an_orderly_end),
     cmocka_unit_test (late_data_gives_a_historical_alert_of_its_own_time),
     cmocka_unit_test (late_data_that_ends_while_it_was_so_ends_with_its_last_reading),
+    cmocka_unit_test (a_state_that_was_kept_raises_nothing),
+    cmocka_unit_test (a_text_is_compared_as_a_text),
     cmocka_unit_test (a_silenced_alert_is_recorded_and_told_to_nobody),
     cmocka_unit_test (what_is_still_open_when_its_silence_ends_is_told_then),
     cmocka_unit_test (a_silence_that_somebody_ends_is_over_at_once),
