@@ -5,6 +5,7 @@
 #include "gateway/core/error.h"
 #include "gateway/core/log.h"
 #include "pipelines/media_demand.h"
+#include "pipelines/media_playback.h"
 #include "pipelines/media_rtsp.h"
 #include "pipelines/record/retention.h"
 
@@ -486,6 +487,8 @@ static const struct {
   { LINK_CLIP_CUT, media_demand_cut },
   { LINK_PICTURE_TAKE, media_demand_picture },
   { LINK_RECORDINGS_LIST, media_demand_list },
+  { LINK_EXPORT_OPEN, media_playback_export },
+  { LINK_PLAYBACK_SOCKET, media_playback_watch },
 };
 
 static void on_received (LinkEndpoint *endpoint, LinkMessage *message, gpointer data)
@@ -554,6 +557,7 @@ Media *media_new (const char *runtime_dir, GError **error)
   }
   media->server = rtsp_server_new (media->loops, media->loop_count, media->directory, &media_rtsp_handlers, media);
   media->demand = media_demand_new (media);
+  media->playback = media_playback_new (media);
   media->link = link_endpoint_listen (path, on_received, on_link_changed, media, error);
   if (media->link == NULL) {
     media_free (media);
@@ -580,6 +584,7 @@ void media_free (Media *media)
   g_clear_handle_id (&media->load_timer, g_source_remove);
   if (media->server != NULL)
     rtsp_server_stop (media->server);
+  media_playback_free (media->playback);
   g_hash_table_unref (media->streams);
   media_demand_free (media->demand); /* ends the recordings */
   drain ();

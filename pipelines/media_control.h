@@ -66,6 +66,7 @@ struct MediaPart {
 };
 
 struct MediaDemand;
+struct MediaPlayback;
 
 struct Media {
   char *runtime_dir;
@@ -81,6 +82,7 @@ struct Media {
   GPtrArray *holds;    /* of RetentionHold: put since SITE_BEGIN */
   GArray *parts;       /* of MediaPart */
   struct MediaDemand *demand; /* recording, browsers, clips, pictures */
+  struct MediaPlayback *playback; /* recordings out again */
   gint64 started_at;   /* wall */
   guint statistics_timer, load_timer;
   gboolean is_ending;  /* what the link still brings is dropped */

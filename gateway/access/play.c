@@ -37,11 +37,16 @@ static gboolean caller_of_digest (Access *access, const LinkMessage *request, Ca
   return TRUE;
 }
 
-static gboolean token_is_for (const Caller *caller, const char *camera)
+static const char *purpose_of (const LinkMessage *request)
+{
+  return g_strcmp0 (link_message_string (request, "purpose"), "playback") == 0 ? "playback" : "live";
+}
+
+static gboolean token_is_for (const Caller *caller, const char *purpose, const char *camera)
 {
   if (caller->kind != CALLER_PLAY)
     return TRUE;
-  return g_str_equal (caller->purpose, "live")
+  return g_str_equal (caller->purpose, purpose)
          && (caller->cameras == NULL || g_strv_contains ((const char *const *) caller->cameras, camera));
 }
 
@@ -52,6 +57,16 @@ static gint64 earlier (gint64 one_us, gint64 other_us)
   return MIN (one_us, other_us);
 }
 
+static gboolean may_play (Access *access, const Site *site, const Caller *caller, const char *purpose, const Camera *camera,
+                          gint64 *until_us)
+{
+  if (!token_is_for (caller, purpose, camera->id))
+    return FALSE;
+  if (g_str_equal (purpose, "live"))
+    return permit_live (site, &caller->actor, camera, access_now_us (access), until_us);
+  return permit_playback (site, &caller->actor, camera);
+}
+
 static int decide (Access *access, const LinkMessage *request, const Caller *caller, gint64 *until_us)
 {
   g_autoptr (Site) site = access_site (access);
@@ -60,7 +75,7 @@ static int decide (Access *access, const LinkMessage *request, const Caller *cal
   gboolean is_sub = g_str_equal (link_message_string (request, "stream"), "sub");
   if (camera == NULL || (is_sub && camera->sub == NULL))
     return PLAY_NOT_FOUND;
-  if (!token_is_for (caller, id) || !permit_live (site, &caller->actor, camera, access_now_us (access), until_us))
+  if (!may_play (access, site, caller, purpose_of (request), camera, until_us))
     return PLAY_FORBIDDEN;
   /* a play token opens the stream within ten minutes, and what is open stays open; a program's token ends it */
   if (caller->kind == CALLER_TOKEN)
@@ -75,6 +90,7 @@ static void expect_view (Access *access, const LinkMessage *request, const Calle
   view->camera = g_strdup (link_message_string (request, "camera"));
   view->stream = g_strdup (link_message_string (request, "stream"));
   view->address = g_strdup (link_message_string (request, "address"));
+  view->kind = purpose_of (request);
   view->reason = g_strdup ("rtsp");
   view->credential = access_credential (caller);
   view->actor = (Actor){ g_strdup (caller->actor.name), caller->actor.role, g_strdup (caller->actor.agency),

@@ -82,8 +82,8 @@ static gboolean write_start (Database *database, gpointer data, GError **error)
 {
   ReportJob *job = data;
   const ExpectedView *expected = job->expected;
-  View view = { expected->id,     &expected->actor, expected->camera,  expected->stream,
-                "live",           NULL,             expected->address, expected->reason,
+  View view = { expected->id,   &expected->actor, expected->camera,  expected->stream,
+                expected->kind, NULL,             expected->address, expected->reason,
                 expected->credential };
   return insert (database, &view, job->at_us, 0, error);
 }

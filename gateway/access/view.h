@@ -14,11 +14,11 @@ typedef struct {
   const char *id; /* the viewer's id on the link; ULID */
   const Actor *actor;
   const char *camera, *stream;
-  const char *kind;    /* "live" "picture" "evidence" "recordings" */
-  const char *subject; /* the evidence or incident, or NULL */
+  const char *kind;    /* "live" "playback" "export" "picture" "evidence" */
+  const char *subject; /* the evidence or incident; of playback and export the recorded time, "FROM/TO"; or NULL */
   const char *address;
   const char *reason; /* the purpose that was given, or NULL */
-  const char *credential; /* of a live view: access_credential; NULL: nobody can vouch for it later */
+  const char *credential; /* of a view that lasts: access_credential; NULL: nobody can vouch for it later */
 } View;
 
 /* The right that `caller` came with, as the register keeps it; free with g_free. */
@@ -33,14 +33,14 @@ gboolean access_view_note (Access *access, const View *view, GError **error);
 void access_view_started (Access *access, const LinkMessage *started);
 void access_view_ended (Access *access, const char *viewer, gint64 at_us, const char *reason);
 
-/* main. After media was met (anew): closes, at `at_us`, the live views that were open before `before_us` and that it does not
+/* main. After media was met (anew): closes, at `at_us`, the views that were open before `before_us` and that it does not
  * serve. `present`: ids of those that it does; NULL: it serves none, for it was started after them. */
 void access_views_repair (Access *access, const char *const *present, gint64 before_us, gint64 at_us);
 
 /* main. May this RTSP client play? Has the form of MediaPlayAsk; `access` is the Access. 200, 401, 403 or 404. */
 int access_play (const LinkMessage *request, gint64 *until_us, gpointer access);
 
-/* thread: any. Looks again at the right of each open live view, by the site and the accounts of now, and ends those that
+/* thread: any. Looks again at the right of each open view, live or recorded, by the site and the accounts of now, and ends those that
  * may not go on: session, account or token ended, or grant taken away. An open view counts as use of its session: a wall
  * of cameras that nobody touches stays, for twelve hours at most. */
 void access_views_recheck (Access *access);

@@ -47,6 +47,7 @@ ExpectedView *expected_view_unknown (const char *viewer, const char *camera, con
   view->id = g_strdup (viewer);
   view->camera = g_strdup (camera);
   view->stream = g_strdup (stream);
+  view->kind = "live";
   view->address = g_strdup ("");
   view->reason = g_strdup ("admitted by a former run of the gateway");
   view->actor.name = g_strdup ("unknown");

@@ -47,12 +47,19 @@ static gboolean actor_of (Access *access, const char *credential, Actor *actor)
   return TRUE;
 }
 
-static gboolean may_go_on (Access *access, const Site *site, const char *camera_id, const char *credential)
+static gboolean may_watch (Access *access, const Site *site, const Actor *actor, const Camera *camera, const char *kind)
+{
+  if (g_str_equal (kind, "live"))
+    return permit_live (site, actor, camera, access_now_us (access), NULL);
+  return permit_playback (site, actor, camera);
+}
+
+static gboolean may_go_on (Access *access, const Site *site, char *const *view)
 {
   Actor actor = { 0 };
-  const Camera *camera = site_camera (site, camera_id);
-  gboolean may = camera != NULL && actor_of (access, credential, &actor)
-                 && permit_live (site, &actor, camera, access_now_us (access), NULL);
+  const Camera *camera = site_camera (site, view[1]);
+  gboolean may
+    = camera != NULL && actor_of (access, view[2], &actor) && may_watch (access, site, &actor, camera, view[3]);
   actor_clear (&actor);
   return may;
 }
@@ -64,9 +71,12 @@ static GPtrArray *open_views (Access *access)
   g_autoptr (Statement) rows = NULL;
   if (reader != NULL)
     rows = database_query (reader, NULL,
-                           "SELECT id, camera, coalesce (credential, '') FROM views WHERE to_at IS NULL AND kind = 'live'", "");
+                           "SELECT id, camera, coalesce (credential, ''), kind FROM views WHERE to_at IS NULL"
+                           " AND kind IN ('live', 'playback', 'export')",
+                           "");
   while (statement_step (rows, NULL)) {
-    const char *const view[] = { statement_text (rows, 0), statement_text (rows, 1), statement_text (rows, 2), NULL };
+    const char *const view[] = { statement_text (rows, 0), statement_text (rows, 1), statement_text (rows, 2),
+                                 statement_text (rows, 3), NULL };
     g_ptr_array_add (views, g_strdupv ((char **) view));
   }
   return views;
@@ -80,7 +90,7 @@ void access_views_recheck (Access *access)
   g_autoptr (GPtrArray) views = open_views (access);
   for (guint i = 0; i < views->len; i++) {
     char **view = views->pdata[i];
-    if (!may_go_on (access, site, view[1], view[2]))
+    if (!may_go_on (access, site, view))
       access->viewer_end (view[0], "the right to watch was taken away", access->viewer_end_data);
   }
 }

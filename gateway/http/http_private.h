@@ -1,4 +1,4 @@
-/* http_private.h: what server, response and stream share; for those three files only. */
+/* http_private.h: what server, response, stream and pipe share; for those four files only. */
 #pragma once
 
 #include <microhttpd.h>
@@ -9,7 +9,9 @@
 struct HttpResponse {
   int status;
   struct MHD_Response *mhd; /* NULL for websocket and stream, which the server completes */
-  gboolean is_stream;
+  gboolean is_stream, is_pipe;
+  int pipe_fd; /* until the server has it; -1: there is none */
+  guint64 pipe_bytes;
   HttpStreamSource stream;
   HttpTaken taken;
   gpointer taken_data;
@@ -32,3 +34,13 @@ void http_streams_wake (HttpStreams *streams, gboolean is_tick);
 void http_streams_end (HttpStreams *streams); /* they end at once, and none begins any more */
 guint http_streams_count (HttpStreams *streams);
 void http_streams_free (HttpStreams *streams);
+
+/* Pipes to connections. One thread waits for all of them to have something. */
+typedef struct HttpPipes HttpPipes;
+HttpPipes *http_pipes_new (void);
+HttpPipes *http_server_pipes (HttpServer *server);
+
+/* The answer that reads from `pipe_fd`, which it takes; it suspends and resumes its connection itself. */
+struct MHD_Response *http_pipe_start (HttpServer *server, struct MHD_Connection *connection, int pipe_fd, guint64 bytes);
+void http_pipes_end (HttpPipes *pipes); /* they break off at once, and none begins any more */
+void http_pipes_free (HttpPipes *pipes); /* after the connections */

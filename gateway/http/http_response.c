@@ -14,6 +14,7 @@ static HttpResponse *response_new (int status, struct MHD_Response *mhd)
   HttpResponse *response = g_new0 (HttpResponse, 1);
   response->status = status;
   response->mhd = mhd;
+  response->pipe_fd = -1;
   response->headers = g_ptr_array_new_with_free_func (g_free);
   http_response_header (response, "X-Content-Type-Options", "nosniff");
   http_response_header (response, "Referrer-Policy", "no-referrer");
@@ -168,6 +169,17 @@ HttpResponse *http_response_stream (const HttpStreamSource *source)
   return response;
 }
 
+HttpResponse *http_response_pipe (int pipe_fd, guint64 size, const char *content_type)
+{
+  HttpResponse *response = response_new (200, NULL);
+  response->is_pipe = TRUE;
+  response->pipe_fd = pipe_fd;
+  response->pipe_bytes = size;
+  http_response_header (response, "Content-Type", content_type);
+  http_response_header (response, "X-Accel-Buffering", "no"); /* nginx would fill its own disk with it */
+  return response;
+}
+
 static void remember_header (HttpResponse *response, const char *name, const char *value)
 {
   for (guint i = 0; i < response->headers->len; i += 2)
@@ -204,6 +216,8 @@ void http_response_free (HttpResponse *response)
     response->free_taken (response->taken_data);
   if (response->handover != NULL)
     response->free_handover (response->handover);
+  if (response->pipe_fd >= 0)
+    close (response->pipe_fd);
   g_ptr_array_unref (response->headers);
   g_free (response->accept);
   g_free (response);

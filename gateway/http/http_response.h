@@ -32,6 +32,11 @@ HttpResponse *http_response_constant (const char *content_type, const void *byte
 /* Takes `file_fd`, a plain file or memfd; answers `range` (a Range header or NULL) with 206 or 416. */
 HttpResponse *http_response_file (int file_fd, const char *content_type, const char *range);
 
+/* `size` bytes out of a pipe that another process fills; takes `pipe_fd`, its read end, which does not block. Nothing is kept
+ * here but what the pipe holds; when the client goes the pipe is closed, and when the pipe ends early so does the connection,
+ * without a good end. */
+HttpResponse *http_response_pipe (int pipe_fd, guint64 size, const char *content_type);
+
 /* The connection becomes the taker's: 101, then `taken` on a worker thread with a descriptor that it owns and the bytes
  * that came with the request. `free_data` runs in every case, `taken` or not. */
 typedef void (*HttpTaken) (int socket_fd, const void *extra, gsize extra_size, gpointer data);

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-const HttpRoute *const http_routes[] = { session_routes, site_routes,  camera_routes,   sensor_routes,  alert_routes,
-                                         incident_routes, evidence_routes, event_routes, register_routes, machine_routes,
-                                         later_routes, NULL };
+const HttpRoute *const http_routes[] = { session_routes, site_routes, camera_routes, recording_routes, sensor_routes,
+                                         alert_routes, incident_routes, evidence_routes, event_routes, register_routes,
+                                         machine_routes, later_routes, NULL };
 
 /* Segment by segment; a {…} takes any one segment. */
 static gboolean path_matches (const char *pattern, GStrv segments, const char **parameters)

@@ -27,6 +27,7 @@ struct HttpServer {
   struct MHD_Daemon *daemon;
   HttpConnections *connections;
   HttpStreams *streams;
+  HttpPipes *pipes;
   Queue *work;
   GThread *workers[HTTP_WORKERS], *pulse;
   GMutex mutex; /* over what follows */
@@ -340,10 +341,15 @@ static void complete (Exchange *exchange, HttpResponse *response)
 {
   if (response->mhd != NULL)
     return;
-  response->mhd = response->is_stream
-                    ? http_stream_start (exchange->server, exchange->request.connection, &response->stream)
-                    : websocket_answer (response);
-  for (guint i = 0; response->is_stream && i < response->headers->len; i += 2)
+  struct MHD_Connection *connection = exchange->request.connection;
+  if (response->is_stream)
+    response->mhd = http_stream_start (exchange->server, connection, &response->stream);
+  else if (response->is_pipe)
+    response->mhd
+      = http_pipe_start (exchange->server, connection, g_steal_fd (&response->pipe_fd), response->pipe_bytes);
+  else
+    response->mhd = websocket_answer (response);
+  for (guint i = 0; (response->is_stream || response->is_pipe) && i < response->headers->len; i += 2)
     MHD_add_response_header (response->mhd, response->headers->pdata[i], response->headers->pdata[i + 1]);
 }
 
@@ -405,6 +411,7 @@ HttpServer *http_server_new (const char *listen, const HttpHandlers *handlers, G
   server->handlers = *handlers;
   server->connections = http_connections_new ();
   server->streams = http_streams_new ();
+  server->pipes = http_pipes_new ();
   server->work = queue_new (HTTP_QUEUE, 0, work_free);
   server->daemon = start_daemon (server, &address);
   if (server->daemon == NULL) {
@@ -428,6 +435,11 @@ HttpStreams *http_server_streams (HttpServer *server)
   return server->streams;
 }
 
+HttpPipes *http_server_pipes (HttpServer *server)
+{
+  return server->pipes;
+}
+
 guint http_server_connections (HttpServer *server)
 {
   return http_connections_count (server->connections);
@@ -446,6 +458,7 @@ static void stop_threads (HttpServer *server)
     if (server->workers[i] != NULL)
       g_thread_join (server->workers[i]);
   http_streams_end (server->streams);
+  http_pipes_end (server->pipes);
 }
 
 void http_server_free (HttpServer *server)
@@ -457,6 +470,7 @@ void http_server_free (HttpServer *server)
     MHD_stop_daemon (server->daemon);
   queue_free (server->work);
   http_streams_free (server->streams);
+  http_pipes_free (server->pipes);
   http_connections_free (server->connections);
   g_cond_clear (&server->pulsed);
   g_mutex_clear (&server->mutex);

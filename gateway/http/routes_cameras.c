@@ -1,4 +1,4 @@
-/* routes_cameras.c: cameras, their pictures, what is recorded of them, and live views. */
+/* routes_cameras.c: cameras, their pictures now, and live views. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -7,33 +7,10 @@
 #include "gateway/core/clock.h"
 #include "gateway/core/ids.h"
 #include "gateway/core/log.h"
-#include "gateway/http/http_guard.h"
+#include "gateway/http/http_camera.h"
 #include "gateway/http/http_json.h"
 #include "gateway/http/http_route.h"
 
-/* The camera of the path, when the caller may know of it; else NULL and what to answer. A camera that is hidden and one
- * that isn't there look alike. */
-static const Camera *find_camera (const HttpRequest *request, HttpResponse **refusal)
-{
-  const char *id = request->parameters[0];
-  const Camera *camera = site_camera (request->site, id);
-  if (camera != NULL && permit_camera (request->site, &request->caller.actor, camera, request->now_us))
-    return camera;
-  *refusal = http_response_problem (404, "unknown-camera", "there is no camera %s", id);
-  return NULL;
-}
-
-/* "main" or "sub"; NULL and what to answer when the camera has no such stream. */
-static const char *find_stream (const HttpRequest *request, const Camera *camera, HttpResponse **refusal)
-{
-  const char *stream = http_request_query (request, "stream");
-  if (stream == NULL || g_str_equal (stream, "main"))
-    return "main";
-  if (g_str_equal (stream, "sub") && camera->sub != NULL)
-    return "sub";
-  *refusal = http_response_problem (404, "unknown-stream", "camera %s has no stream %s", camera->id, stream);
-  return NULL;
-}
 
 static json_t *camera_with_state (const HttpContext *context, const Camera *camera)
 {
@@ -83,7 +60,7 @@ static HttpResponse *get_cameras (HttpRequest *request, const HttpContext *conte
 static HttpResponse *get_camera (HttpRequest *request, const HttpContext *context)
 {
   HttpResponse *refusal = NULL;
-  const Camera *camera = find_camera (request, &refusal);
+  const Camera *camera = http_camera_find (request, &refusal);
   return camera != NULL ? http_response_json (200, camera_with_state (context, camera)) : refusal;
 }
 
@@ -94,17 +71,9 @@ static HttpResponse *refuse_live (const HttpRequest *request, const HttpContext 
   const Caller *caller = &request->caller;
   if (!permit_live (request->site, &caller->actor, camera, request->now_us, NULL))
     return http_response_problem (403, "forbidden", "camera %s: you have no right to watch it", camera->id);
-  if (caller->kind == CALLER_PLAY
-      && (!g_str_equal (caller->purpose, "live")
-          || (caller->cameras != NULL && !g_strv_contains ((const char *const *) caller->cameras, camera->id))))
+  if (!http_camera_token_fits (caller, "live", camera))
     return http_response_problem (403, "forbidden", "the token is not for live views of camera %s", camera->id);
-  if (context->media == NULL || !media_link_is_connected (context->media)) {
-    HttpResponse *response
-      = http_response_problem (503, "media-away", "the media process is being started: try again in a moment");
-    http_response_header (response, "Retry-After", "2");
-    return response;
-  }
-  return NULL;
+  return http_camera_refuse_away (context);
 }
 
 /* A memfd with the JPEG, or -1. */
@@ -127,8 +96,8 @@ static HttpResponse *get_snapshot (HttpRequest *request, const HttpContext *cont
 {
   g_autoptr (GError) error = NULL;
   HttpResponse *refusal = NULL;
-  const Camera *camera = find_camera (request, &refusal);
-  const char *stream = camera != NULL ? find_stream (request, camera, &refusal) : NULL;
+  const Camera *camera = http_camera_find (request, &refusal);
+  const char *stream = camera != NULL ? http_camera_stream (request, camera, &refusal) : NULL;
   if (stream == NULL || (refusal = refuse_live (request, context, camera)) != NULL)
     return refusal;
   if (context->vision == NULL || !vision_link_is_connected (context->vision))
@@ -174,45 +143,6 @@ static void hand_over (int socket_fd, const void *extra, gsize extra_size, gpoin
     log_limited (LOG_LEVEL_WARNING, "camera %s: a viewer could not be handed to media: %s", live->camera, error->message);
 }
 
-static gboolean header_has_word (const HttpRequest *request, const char *name, const char *word)
-{
-  const char *value = http_request_header (request, name);
-  g_auto (GStrv) words = g_strsplit (value != NULL ? value : "", ",", 16);
-  for (char **one = words; *one != NULL; one++)
-    if (g_ascii_strcasecmp (g_strstrip (*one), word) == 0)
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean is_key (const char *text)
-{
-  gsize size = 0;
-  g_free (text != NULL && strlen (text) == 24 ? g_base64_decode (text, &size) : NULL);
-  return size == 16;
-}
-
-/* RFC 6455 4.2.1: libmicrohttpd checks none of it. */
-static HttpResponse *refuse_upgrade (const HttpRequest *request)
-{
-  const char *key = http_request_header (request, "Sec-WebSocket-Key");
-  const char *version = http_request_header (request, "Sec-WebSocket-Version");
-  if (!header_has_word (request, "Upgrade", "websocket") || !header_has_word (request, "Connection", "Upgrade")
-      || g_strcmp0 (version, "13") != 0 || !g_str_equal (request->version, "HTTP/1.1")) {
-    HttpResponse *response = http_response_problem (426, "websocket-needed", "this is a WebSocket, version 13");
-    http_response_header (response, "Upgrade", "websocket");
-    http_response_header (response, "Sec-WebSocket-Version", "13");
-    return response;
-  }
-  if (!is_key (key) || request->body->len > 0)
-    return http_response_problem (400, "bad-request", "Sec-WebSocket-Key must be 16 bytes in base64");
-  /* a browser always says where its page is from; without it a cookie could be another page's doing */
-  if ((request->caller.kind == CALLER_SESSION && http_request_header (request, "Origin") == NULL)
-      || !http_guard_origin_is_allowed (request))
-    return http_response_problem (403, "foreign-origin", "this page is not the gateway's own: add its origin to "
-                                                         "http.allowed_origins if it should be");
-  return NULL;
-}
-
 static HttpResponse *refuse_full (const HttpRequest *request, const HttpContext *context)
 {
   guint viewers_max = (guint) request->site->rtsp.max_viewers;
@@ -231,9 +161,9 @@ static HttpResponse *get_live (HttpRequest *request, const HttpContext *context)
 {
   g_autoptr (GError) error = NULL;
   HttpResponse *refusal = NULL;
-  const Camera *camera = find_camera (request, &refusal);
-  const char *stream = camera != NULL ? find_stream (request, camera, &refusal) : NULL;
-  if (stream == NULL || (refusal = refuse_upgrade (request)) != NULL
+  const Camera *camera = http_camera_find (request, &refusal);
+  const char *stream = camera != NULL ? http_camera_stream (request, camera, &refusal) : NULL;
+  if (stream == NULL || (refusal = http_camera_refuse_upgrade (request)) != NULL
       || (refusal = refuse_live (request, context, camera)) != NULL)
     return refusal;
   if ((refusal = refuse_full (request, context)) != NULL)
@@ -253,53 +183,6 @@ static HttpResponse *get_live (HttpRequest *request, const HttpContext *context)
   return http_response_websocket (http_request_header (request, "Sec-WebSocket-Key"), hand_over, live, live_view_free);
 }
 
-/* --- what is recorded --- */
-
-static json_t *stretch_to_json (json_t *stretch, gboolean has_reason)
-{
-  g_autofree char *from = time_to_rfc3339 (json_integer_value (json_array_get (stretch, 0)));
-  g_autofree char *to = time_to_rfc3339 (json_integer_value (json_array_get (stretch, 1)));
-  json_t *object = json_pack ("{s:s, s:s}", "from", from, "to", to);
-  if (has_reason)
-    json_object_set (object, "reason", json_array_get (stretch, 2));
-  return object;
-}
-
-static json_t *stretches_to_json (json_t *stretches, gboolean has_reason)
-{
-  gsize index;
-  json_t *one, *list = json_array ();
-  json_array_foreach (stretches, index, one)
-    json_array_append_new (list, stretch_to_json (one, has_reason));
-  return list;
-}
-
-static HttpResponse *get_recordings (HttpRequest *request, const HttpContext *context)
-{
-  g_autoptr (GError) error = NULL;
-  HttpResponse *refusal = NULL;
-  gint64 now = request->now_us, from_us, to_us;
-  const Camera *camera = find_camera (request, &refusal);
-  if (camera == NULL)
-    return refusal;
-  if (!permit_playback (request->site, &request->caller.actor, camera))
-    return http_response_problem (403, "forbidden", "camera %s: you have no right to play back", camera->id);
-  if (!http_request_time (request, "to", now, &to_us, &error)
-      || !http_request_time (request, "from", to_us - G_TIME_SPAN_DAY, &from_us, &error))
-    return http_response_error (error);
-  if (from_us >= to_us)
-    return http_response_problem (400, "invalid", "from must be before to");
-  if (context->media == NULL || !media_link_is_connected (context->media))
-    return http_response_problem (503, "media-away", "the media process is being started: try again in a moment");
-  json_t *found = media_link_recordings (context->media, camera->id, from_us, to_us, &error);
-  if (found == NULL)
-    return http_response_error (error);
-  json_t *body = json_pack ("{s:o, s:o}", "spans", stretches_to_json (json_object_get (found, "spans"), FALSE), "gaps",
-                            stretches_to_json (json_object_get (found, "gaps"), TRUE));
-  json_decref (found);
-  return http_response_json (200, body);
-}
-
 const HttpRoute camera_routes[] = {
   { "GET", "/api/v1/cameras", ROLES_ALL, get_cameras, "the cameras and how they fare", "limit cursor", NULL,
     "application/json", 200 },
@@ -308,7 +191,5 @@ const HttpRoute camera_routes[] = {
     "image/jpeg", 200, TRUE },
   { "GET", "/api/v1/cameras/{camera}/live", ROLES_LIVE, get_live, "live view: WebSocket with fragmented MP4",
     "stream reason token", NULL, NULL, 101, TRUE },
-  { "GET", "/api/v1/cameras/{camera}/recordings", ROLES_OPERATE, get_recordings, "what is recorded, and the gaps", "from to",
-    NULL, "application/json", 200 },
   { NULL },
 };

@@ -59,8 +59,6 @@ const HttpRoute machine_routes[] = {
 
 const HttpRoute later_routes[] = {
   { "POST", "/api/v1/cameras/{camera}/whep", ROLES_LIVE, not_in_this_version, "WebRTC", NULL, NULL, NULL, 501 },
-  { "GET", "/api/v1/cameras/{camera}/recordings.mp4", ROLES_OPERATE, not_in_this_version, "exporting recordings",
-    "from to reason", NULL, NULL, 501 },
   { "GET", "/api/v1/config/{kind}/{id}", ROLES_ADMIN, not_in_this_version, "reading the configuration", NULL, NULL, NULL, 501 },
   { "PUT", "/api/v1/config/{kind}/{id}", ROLES_ADMIN, not_in_this_version, "changing the configuration", NULL, NULL, NULL,
     501 },

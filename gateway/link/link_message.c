@@ -88,11 +88,24 @@ static const Kind kinds[LINK_KIND_COUNT] = {
     { { "from_day", INTEGER, 0 }, { "before_day", INTEGER, 0 }, { "after", STRING, 0 } },
     { { "day", INTEGER, 0 }, { "cameras", ARRAY, 0 }, { "next", STRING, OPTIONAL } } },
 
+  /* fd 0: the write end of a pipe that the MP4 of this time is written to, up to `bytes`, once the reply is out; its end is
+   * told by VIEWER_ENDED. spans [[from,to],…]: what it holds */
+  [LINK_EXPORT_OPEN] = { "export_open", TRUE,
+    { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "from", INTEGER, 0 },
+      { "to", INTEGER, 0 } },
+    { { "bytes", INTEGER, 0 }, { "spans", ARRAY, 0 } } },
+  /* fd 0 and `extra` as in VIEWER_SOCKET. `to` 0: as far as there is any */
+  [LINK_PLAYBACK_SOCKET] = { "playback_socket", TRUE,
+    { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "from", INTEGER, 0 },
+      { "to", INTEGER, OPTIONAL }, { "speed", REAL, 0 }, { "extra", STRING, OPTIONAL } },
+    { { NULL, 0, 0 } } },
+
   /* May this RTSP client play? Either the fields of an RFC 7616 / 2617 answer to a challenge of media's, or `token`, or
-   * neither. `algorithm` is "MD5" or "SHA-256". Reply: status 200, 401, 403, 404; `until` 0: without end */
+   * neither. `algorithm` is "MD5" or "SHA-256"; `purpose` "live", also when it is not there, or "playback". Reply: status
+   * 200, 401, 403, 404; `until` 0: without end */
   [LINK_PLAY_ASK] = { "play_ask", TRUE,
     { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "address", STRING, 0 },
-      { "user_agent", STRING, OPTIONAL }, { "method", STRING, 0 }, { "token", STRING, OPTIONAL },
+      { "purpose", STRING, OPTIONAL }, { "user_agent", STRING, OPTIONAL }, { "method", STRING, 0 }, { "token", STRING, OPTIONAL },
       { "username", STRING, OPTIONAL }, { "realm", STRING, OPTIONAL }, { "nonce", STRING, OPTIONAL },
       { "uri", STRING, OPTIONAL }, { "response", STRING, OPTIONAL }, { "algorithm", STRING, OPTIONAL },
       { "qop", STRING, OPTIONAL }, { "nc", STRING, OPTIONAL }, { "cnonce", STRING, OPTIONAL } },
@@ -121,7 +134,7 @@ static const Kind kinds[LINK_KIND_COUNT] = {
    * the process started */
   [LINK_MEDIA_LOAD] = { "media_load", FALSE, { { "strain", STRING, OPTIONAL }, { "refused", OBJECT, 0 } }, { { NULL, 0, 0 } } },
   [LINK_VIEWER_STARTED] = { "viewer_started", FALSE,
-    { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "protocol", STRING, 0 }, /* rtsp websocket */
+    { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "protocol", STRING, 0 }, /* rtsp websocket export */
       { "at", INTEGER, 0 } },
     { { NULL, 0, 0 } } },
   [LINK_VIEWER_ENDED] = { "viewer_ended", FALSE,

@@ -12,6 +12,9 @@
 enum { REFUSAL_VIEWERS, REFUSAL_MEMORY, REFUSAL_LOAD, REFUSALS };
 static const char *const refusals[REFUSALS] = { "viewers", "memory", "load" };
 
+/* The index of a day of recordings on a slow disk: 86,400 short reads. */
+static const gint64 export_plan_us = 120 * G_TIME_SPAN_SECOND;
+
 struct MediaLink {
   LinkEndpoint *endpoint;
   MediaHandlers handlers;
@@ -511,18 +514,48 @@ gboolean media_link_is_connected (MediaLink *link)
   return is_connected;
 }
 
-gboolean media_link_view (MediaLink *link, const char *viewer, const char *camera, const char *stream, int socket_fd,
-                          const void *extra, gsize extra_size, GError **error)
+/* Takes `body` and `socket_fd`. */
+static gboolean hand_socket (MediaLink *link, LinkKind kind, json_t *body, int socket_fd, const void *extra, gsize extra_size,
+                             GError **error)
 {
-  json_t *body = json_pack ("{s:s, s:s, s:s}", "viewer", viewer, "camera", camera, "stream", stream);
   if (extra_size > 0) {
     g_autofree char *base64 = g_base64_encode (extra, extra_size);
     json_object_set_new (body, "extra", json_string (base64));
   }
-  LinkMessage *message = link_message_new (LINK_VIEWER_SOCKET, body);
+  LinkMessage *message = link_message_new (kind, body);
   link_message_add_fd (message, socket_fd);
   g_autoptr (LinkMessage) reply = link_endpoint_call (link->endpoint, message, 0, error);
   return reply != NULL;
+}
+
+gboolean media_link_view (MediaLink *link, const char *viewer, const char *camera, const char *stream, int socket_fd,
+                          const void *extra, gsize extra_size, GError **error)
+{
+  json_t *body = json_pack ("{s:s, s:s, s:s}", "viewer", viewer, "camera", camera, "stream", stream);
+  return hand_socket (link, LINK_VIEWER_SOCKET, body, socket_fd, extra, extra_size, error);
+}
+
+gboolean media_link_play_back (MediaLink *link, const MediaPlaybackView *view, int socket_fd, const void *extra,
+                               gsize extra_size, GError **error)
+{
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:I, s:I, s:f}", "viewer", view->viewer, "camera", view->camera, "stream",
+                            view->stream, "from", (json_int_t) view->from_us, "to", (json_int_t) view->to_us, "speed",
+                            view->speed);
+  return hand_socket (link, LINK_PLAYBACK_SOCKET, body, socket_fd, extra, extra_size, error);
+}
+
+gint64 media_link_export (MediaLink *link, const char *viewer, const char *camera, const char *stream, gint64 from_us,
+                          gint64 to_us, int pipe_fd, json_t **spans, GError **error)
+{
+  LinkMessage *message = link_message_new (
+    LINK_EXPORT_OPEN, json_pack ("{s:s, s:s, s:s, s:I, s:I}", "viewer", viewer, "camera", camera, "stream", stream, "from",
+                                 (json_int_t) from_us, "to", (json_int_t) to_us));
+  link_message_add_fd (message, pipe_fd);
+  g_autoptr (LinkMessage) reply = link_endpoint_call (link->endpoint, message, export_plan_us, error);
+  if (reply == NULL)
+    return -1;
+  *spans = json_incref (link_message_json (reply, "spans"));
+  return link_message_integer (reply, "bytes");
 }
 
 static gboolean append_all (json_t *whole, const char *field, const LinkMessage *reply)

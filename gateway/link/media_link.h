@@ -68,6 +68,20 @@ json_t *media_link_recording (MediaLink *link, const char *camera);
 /* thread: any but main; waits. {"spans":[[from,to],…],"gaps":[[from,to,"reason"],…]} in wall microseconds, whole. */
 json_t *media_link_recordings (MediaLink *link, const char *camera, gint64 from_us, gint64 to_us, GError **error);
 
+/* thread: any but main; waits, up to two minutes: where the samples are is read first. Takes `pipe_fd`, the write end. Returns
+ * how many bytes of MP4 will come, -1 with an error; `*spans` (the caller's): [[from,to],…] that they hold. */
+gint64 media_link_export (MediaLink *link, const char *viewer, const char *camera, const char *stream, gint64 from_us,
+                          gint64 to_us, int pipe_fd, json_t **spans, GError **error);
+
+/* thread: any but main; waits. As media_link_view, from recordings; `to_us` 0: as far as there is any. */
+typedef struct {
+  const char *viewer, *camera, *stream;
+  gint64 from_us, to_us;
+  double speed;
+} MediaPlaybackView;
+gboolean media_link_play_back (MediaLink *link, const MediaPlaybackView *view, int socket_fd, const void *extra,
+                               gsize extra_size, GError **error);
+
 /* thread: any but main; waits. A memfd with one key access unit in Annex B, and its codec (g_free); -1 with an error. */
 int media_link_picture (MediaLink *link, const char *camera, const char *stream, gint64 at_us, char **codec,
                         gint64 *taken_at_us, GError **error);

@@ -19,6 +19,7 @@ struct LiveViewer {
   LoopWatch *watch;
   gboolean wants_write, is_gone;
   LiveViewerGone gone;
+  LiveViewerListener listener;
   gpointer data;
 
   GQueue queue;       /* of GBytes, whole frames */
@@ -59,6 +60,8 @@ static void hear (WebSocketOpcode opcode, const guint8 *bytes, gsize size, gpoin
     g_autoptr (GBytes) pong = websocket_frame (WEBSOCKET_PONG, bytes, size);
     viewer->pongs++;
     push_frame (viewer, pong);
+  } else if (opcode == WEBSOCKET_TEXT && viewer->listener.said != NULL) {
+    viewer->listener.said ((const char *) bytes, size, viewer->data);
   }
 }
 
@@ -174,6 +177,22 @@ void live_viewer_push (LiveViewer *viewer, GBytes *fragment, gboolean is_key, gb
   push_frame (viewer, fragment);
 }
 
+void live_viewer_set_listener (LiveViewer *viewer, const LiveViewerListener *listener)
+{
+  viewer->listener = *listener;
+}
+
+void live_viewer_push_frame (LiveViewer *viewer, GBytes *frame)
+{
+  if (!viewer->is_gone)
+    push_frame (viewer, frame);
+}
+
+gsize live_viewer_waiting_bytes (const LiveViewer *viewer)
+{
+  return viewer->queued_bytes - MIN (viewer->head_sent, viewer->queued_bytes);
+}
+
 gboolean live_viewer_wants_init (const LiveViewer *viewer)
 {
   return viewer->wants_init;
@@ -224,6 +243,8 @@ void live_viewer_flush (LiveViewer *viewer)
     return;
   viewer->wants_write = wants_write;
   loop_watch_change (viewer->watch, EPOLLIN | (wants_write ? EPOLLOUT : 0));
+  if (!wants_write && viewer->listener.drained != NULL)
+    viewer->listener.drained (viewer->data);
 }
 
 gint64 live_viewer_started_us (const LiveViewer *viewer)

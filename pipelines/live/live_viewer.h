@@ -32,6 +32,18 @@ void live_viewer_push (LiveViewer *viewer, GBytes *fragment, gboolean is_key, gb
 /* Whether it needs the init segment before anything else: it is new or skipped. */
 gboolean live_viewer_wants_init (const LiveViewer *viewer);
 
+/* For playback, which is pulled: what the client says (`text` is good until it returns), and that all that waited is out.
+ * Neither frees the viewer from inside. */
+typedef struct {
+  void (*said) (const char *text, gsize size, gpointer data);
+  void (*drained) (gpointer data);
+} LiveViewerListener;
+void live_viewer_set_listener (LiveViewer *viewer, const LiveViewerListener *listener);
+
+/* A whole WebSocket frame that must not be skipped: its owner minds live_viewer_waiting_bytes. */
+void live_viewer_push_frame (LiveViewer *viewer, GBytes *frame);
+gsize live_viewer_waiting_bytes (const LiveViewer *viewer);
+
 /* Sends as much as the socket takes. May call `gone`. */
 void live_viewer_flush (LiveViewer *viewer);
 

@@ -65,9 +65,9 @@ static void add_sample (Collector *collector, const RecordedPart *part, const Se
   guint number = sample->is_video ? 0 : 1;
   ExportTrack *track = &plan->tracks[number];
   guint32 time_scale = part->tracks[number]->time_scale;
-  gint64 ticks = (part->timeline_us * time_scale + G_USEC_PER_SEC / 2) / G_USEC_PER_SEC + sample->dts;
   if (collector->entries[number] == 0)
     return;
+  gint64 ticks = recorded_timeline_ticks (part, sample);
   if (time_scale != track->time_scale)
     ticks = ticks * track->time_scale / time_scale;
   if (!export_track_add (track, sample, MAX (ticks, 0)))

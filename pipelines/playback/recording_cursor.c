@@ -290,3 +290,9 @@ gint64 recorded_duration_us (const RecordedPart *part, const SegmentSample *samp
 {
   return to_us (sample->duration, part->tracks[!sample->is_video]->time_scale);
 }
+
+gint64 recorded_timeline_ticks (const RecordedPart *part, const SegmentSample *sample)
+{
+  gint64 scaled = part->timeline_us * part->tracks[!sample->is_video]->time_scale;
+  return sample->dts + (scaled + (scaled >= 0 ? G_USEC_PER_SEC / 2 : -G_USEC_PER_SEC / 2)) / G_USEC_PER_SEC;
+}

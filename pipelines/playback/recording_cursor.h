@@ -39,6 +39,9 @@ char *recording_cursor_gap_reason (RecordingCursor *cursor, gint64 from_us, gint
 void recording_cursor_free (RecordingCursor *cursor); /* NULL is taken */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RecordingCursor, recording_cursor_free)
 
+/* A sample's decoding time on the timeline, in ticks of its track. */
+gint64 recorded_timeline_ticks (const RecordedPart *part, const SegmentSample *sample);
+
 /* A sample's times in microseconds of its file, and on the wall. */
 gint64 recorded_dts_us (const RecordedPart *part, const SegmentSample *sample);
 gint64 recorded_wall_us (const RecordedPart *part, const SegmentSample *sample); /* of its decoding, as clips count */

@@ -188,6 +188,27 @@ static void a_play_token_opens_its_cameras_for_ten_minutes (void **state)
   assert_int_equal (ask (fixture, "bridge", json_pack ("{s:s}", "token", token)), 401);
 }
 
+static void recordings_are_for_those_who_may_play_back (void **state)
+{
+  AccessFixture *fixture = *state;
+  g_autofree char *live = NULL, *playback = NULL, *viewer_token = NULL;
+  Caller playing = { .kind = CALLER_SESSION, .actor = { .name = (char *) "li", .role = ROLE_OPERATOR } };
+  Caller viewer = { .kind = CALLER_SESSION, .actor = { .name = (char *) "wu", .role = ROLE_VIEWER } };
+  gint64 expires_us;
+  assert_true (access_play_token (fixture->access, &playing, NULL, "live", &live, &expires_us, NULL));
+  assert_true (access_play_token (fixture->access, &playing, NULL, "playback", &playback, &expires_us, NULL));
+  assert_true (access_play_token (fixture->access, &viewer, NULL, "playback", &viewer_token, &expires_us, NULL));
+  assert_int_equal (ask (fixture, "bridge", json_pack ("{s:s, s:s}", "token", playback, "purpose", "playback")), 200);
+  assert_int_equal (ask (fixture, "bridge", json_pack ("{s:s, s:s}", "token", live, "purpose", "playback")), 403);
+  assert_int_equal (ask (fixture, "bridge", json_pack ("{s:s, s:s}", "token", viewer_token, "purpose", "playback")), 403);
+  assert_int_equal (ask (fixture, "bridge", json_pack ("{s:s, s:s}", "token", live, "purpose", "live")), 200);
+  g_autofree char *id = NULL, *secret = NULL;
+  access_fixture_add_token (fixture, "water", ROLE_AGENCY, "water", NULL, &id, &secret);
+  json_t *digest = digest_of (id, secret);
+  json_object_set_new (digest, "purpose", json_string ("playback"));
+  assert_int_equal (ask (fixture, "bridge", digest), 403); /* a grant of live pictures is none of recorded ones */
+}
+
 /* --- the viewing register --- */
 
 static void started (AccessFixture *fixture, const char *viewer)
@@ -342,6 +363,7 @@ int main (void)
     cmocka_unit_test (a_digest_answer_without_qop_fits),
     TEST (a_token_plays_what_its_grants_say),
     TEST (a_play_token_opens_its_cameras_for_ten_minutes),
+    TEST (recordings_are_for_those_who_may_play_back),
     TEST (an_rtsp_viewer_is_registered_with_who_it_is_and_closed_when_it_ends),
     TEST (views_that_media_does_not_serve_any_more_are_closed_by_the_repair),
     TEST (a_viewer_is_ended_when_its_grant_token_or_session_ends),

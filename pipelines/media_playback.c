@@ -1,0 +1,355 @@
+#include "pipelines/media_playback.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "gateway/core/error.h"
+#include "gateway/core/log.h"
+#include "pipelines/live/websocket.h"
+#include "pipelines/playback/browser_playback.h"
+#include "pipelines/playback/export_plan.h"
+#include "pipelines/playback/playback_command.h"
+
+/* Half of what a disk of a gateway reads: recording and whoever watches go on beside two exports at full speed. */
+enum { EXPORT_BYTES_PER_SECOND = 40 * 1000 * 1000, PIPE_BYTES = 1024 * 1024, EXTRA_BYTES_MAX = 4096 };
+
+struct MediaPlayback {
+  Media *media;
+  char *data_dir;       /* NULL until the first site */
+  FeedPool *pool;
+  Loop *loop;           /* of all browsers */
+  GPtrArray *browsers;  /* loop: of BrowserPlayback */
+  GThreadPool *export_threads;
+  GMutex mutex;
+  GPtrArray *exports;   /* under mutex: of Export, that are asked for or run */
+};
+
+/* ---- what gridgate is told; thread: any ---- */
+
+static json_t *started_body (const char *viewer, const char *camera, const char *stream, const char *protocol, gint64 at_us)
+{
+  const MediaStream named = { .camera = (char *) camera, .name = (char *) stream };
+  return media_viewer_body (viewer, &named, protocol, at_us);
+}
+
+static void tell_end (Media *media, const char *viewer, guint64 sent_bytes, const char *reason)
+{
+  media_send_event (media, LINK_VIEWER_ENDED,
+                    json_pack ("{s:s, s:I, s:I, s:s}", "viewer", viewer, "at", (json_int_t) g_get_real_time (), "sent_bytes",
+                               (json_int_t) sent_bytes, "reason", reason));
+}
+
+/* ---- exports ---- */
+
+typedef struct {
+  MediaPlayback *playback;
+  LinkMessage *request;  /* until it is answered */
+  char *viewer, *camera, *stream, *data_dir;
+  gint64 from_us, to_us, started_us;
+  int pipe_fd, cancel_fd;
+  char *end_reason;      /* under the mutex: of a cancel */
+} Export;
+
+static void export_free (Export *export)
+{
+  g_free (export->viewer);
+  g_free (export->camera);
+  g_free (export->stream);
+  g_free (export->data_dir);
+  g_free (export->end_reason);
+  close (export->pipe_fd);
+  close (export->cancel_fd);
+  g_free (export);
+}
+
+static void answer_plan (Export *export, const ExportPlan *plan)
+{
+  const GArray *spans = export_plan_spans (plan);
+  json_t *list = json_array ();
+  for (guint i = 0; i < spans->len; i++) {
+    const ExportSpan *span = &g_array_index (spans, ExportSpan, i);
+    json_array_append_new (list, json_pack ("[I,I]", (json_int_t) span->from_us, (json_int_t) span->to_us));
+  }
+  LinkMessage *request = g_steal_pointer (&export->request);
+  json_t *body = json_pack ("{s:I, s:o}", "bytes", (json_int_t) export_plan_bytes (plan), "spans", list);
+  link_endpoint_post (export->playback->media->link, link_message_reply (request, body));
+  link_message_free (request);
+}
+
+/* Returns why it ended: what the register keeps. */
+static const char *carry_out (Export *export, const ExportPlan *plan)
+{
+  g_autoptr (GError) error = NULL;
+  if (export_plan_write (plan, export->pipe_fd, export->cancel_fd, EXPORT_BYTES_PER_SECOND, &error))
+    return "complete";
+  log_notice ("export of camera %s: %s", export->camera, error->message);
+  return error_is (error, ERROR_GIVE_UP) || error_is (error, ERROR_RETRY) ? "closed" : "error";
+}
+
+/* thread: an export's. */
+static void run_export (gpointer data, gpointer unused)
+{
+  Export *export = data;
+  MediaPlayback *playback = export->playback;
+  g_autoptr (GError) error = NULL;
+  (void) unused;
+  g_autoptr (ExportPlan) plan
+    = export_plan_new (export->data_dir, export->camera, export->stream, export->from_us, export->to_us, &error);
+  gint64 bytes = plan != NULL ? export_plan_bytes (plan) : 0;
+  const char *reason = NULL;
+  if (plan != NULL) {
+    log_notice ("export of camera %s: %" G_GINT64_FORMAT " bytes, read in %" G_GINT64_FORMAT " ms", export->camera, bytes,
+                (g_get_real_time () - export->started_us) / 1000);
+    answer_plan (export, plan);
+    reason = carry_out (export, plan);
+  } else {
+    LinkMessage *request = g_steal_pointer (&export->request);
+    link_endpoint_post (playback->media->link, link_message_error (request, error));
+    link_message_free (request);
+  }
+  g_mutex_lock (&playback->mutex);
+  g_ptr_array_remove_fast (playback->exports, export);
+  g_mutex_unlock (&playback->mutex);
+  if (reason != NULL)
+    tell_end (playback->media, export->viewer, (guint64) bytes, export->end_reason != NULL ? export->end_reason : reason);
+  export_free (export);
+}
+
+static void refuse (Media *media, LinkMessage *request, ErrorStep step, const char *text)
+{
+  g_autoptr (GError) error = g_error_new_literal (GRIDGATE_ERROR, (int) step, text);
+  media_reply_error (media, request, error);
+}
+
+static gboolean add_export (MediaPlayback *playback, Export *export)
+{
+  g_mutex_lock (&playback->mutex);
+  gboolean has_room = playback->exports->len < EXPORTS_MAX;
+  if (has_room)
+    g_ptr_array_add (playback->exports, export);
+  g_mutex_unlock (&playback->mutex);
+  return has_room;
+}
+
+void media_playback_export (Media *media, LinkMessage *request)
+{
+  MediaPlayback *playback = media->playback;
+  int fd = link_message_steal_fd (request, 0);
+  if (fd < 0 || playback->data_dir == NULL) {
+    if (fd >= 0)
+      close (fd);
+    refuse (media, request, ERROR_RETRY, fd < 0 ? "an export needs a pipe" : "there is no site yet");
+    return;
+  }
+  Export *export = g_new0 (Export, 1);
+  *export = (Export){ .playback = playback, .viewer = g_strdup (link_message_string (request, "viewer")),
+                      .camera = g_strdup (link_message_string (request, "camera")),
+                      .stream = g_strdup (link_message_string (request, "stream")), .data_dir = g_strdup (playback->data_dir),
+                      .from_us = link_message_integer (request, "from"), .to_us = link_message_integer (request, "to"),
+                      .started_us = g_get_real_time (), .pipe_fd = fd, .cancel_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK) };
+  (void) fcntl (fd, F_SETPIPE_SZ, PIPE_BYTES); /* a small one is only slower */
+  if (export->cancel_fd < 0 || fcntl (fd, F_SETFL, O_NONBLOCK) != 0 || !add_export (playback, export)) {
+    export_free (export);
+    refuse (media, request, ERROR_RETRY, "two exports are being made already: try again when one has ended");
+    return;
+  }
+  export->request = request;
+  g_thread_pool_push (playback->export_threads, export, NULL);
+}
+
+/* `viewer` NULL: all. Returns whether there was any. */
+static gboolean cancel_exports (MediaPlayback *playback, const char *viewer, const char *reason)
+{
+  gboolean is_found = FALSE;
+  g_mutex_lock (&playback->mutex);
+  for (guint i = 0; i < playback->exports->len; i++) {
+    Export *export = playback->exports->pdata[i];
+    if (viewer != NULL && strcmp (export->viewer, viewer) != 0)
+      continue;
+    is_found = TRUE;
+    if (export->end_reason == NULL)
+      export->end_reason = g_strdup (reason);
+    (void) eventfd_write (export->cancel_fd, 1);
+  }
+  g_mutex_unlock (&playback->mutex);
+  return is_found;
+}
+
+/* ---- browsers ---- */
+
+static void end_browser (MediaPlayback *playback, BrowserPlayback *browser, const char *reason, guint16 code)
+{
+  g_ptr_array_remove_fast (playback->browsers, browser);
+  tell_end (playback->media, browser_playback_viewer (browser), browser_playback_sent_bytes (browser), reason);
+  browser_playback_free (browser, code);
+}
+
+static void on_browser_ended (BrowserPlayback *browser, const char *reason, gpointer data)
+{
+  guint16 code = strcmp (reason, "protocol") == 0 ? WEBSOCKET_CLOSE_PROTOCOL : WEBSOCKET_CLOSE_NORMAL;
+  end_browser (data, browser, reason, code);
+}
+
+typedef struct {
+  MediaPlayback *playback;
+  BrowserPlaybackSettings settings;
+  int fd;
+  const guint8 *extra;
+  gsize extra_size;
+  GError *error;
+} Watching;
+
+static void watch_on_loop (gpointer data)
+{
+  Watching *watching = data;
+  MediaPlayback *playback = watching->playback;
+  if (playback->browsers->len >= BROWSER_PLAYBACKS_MAX) {
+    error_set (&watching->error, ERROR_RETRY, "%d browsers watch recordings already", BROWSER_PLAYBACKS_MAX);
+    close (watching->fd);
+    return;
+  }
+  BrowserPlayback *browser = browser_playback_new (playback->loop, &watching->settings, watching->fd, watching->extra,
+                                                   watching->extra_size, on_browser_ended, playback, &watching->error);
+  if (browser == NULL)
+    return;
+  g_ptr_array_add (playback->browsers, browser);
+  media_send_event (playback->media, LINK_VIEWER_STARTED,
+                    started_body (watching->settings.viewer, watching->settings.camera, watching->settings.stream,
+                                  "websocket", browser_playback_started_us (browser)));
+}
+
+void media_playback_watch (Media *media, LinkMessage *request)
+{
+  MediaPlayback *playback = media->playback;
+  const char *text = link_message_string (request, "extra");
+  gsize extra_size = 0;
+  g_autofree guchar *extra = text != NULL && *text != '\0' ? g_base64_decode (text, &extra_size) : NULL;
+  Watching watching = {
+    .playback = playback, .fd = link_message_steal_fd (request, 0), .extra = extra, .extra_size = extra_size,
+    .settings = { .pool = playback->pool, .data_dir = playback->data_dir, .viewer = link_message_string (request, "viewer"),
+                  .camera = link_message_string (request, "camera"), .stream = link_message_string (request, "stream"),
+                  .from_us = link_message_integer (request, "from"), .to_us = link_message_integer (request, "to"),
+                  .speed = link_message_real (request, "speed") }
+  };
+  if (watching.fd < 0 || extra_size > EXTRA_BYTES_MAX || playback->data_dir == NULL
+      || !playback_speed_is_valid (watching.settings.speed)) {
+    if (watching.fd >= 0)
+      close (watching.fd);
+    refuse (media, request, ERROR_RETRY, "playback needs a site, a socket and a speed from 0.25 to 16");
+    return;
+  }
+  loop_call (playback->loop, watch_on_loop, &watching);
+  if (watching.error == NULL)
+    media_reply (media, request, NULL);
+  else
+    media_reply_error (media, request, watching.error);
+  g_clear_error (&watching.error);
+}
+
+/* ---- as a part of the process ---- */
+
+static void on_site_changed (Media *media, const MediaSite *site, gpointer data)
+{
+  MediaPlayback *playback = data;
+  (void) media;
+  g_free (playback->data_dir);
+  playback->data_dir = g_strdup (site->data_dir);
+}
+
+typedef struct {
+  MediaPlayback *playback;
+  const char *viewer, *reason;
+  GPtrArray *bodies;
+  gboolean is_found;
+} Visit;
+
+static void end_on_loop (gpointer data)
+{
+  Visit *visit = data;
+  GPtrArray *browsers = visit->playback->browsers;
+  for (guint i = browsers->len; i > 0; i--) {
+    BrowserPlayback *browser = browsers->pdata[i - 1];
+    if (visit->viewer != NULL && strcmp (browser_playback_viewer (browser), visit->viewer) != 0)
+      continue;
+    visit->is_found = TRUE;
+    end_browser (visit->playback, browser, visit->reason, WEBSOCKET_CLOSE_GOING_AWAY);
+  }
+}
+
+static gboolean on_end_viewer (Media *media, const char *viewer, const char *reason, gpointer data)
+{
+  Visit visit = { .playback = data, .viewer = viewer, .reason = reason };
+  (void) media;
+  loop_call (visit.playback->loop, end_on_loop, &visit);
+  return visit.is_found || cancel_exports (data, viewer, reason);
+}
+
+static void list_on_loop (gpointer data)
+{
+  Visit *visit = data;
+  for (guint i = 0; i < visit->playback->browsers->len; i++) {
+    const BrowserPlayback *browser = visit->playback->browsers->pdata[i];
+    g_ptr_array_add (visit->bodies, started_body (browser_playback_viewer (browser), browser_playback_camera (browser),
+                                                  browser_playback_stream (browser), "websocket",
+                                                  browser_playback_started_us (browser)));
+  }
+}
+
+/* gridgate may be another than the one that admitted them: they are told before the reply, as those of streams are. */
+static void on_site_ended (Media *media, json_t *reply, gpointer data)
+{
+  MediaPlayback *playback = data;
+  g_autoptr (GPtrArray) bodies = g_ptr_array_new ();
+  Visit visit = { .playback = playback, .bodies = bodies };
+  (void) reply;
+  loop_call (playback->loop, list_on_loop, &visit);
+  g_mutex_lock (&playback->mutex);
+  for (guint i = 0; i < playback->exports->len; i++) {
+    const Export *export = playback->exports->pdata[i];
+    g_ptr_array_add (bodies, started_body (export->viewer, export->camera, export->stream, "export", export->started_us));
+  }
+  g_mutex_unlock (&playback->mutex);
+  for (guint i = 0; i < bodies->len; i++)
+    link_endpoint_send (media->link, link_message_new (LINK_VIEWER_STARTED, bodies->pdata[i]));
+}
+
+MediaPlayback *media_playback_new (Media *media)
+{
+  MediaPlayback *playback = g_new0 (MediaPlayback, 1);
+  MediaPart part = { .site_changed = on_site_changed, .end_viewer = on_end_viewer, .site_ended = on_site_ended,
+                     .data = playback };
+  playback->media = media;
+  playback->loop = media->loops[media->loop_count - 1];
+  playback->pool = feed_pool_new ();
+  playback->browsers = g_ptr_array_new ();
+  playback->exports = g_ptr_array_new ();
+  playback->export_threads = g_thread_pool_new (run_export, NULL, EXPORTS_MAX, FALSE, NULL);
+  g_mutex_init (&playback->mutex);
+  media_add_part (media, &part);
+  return playback;
+}
+
+static void do_nothing (gpointer data)
+{
+  (void) data;
+}
+
+void media_playback_free (MediaPlayback *playback)
+{
+  if (playback == NULL)
+    return;
+  Visit visit = { .playback = playback, .reason = "media_stopped" };
+  loop_call (playback->loop, end_on_loop, &visit);
+  cancel_exports (playback, NULL, "media_stopped");
+  g_thread_pool_free (playback->export_threads, FALSE, TRUE);
+  feed_pool_free (playback->pool);
+  for (guint i = 0; i < playback->media->loop_count; i++)
+    loop_call (playback->media->loops[i], do_nothing, NULL); /* what was read last is handed over, to nobody */
+  g_ptr_array_unref (playback->browsers);
+  g_ptr_array_unref (playback->exports);
+  g_mutex_clear (&playback->mutex);
+  g_free (playback->data_dir);
+  g_free (playback);
+}
