@@ -85,15 +85,22 @@ gint64 bench_written_bytes (pid_t pid)
   return written != NULL ? g_ascii_strtoll (written + strlen ("\nwrite_bytes: "), NULL, 10) : 0;
 }
 
-void bench_wait_for (const gint *value, guint wanted, const char *what)
+gboolean bench_reach (const gint *value, guint wanted)
 {
   for (guint waited = 0; (guint) g_atomic_int_get (value) != wanted; waited += POLL_MS) {
-    if (waited > PATIENCE_MS) {
-      fprintf (stderr, "bench: %d of %u %s after %d s\n", g_atomic_int_get (value), wanted, what, PATIENCE_MS / 1000);
-      exit (EXIT_FAILURE);
-    }
+    if (waited > PATIENCE_MS)
+      return FALSE;
     g_usleep (POLL_MS * 1000);
   }
+  return TRUE;
+}
+
+void bench_wait_for (const gint *value, guint wanted, const char *what)
+{
+  if (bench_reach (value, wanted))
+    return;
+  fprintf (stderr, "bench: %d of %u %s after %d s\n", g_atomic_int_get (value), wanted, what, PATIENCE_MS / 1000);
+  exit (EXIT_FAILURE);
 }
 
 static int compare_doubles (const void *a, const void *b)

@@ -17,7 +17,10 @@ gint64 bench_resident_bytes (pid_t pid);
 gint64 bench_written_bytes (pid_t pid);  /* sent to the disk (proc_pid_io) */
 guint bench_threads (pid_t pid);
 
-/* Waits until the counter, which another process changes, has that value. */
+/* Waits until the counter, which another process changes, has that value; FALSE after half a minute. */
+gboolean bench_reach (const gint *value, guint wanted);
+
+/* The same, where nothing can go on without it. */
 void bench_wait_for (const gint *value, guint wanted, const char *what);
 
 /* Sorts `values`; 0 when there are none. */

@@ -152,7 +152,8 @@ static void print_result (const char *name, const Row *row, const Result *result
 {
   const double *figures = result->figures;
   if (result->refused != 0) {
-    printf ("  %-9s refused its viewers (%d)\n", name, result->refused);
+    printf ("  %-9s %s (%d)\n", name, result->refused == NOT_IN_TIME ? "has not all cameras or viewers in time" : "refused its viewers",
+            result->refused);
     return;
   }
   printf ("  %-9s %7.3f %% for each camera, %6.2f %% in all, %.1f MB, %.0f threads", name, figures[PERCENT_EACH], figures[PERCENT],
@@ -170,9 +171,11 @@ static Result measure (Bench *bench, const Row *row, BenchServerKind kind)
   Result result = { 0 };
   bench->shared->is_all_paced = row->is_all_paced;
   BenchServer *server = bench_server_start (&(BenchServerPlan){ kind, bench->camera_port, row->cameras, FALSE, FALSE, 0 });
-  bench_wait_for (&bench->shared->playing, row->cameras, "cameras play");
+  gboolean plays = bench_reach (&bench->shared->playing, row->cameras);
   g_usleep (SETTLE_US); /* a group of pictures is kept */
-  if (row->viewers > 0)
+  if (!plays)
+    result.refused = NOT_IN_TIME;
+  else if (row->viewers > 0)
     measure_with_viewers (bench, row, server, &result);
   else
     measure_now (bench, server->pid, row->cameras, result.figures);

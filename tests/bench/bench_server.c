@@ -115,12 +115,11 @@ static void start_gridgate (BenchServer *server, const BenchServerPlan *plan)
   server->decider = start_decider (server, plan);
 }
 
-/* Everything but RTSP over TCP and UDP is turned off. */
+/* Everything but RTSP over TCP is turned off. */
 static char *mediamtx_file (const BenchServer *server, const BenchServerPlan *plan)
 {
-  GString *text = g_string_new ("logLevel: error\nrtmp: no\nhls: no\nwebrtc: no\nsrt: no\nrtsp: yes\n");
-  g_string_append_printf (text, "rtspAddress: 127.0.0.1:%u\nrtpAddress: 127.0.0.1:%u\nrtcpAddress: 127.0.0.1:%u\npaths:\n",
-                          server->port, server->port / 2 * 2 + 2, server->port / 2 * 2 + 3);
+  GString *text = g_string_new ("logLevel: error\nrtmp: no\nhls: no\nwebrtc: no\nsrt: no\nrtsp: yes\nrtspTransports: [tcp]\n");
+  g_string_append_printf (text, "rtspAddress: 127.0.0.1:%u\npaths:\n", server->port);
   for (guint i = 0; i < plan->cameras; i++)
     g_string_append_printf (text, "  live/c%u: {source: \"rtsp://127.0.0.1:%u/cam/%u\", rtspTransport: tcp, sourceOnDemand: %s}\n",
                             i, plan->camera_port, i, plan->is_on_demand ? "yes" : "no");

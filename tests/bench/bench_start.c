@@ -67,7 +67,7 @@ static void wait_until_ready (const Bench *bench, const BenchServer *server, gbo
     g_usleep (POLL_US);
   }
   if (!is_on_demand)
-    bench_wait_for (&bench->shared->playing, bench->cameras, "cameras play");
+    bench_reach (&bench->shared->playing, bench->cameras); /* if not: the joins will tell */
   g_usleep (SETTLE_US); /* a group of pictures is kept */
 }
 
