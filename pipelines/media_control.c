@@ -4,6 +4,7 @@
 
 #include "gateway/core/error.h"
 #include "gateway/core/log.h"
+#include "pipelines/live/sound_note.h"
 #include "pipelines/media_demand.h"
 #include "pipelines/media_playback.h"
 #include "pipelines/media_rtsp.h"
@@ -57,8 +58,12 @@ static void add_tracks (json_t *body, const TrackList *tracks)
   const Track *audio = audio_of (tracks);
   if (video >= 0)
     set_optional (body, "codec", json_string (codec_name (tracks->tracks[video].codec)));
-  if (audio != NULL)
-    set_optional (body, "audio", json_string (codec_name (audio->codec)));
+  if (audio != NULL) {
+    g_autofree char *name = sound_name (audio);
+    const char *note = sound_note (audio);
+    set_optional (body, "audio", json_string (name));
+    set_optional (body, "audio_note", note != NULL ? json_string (note) : NULL);
+  }
 }
 
 static json_t *state_body (const MediaStream *stream)

@@ -20,6 +20,8 @@ export interface Camera {
   state?: CameraState
   since?: string | null
   codec?: string | null
+  audio?: string | null
+  audio_note?: 'becomes_aac' | 'not_carried' | null
   width?: number | null
   height?: number | null
   bitrate?: number | null

@@ -35,6 +35,16 @@ MediaFormat *media_format_new_aac (guint32 time_scale, const guint8 *config, gsi
   return format;
 }
 
+MediaFormat *media_format_new_opus (void)
+{
+  static const guint8 header[] = { 'O', 'p', 'u', 's', 'H', 'e', 'a', 'd', 1, 2, 0, 0, 0x80, 0xbb, 0, 0, 0, 0, 0 };
+  MediaFormat *format = g_new0 (MediaFormat, 1);
+  *format = (MediaFormat){ .references = 1, .medium = MEDIUM_AUDIO, .codec = CODEC_OPUS, .time_scale = OPUS_HZ,
+                           .header = g_bytes_new_static (header, sizeof header), .codec_string = g_strdup ("opus"),
+                           .sample_rate = OPUS_HZ, .channels = 2 };
+  return format;
+}
+
 MediaFormat *media_format_ref (MediaFormat *format)
 {
   g_atomic_int_inc (&format->references);

@@ -14,10 +14,11 @@
 typedef struct {
   gint references;
   Medium medium;
-  Codec codec;        /* CODEC_H264, CODEC_H265 or CODEC_AAC: G.711 was made AAC before */
+  Codec codec;        /* CODEC_H264, CODEC_H265, CODEC_AAC or CODEC_OPUS: other sound was made AAC before */
   guint32 time_scale; /* ticks a second */
-  GBytes *header;     /* video: VPS, SPS, PPS in Annex B; AAC: the AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) */
-  char *codec_string; /* RFC 6381: "avc1.640028" "hvc1.1.6.L93.B0" "mp4a.40.2" */
+  GBytes *header;     /* video: VPS, SPS, PPS in Annex B; AAC: the AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1);
+                       * Opus: the identification header (RFC 7845 5.1) */
+  char *codec_string; /* RFC 6381: "avc1.640028" "hvc1.1.6.L93.B0" "mp4a.40.2" "opus" */
   int width, height;  /* video, cropped */
   guint reorder;      /* video: how many pictures may come before one that is shown earlier; as far as the SPS says */
   guint sample_rate, channels; /* audio */
@@ -43,6 +44,9 @@ MediaFormat *media_format_new_video (Codec codec, guint32 time_scale, GBytes *he
                                      int height, guint reorder);
 /* `config` is an AudioSpecificConfig; NULL when it is none that we can carry. */
 MediaFormat *media_format_new_aac (guint32 time_scale, const guint8 *config, gsize size);
+/* Opus has a clock of 48 kHz always, and two channels for whoever listens (RFC 7587 4.1, 7). */
+enum { OPUS_HZ = 48000 };
+MediaFormat *media_format_new_opus (void);
 MediaFormat *media_format_ref (MediaFormat *format);
 void media_format_unref (MediaFormat *format); /* NULL is taken */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MediaFormat, media_format_unref)

@@ -2,6 +2,7 @@
 
 #include "gateway/core/log.h"
 #include "pipelines/live/audio_encoder.h"
+#include "pipelines/live/coded_sound.h"
 #include "pipelines/live/decode_order.h"
 #include "pipelines/live/fragment.h"
 #include "pipelines/rtp/big_endian.h"
@@ -193,8 +194,8 @@ static void take_audio (AccessUnit *unit, gpointer data)
   publish (assembler, unit);
 }
 
-/* Takes `unit`: G.711 to be encoded. */
-static void take_g711 (AccessUnit *unit, gpointer data)
+/* Takes `unit`: samples to be encoded. */
+static void take_samples (AccessUnit *unit, gpointer data)
 {
   Assembler *assembler = data;
   audio_encoder_push (assembler->encoder, unit);
@@ -234,15 +235,15 @@ static Depacketizer *depacketizer_or_log (Assembler *assembler, const Track *tra
 static void start_audio (Assembler *assembler, const Track *track)
 {
   g_autoptr (GError) error = NULL;
-  gboolean is_g711 = track->codec == CODEC_PCMA || track->codec == CODEC_PCMU;
-  if (is_g711) {
-    assembler->encoder = audio_encoder_new (track->codec, track->clock_rate, take_audio, assembler, &error);
+  gboolean is_encoded = coded_sound_find (track->encoding) != NULL;
+  if (is_encoded) {
+    assembler->encoder = audio_encoder_new (track, take_audio, assembler, &error);
     if (assembler->encoder == NULL) {
       log_warning ("camera %s: %s: no sound", stream_camera (assembler->stream), error->message);
       return;
     }
   }
-  assembler->audio = depacketizer_or_log (assembler, track, is_g711 ? take_g711 : take_audio);
+  assembler->audio = depacketizer_or_log (assembler, track, is_encoded ? take_samples : take_audio);
 }
 
 static void tap_started (StreamTap *tap, const TrackList *tracks)

@@ -1,8 +1,8 @@
 /* assembler.h: the one depacketizer of a stream, shared by recording, browsers, clips and key pictures.
  *
  * It taps its stream only while it has sinks. Units come on one timeline, which starts near zero and never runs backward:
- * when the camera went and came back, or its clock jumped, the timeline goes on where it was. Sound is AAC always (G.711 is
- * encoded here), aligned to the picture by wall time. The units since the newest key picture are kept for who joins.
+ * when the camera went and came back, or its clock jumped, the timeline goes on where it was. Sound is AAC or Opus always
+ * (samples are encoded here), aligned to the picture by wall time. The units since the newest key picture are kept for who joins.
  *
  * thread: the stream's loop. */
 #pragma once

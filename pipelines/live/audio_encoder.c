@@ -5,22 +5,24 @@
 #include <string.h>
 
 #include "gateway/core/error.h"
+#include "pipelines/live/coded_sound.h"
 
-enum { FRAME_SAMPLES = 1024, BITS_PER_SECOND = 24000, PENDING_MAX = 8 };
+enum { FRAME_SAMPLES = 1024, PENDING_MAX = 8 };
 
 typedef struct {
   gint64 pts, wall_us;
 } FrameTime;
 
 struct AudioEncoder {
-  Codec codec;
+  SoundDecoder *decoder;
+  guint channels;
   AVCodecContext *context;
   AVFrame *frame;
   AVPacket *packet;
   MediaFormat *format;
   AudioEncoderOutput output;
   gpointer data;
-  float samples[FRAME_SAMPLES];
+  float samples[CODED_SOUND_CHANNELS_MAX][FRAME_SAMPLES];
   guint filled;
   gboolean has_time;
   gint64 next_pts;      /* of the sample that comes next */
@@ -30,6 +32,12 @@ struct AudioEncoder {
   guint pending_count;
 };
 
+/* Speech at 8 kHz is well kept in 24 kbit/s; music at 48 kHz wants 64 a channel. */
+static int bits_per_second (guint32 sample_rate, guint channels)
+{
+  return (int) (channels * (sample_rate <= 16000 ? 24000 : 64000));
+}
+
 static gboolean open_context (AudioEncoder *encoder, guint32 sample_rate, GError **error)
 {
   const AVCodec *codec = avcodec_find_encoder (AV_CODEC_ID_AAC);
@@ -38,11 +46,11 @@ static gboolean open_context (AudioEncoder *encoder, guint32 sample_rate, GError
     return error_set (error, ERROR_GIVE_UP, "libavcodec has no AAC encoder");
   encoder->context->sample_fmt = AV_SAMPLE_FMT_FLTP;
   encoder->context->sample_rate = (int) sample_rate;
-  encoder->context->bit_rate = BITS_PER_SECOND;
+  encoder->context->bit_rate = bits_per_second (sample_rate, encoder->channels);
   encoder->context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   encoder->context->time_base = (AVRational){ 1, (int) sample_rate };
   encoder->context->thread_count = 1;
-  av_channel_layout_default (&encoder->context->ch_layout, 1);
+  av_channel_layout_default (&encoder->context->ch_layout, (int) encoder->channels);
   if (avcodec_open2 (encoder->context, codec, NULL) < 0)
     return error_set (error, ERROR_GIVE_UP, "the AAC encoder does not take %u Hz", sample_rate);
   encoder->format = media_format_new_aac (sample_rate, encoder->context->extradata,
@@ -50,20 +58,21 @@ static gboolean open_context (AudioEncoder *encoder, guint32 sample_rate, GError
   return encoder->format != NULL || error_set (error, ERROR_GIVE_UP, "the AAC encoder gave no configuration");
 }
 
-AudioEncoder *audio_encoder_new (Codec codec, guint32 sample_rate, AudioEncoderOutput output, gpointer data, GError **error)
+AudioEncoder *audio_encoder_new (const Track *track, AudioEncoderOutput output, gpointer data, GError **error)
 {
   g_autoptr (AudioEncoder) encoder = g_new0 (AudioEncoder, 1);
-  encoder->codec = codec;
+  encoder->channels = MAX (track->channels, 1);
   encoder->output = output;
   encoder->data = data;
-  if (!open_context (encoder, sample_rate, error))
+  encoder->decoder = sound_decoder_new (track, error);
+  if (encoder->decoder == NULL || !open_context (encoder, track->clock_rate, error))
     return NULL;
   encoder->packet = av_packet_alloc ();
   encoder->frame = av_frame_alloc ();
   encoder->frame->nb_samples = FRAME_SAMPLES;
   encoder->frame->format = AV_SAMPLE_FMT_FLTP;
-  encoder->frame->sample_rate = (int) sample_rate;
-  av_channel_layout_default (&encoder->frame->ch_layout, 1);
+  encoder->frame->sample_rate = (int) track->clock_rate;
+  av_channel_layout_default (&encoder->frame->ch_layout, (int) encoder->channels);
   if (av_frame_get_buffer (encoder->frame, 0) < 0) {
     error_set (error, ERROR_RETRY, "no memory for audio");
     return NULL;
@@ -79,23 +88,8 @@ void audio_encoder_free (AudioEncoder *encoder)
   av_packet_free (&encoder->packet);
   media_format_unref (encoder->format);
   avcodec_free_context (&encoder->context);
+  sound_decoder_free (encoder->decoder);
   g_free (encoder);
-}
-
-/* ITU-T G.711 tables 1 and 2, as in the reference of G.191. */
-static int sample_from_a_law (guint8 code)
-{
-  code ^= 0x55;
-  int exponent = code >> 4 & 7, magnitude = (code & 15) << 4;
-  magnitude = exponent == 0 ? magnitude + 8 : (magnitude + 0x108) << (exponent - 1);
-  return code & 0x80 ? magnitude : -magnitude;
-}
-
-static int sample_from_mu_law (guint8 code)
-{
-  code = (guint8) ~code;
-  int magnitude = (((code & 15) << 3) + 0x84) << (code >> 4 & 7);
-  return code & 0x80 ? 0x84 - magnitude : magnitude - 0x84;
 }
 
 static void hand_on_packets (AudioEncoder *encoder)
@@ -122,7 +116,8 @@ static void encode_frame (AudioEncoder *encoder)
   gint64 rate = encoder->context->sample_rate;
   if (av_frame_make_writable (encoder->frame) < 0)
     return;
-  memcpy (encoder->frame->data[0], encoder->samples, sizeof encoder->samples);
+  for (guint channel = 0; channel < encoder->channels; channel++)
+    memcpy (encoder->frame->data[channel], encoder->samples[channel], sizeof encoder->samples[channel]);
   encoder->frame->pts = encoder->sent++ * FRAME_SAMPLES;
   if (encoder->pending_count < PENDING_MAX)
     encoder->pending[encoder->pending_count++]
@@ -133,9 +128,12 @@ static void encode_frame (AudioEncoder *encoder)
     hand_on_packets (encoder);
 }
 
-static void add_sample (AudioEncoder *encoder, float sample)
+static void add_sample (const float *values, gpointer data)
 {
-  encoder->samples[encoder->filled++] = sample;
+  AudioEncoder *encoder = data;
+  for (guint channel = 0; channel < encoder->channels; channel++)
+    encoder->samples[channel][encoder->filled] = values[channel];
+  encoder->filled++;
   encoder->next_pts++;
   if (encoder->filled == FRAME_SAMPLES)
     encode_frame (encoder);
@@ -143,6 +141,7 @@ static void add_sample (AudioEncoder *encoder, float sample)
 
 void audio_encoder_push (AudioEncoder *encoder, const AccessUnit *samples)
 {
+  static const float silence[CODED_SOUND_CHANNELS_MAX];
   gint64 missing = samples->pts - encoder->next_pts;
   if (!encoder->has_time || missing < 0 || missing > encoder->context->sample_rate) {
     encoder->has_time = TRUE;
@@ -151,10 +150,6 @@ void audio_encoder_push (AudioEncoder *encoder, const AccessUnit *samples)
   }
   encoder->next_wall_us = samples->wall_us;
   while (encoder->next_pts < samples->pts)
-    add_sample (encoder, 0);
-  for (gsize i = 0; i < samples->size; i++) {
-    guint8 code = samples->bytes[i];
-    int sample = encoder->codec == CODEC_PCMA ? sample_from_a_law (code) : sample_from_mu_law (code);
-    add_sample (encoder, (float) sample / 32768.0f);
-  }
+    add_sample (silence, encoder);
+  sound_decoder_push (encoder->decoder, samples->bytes, samples->size, add_sample, encoder);
 }

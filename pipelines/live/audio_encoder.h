@@ -10,9 +10,8 @@ typedef struct AudioEncoder AudioEncoder;
 /* Takes `unit`, an AAC frame in ticks of the samples' rate. */
 typedef void (*AudioEncoderOutput) (AccessUnit *unit, gpointer data);
 
-/* `codec` is CODEC_PCMA or CODEC_PCMU, one channel. */
-AudioEncoder *audio_encoder_new (Codec codec, guint32 sample_rate, AudioEncoderOutput output, gpointer data,
-                                 GError **error);
+/* ERROR_GIVE_UP when the track can't be decoded, or AAC has no such rate. */
+AudioEncoder *audio_encoder_new (const Track *track, AudioEncoderOutput output, gpointer data, GError **error);
 
 /* Where samples are missing, silence up to a second fills the hole; after a larger jump a new run begins there. */
 void audio_encoder_push (AudioEncoder *encoder, const AccessUnit *samples);

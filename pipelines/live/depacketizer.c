@@ -9,6 +9,7 @@ enum { LATE_PACKETS_MAX = 3000 }; /* a sequence number this little behind is lat
 
 static gboolean configure (Depacketizer *depacketizer, const Track *track, GError **error)
 {
+  gboolean is_latm;
   switch (track->codec) {
   case CODEC_H264:
   case CODEC_H265:
@@ -16,12 +17,20 @@ static gboolean configure (Depacketizer *depacketizer, const Track *track, GErro
     depacketizer->take = track->codec == CODEC_H264 ? depacketize_h264 : depacketize_h265;
     return TRUE;
   case CODEC_AAC:
-    depacketizer->take = depacketize_aac;
-    return depacketize_aac_configure (depacketizer, track, error);
+    is_latm = g_ascii_strcasecmp (track->encoding != NULL ? track->encoding : "", "MP4A-LATM") == 0;
+    depacketizer->take = is_latm ? depacketize_latm : depacketize_aac;
+    return is_latm ? depacketize_latm_configure (depacketizer, track, error)
+                   : depacketize_aac_configure (depacketizer, track, error);
+  case CODEC_OPUS:
+    depacketizer->take = depacketize_opus;
+    depacketizer->format = media_format_new_opus ();
+    return track->clock_rate == OPUS_HZ || error_set (error, ERROR_GIVE_UP, "Opus counts at 48000 Hz (RFC 7587), not %u", track->clock_rate);
   case CODEC_PCMA:
   case CODEC_PCMU:
-    depacketizer->take = depacketize_g711;
-    return TRUE;
+  case CODEC_G726:
+  case CODEC_PCM:
+    depacketizer->take = depacketize_samples;
+    return depacketize_samples_configure (depacketizer, track, error);
   default:
     return error_set (error, ERROR_GIVE_UP, "%s can't be recorded or watched in a browser",
                       track->encoding != NULL ? track->encoding : "this codec");

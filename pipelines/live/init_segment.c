@@ -26,9 +26,10 @@ AVStream *init_segment_add_stream (AVFormatContext *context, const MediaFormat *
     parameters->height = format->height;
   } else {
     parameters->codec_type = AVMEDIA_TYPE_AUDIO;
-    parameters->codec_id = AV_CODEC_ID_AAC;
+    gboolean is_opus = format->codec == CODEC_OPUS;
+    parameters->codec_id = is_opus ? AV_CODEC_ID_OPUS : AV_CODEC_ID_AAC;
     parameters->sample_rate = (int) format->time_scale; /* which the muxer takes as the track's time scale */
-    parameters->frame_size = 1024;
+    parameters->frame_size = is_opus ? OPUS_HZ / 50 : 1024;
     av_channel_layout_default (&parameters->ch_layout, (int) format->channels);
   }
   stream->time_base = (AVRational){ 1, (int) format->time_scale };

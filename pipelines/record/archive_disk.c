@@ -136,13 +136,18 @@ static char *free_name (const ArchiveTrack *track, gint64 wall_us, GError **erro
   return NULL;
 }
 
+/* "h264" "h264,aac": one of a handful, so it may stay for ever. */
 static const char *tracks_of (const GPtrArray *units)
 {
-  gboolean is_h264 = ((const AccessUnit *) units->pdata[0])->format->codec == CODEC_H264;
-  for (guint i = 0; i < units->len; i++)
-    if (!access_unit_is_video (units->pdata[i]))
-      return is_h264 ? "h264,aac" : "h265,aac";
-  return is_h264 ? "h264" : "h265";
+  const char *video = codec_name (((const AccessUnit *) units->pdata[0])->format->codec);
+  for (guint i = 0; i < units->len; i++) {
+    const AccessUnit *unit = units->pdata[i];
+    if (access_unit_is_video (unit))
+      continue;
+    g_autofree char *both = g_strconcat (video, ",", codec_name (unit->format->codec), NULL);
+    return g_intern_string (both);
+  }
+  return video;
 }
 
 static OpenSegment *open_segment_new (const ArchiveTrack *track, SegmentFile *file, const char *name,

@@ -113,5 +113,7 @@ MediaFormat *sample_entry_format (GBytes *entry, guint32 time_scale)
     return video_format (body, CODEC_H264, time_scale);
   if (strcmp (type, "hvc1") == 0)
     return video_format (body, CODEC_H265, time_scale);
+  if (strcmp (type, "Opus") == 0)
+    return time_scale == OPUS_HZ ? media_format_new_opus () : NULL;
   return strcmp (type, "mp4a") == 0 ? audio_format (body, time_scale) : NULL;
 }

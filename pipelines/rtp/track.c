@@ -3,6 +3,7 @@
 static const char *const names[] = {
   [CODEC_UNKNOWN] = "unknown", [CODEC_H264] = "h264", [CODEC_H265] = "h265", [CODEC_AAC] = "aac",
   [CODEC_PCMA] = "pcma",       [CODEC_PCMU] = "pcmu", [CODEC_G726] = "g726", [CODEC_OPUS] = "opus",
+  [CODEC_PCM] = "pcm",
 };
 
 int track_list_video (const TrackList *tracks)

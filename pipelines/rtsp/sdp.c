@@ -13,9 +13,12 @@ static const struct {
   guint8 payload_type;
   const char *encoding;
   guint32 clock_rate;
+  guint channels;
 } static_types[] = {
-  { 0, "PCMU", 8000 }, { 3, "GSM", 8000 },   { 4, "G723", 8000 }, { 8, "PCMA", 8000 },   { 9, "G722", 8000 },
-  { 14, "MPA", 90000 }, { 18, "G729", 8000 }, { 26, "JPEG", 90000 }, { 32, "MPV", 90000 }, { 33, "MP2T", 90000 },
+  { 0, "PCMU", 8000, 1 },  { 2, "G726-32", 8000, 1 }, { 3, "GSM", 8000, 1 },   { 4, "G723", 8000, 1 },
+  { 8, "PCMA", 8000, 1 },  { 9, "G722", 8000, 1 },    { 10, "L16", 44100, 2 }, { 11, "L16", 44100, 1 },
+  { 14, "MPA", 90000, 1 }, { 18, "G729", 8000, 1 },   { 26, "JPEG", 90000, 1 }, { 32, "MPV", 90000, 1 },
+  { 33, "MP2T", 90000, 1 },
 };
 
 static const struct {
@@ -24,7 +27,9 @@ static const struct {
 } codecs[] = {
   { "H264", CODEC_H264 },    { "H265", CODEC_H265 },    { "HEVC", CODEC_H265 },    { "MPEG4-GENERIC", CODEC_AAC },
   { "MP4A-LATM", CODEC_AAC }, { "PCMA", CODEC_PCMA },    { "PCMU", CODEC_PCMU },    { "G726-16", CODEC_G726 },
-  { "G726-24", CODEC_G726 }, { "G726-32", CODEC_G726 }, { "G726-40", CODEC_G726 }, { "OPUS", CODEC_OPUS },
+  { "G726-24", CODEC_G726 }, { "G726-32", CODEC_G726 }, { "G726-40", CODEC_G726 }, { "AAL2-G726-16", CODEC_G726 },
+  { "AAL2-G726-24", CODEC_G726 }, { "AAL2-G726-32", CODEC_G726 }, { "AAL2-G726-40", CODEC_G726 },
+  { "OPUS", CODEC_OPUS },    { "L8", CODEC_PCM },       { "L16", CODEC_PCM },
 };
 
 char *sdp_join_control (const char *base, const char *control)
@@ -102,7 +107,7 @@ static gboolean read_static_type (Track *track)
     if (static_types[i].payload_type == track->payload_type) {
       track->encoding = g_strdup (static_types[i].encoding);
       track->clock_rate = static_types[i].clock_rate;
-      track->channels = 1;
+      track->channels = static_types[i].channels;
       return TRUE;
     }
   return FALSE;

@@ -22,7 +22,7 @@ static void take (AccessUnit *unit, gpointer data)
     g_assert (annex_b != NULL);
     unit->dts = decode_order_next (&taken->order, unit->pts);
   }
-  if (unit->format != taken->described && unit->format->codec != CODEC_PCMA) {
+  if (unit->format != taken->described && (unit->format->codec == CODEC_AAC || access_unit_is_video (unit))) {
     media_format_unref (taken->described);
     taken->described = media_format_ref (unit->format);
     GBytes *init = access_unit_is_video (unit) ? init_segment_new (unit->format, NULL, NULL) : NULL;
@@ -48,8 +48,13 @@ static const uint8_t *next_piece (const uint8_t **bytes, size_t *size, size_t *l
 
 int LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t size)
 {
-  static const Codec codecs[] = { CODEC_H264, CODEC_H265, CODEC_AAC, CODEC_PCMA };
-  Codec codec = codecs[size > 0 ? bytes[0] % 4 : 0];
+  static const struct {
+    Codec codec;
+    const char *encoding;
+  } kinds[] = { { CODEC_H264, "H264" },      { CODEC_H265, "H265" },      { CODEC_AAC, "MPEG4-GENERIC" }, { CODEC_PCMA, "PCMA" },
+                { CODEC_AAC, "MP4A-LATM" }, { CODEC_OPUS, "opus" },      { CODEC_G726, "G726-24" } };
+  guint kind = size > 0 ? bytes[0] % G_N_ELEMENTS (kinds) : 0;
+  Codec codec = kinds[kind].codec;
   gboolean is_video = codec == CODEC_H264 || codec == CODEC_H265;
   size_t length;
 
@@ -61,7 +66,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t size)
   const uint8_t *piece = next_piece (&bytes, &size, &length);
   g_autofree char *format = piece != NULL ? g_strndup ((const char *) piece, length) : g_strdup ("");
   Track track = { .medium = is_video ? MEDIUM_VIDEO : MEDIUM_AUDIO, .codec = codec, .payload_type = 96,
-                  .clock_rate = is_video ? 90000 : 8000, .format = format };
+                  .clock_rate = is_video ? 90000 : codec == CODEC_OPUS ? 48000 : 8000, .format = format,
+                  .encoding = (char *) kinds[kind].encoding };
   Taken taken = { .units = g_ptr_array_new_with_free_func ((GDestroyNotify) access_unit_unref) };
   decode_order_start (&taken.order, 0, 3600);
   Depacketizer *depacketizer = depacketizer_new (&track, take, &taken, NULL);

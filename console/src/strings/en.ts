@@ -52,6 +52,7 @@ export const en: Record<Key, string> = {
   wall_enlarge: 'Enlarge {name}',
   wall_shrink: 'Shrink {name}',
   wall_sound_on: 'Sound on',
+  wall_sound_not_carried: 'no sound: {codec} can’t be played here',
   wall_sound_off: 'Sound off',
   wall_delay: '{seconds} s behind',
   wall_delay_help: 'How far the picture is behind the newest that the gateway has delivered',

@@ -50,6 +50,7 @@ export const zh = {
   wall_enlarge: '放大 {name}',
   wall_shrink: '还原 {name}',
   wall_sound_on: '打开声音',
+  wall_sound_not_carried: '无声音：不支持 {codec}',
   wall_sound_off: '关闭声音',
   wall_delay: '延迟 {seconds} 秒',
   wall_delay_help: '画面比网关已送达的最新画面晚这么多',

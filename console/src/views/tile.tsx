@@ -69,6 +69,9 @@ export function Tile({ camera, gridName, isEnlarged, isHidden, wantsSub, onEnlar
         <span class="tile-tools">
           {camera.width ? <span>{camera.width}×{camera.height}</span> : null}
           {camera.codec && <span>{camera.codec}</span>}
+          {camera.audio_note === 'not_carried' && (
+            <span>{t('wall_sound_not_carried', { codec: camera.audio ?? '' })}</span>
+          )}
           {camera.bitrate ? <span>{(camera.bitrate / 1e6).toFixed(1)} Mb/s</span> : null}
           {typeof camera.viewers === 'number' && <span>{t('wall_viewers', { count: camera.viewers })}</span>}
           <button type="button" onClick={() => setMuted(!isMuted)}>
