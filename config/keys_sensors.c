@@ -1,82 +1,13 @@
+#include "config/keys_metrics.h"
 #include "config/reader.h"
 #include "config/types.h"
 
 #include <string.h>
 
 #define SECOND ((double) G_TIME_SPAN_SECOND)
-#define PLACE(field) G_STRUCT_OFFSET (Metric, field)
-
-enum { TOPIC_BYTES_MAX = 1024, PATH_STEPS_MAX = 16 };
-
-/* One step of a path, after `at`: `.name`, `["name"]`, `['name']` or `[0]`. Returns what follows, NULL if it is none. */
-static const char *path_step (const char *at)
-{
-  if (*at == '.') {
-    gsize length = strcspn (++at, ".[]\"' *");
-    return length > 0 ? at + length : NULL;
-  }
-  if (*at++ != '[')
-    return NULL;
-  if (*at == '"' || *at == '\'') {
-    const char *end = strchr (at + 1, *at);
-    return end != NULL && end > at + 1 && end[1] == ']' ? end + 2 : NULL;
-  }
-  at += *at == '-'; /* from the end */
-  gsize digits = strspn (at, "0123456789");
-  return digits > 0 && digits < 6 && at[digits] == ']' ? at + digits + 1 : NULL;
-}
-
-static gboolean path_is_right (const char *text)
-{
-  if (*text++ != '$')
-    return FALSE;
-  guint steps = 0;
-  while (*text != '\0' && ++steps <= PATH_STEPS_MAX)
-    if ((text = path_step (text)) == NULL)
-      return FALSE;
-  return *text == '\0';
-}
-
-static gboolean read_path (Reader *reader, const Key *key, const YamlNode *node, gpointer field)
-{
-  const char *text = reader_text (reader, key, node);
-  if (text == NULL)
-    return FALSE;
-  return path_is_right (text) ? type_text.read (reader, key, node, field) : reader_mismatch (reader, key, node);
-}
-
-static json_t *schema_path (const Key *key)
-{
-  (void) key;
-  return json_pack ("{s:s, s:s}", "type", "string", "pattern", "^\\$");
-}
-
-static const ValueType type_path = { "a path such as $.level_cm or $.values[0].level", read_path, show_text, schema_path };
-
-static const Key metric_keys[] = {
-  { "name", &type_id, PLACE (name), .is_required = TRUE, .example = "water_level",
-    .help = "What is measured; rules refer to it.", .help_zh = "指标名称, 供规则引用。" },
-  { "path", &type_path, PLACE (path), .example = "$.level_cm",
-    .help = "Where it stands in a JSON payload; for format json.", .help_zh = "在 JSON 报文中的位置, 用于 json 格式。" },
-  { "unit", &type_text, PLACE (unit), .example = "m", .help = "Its unit after scaling, as a UCUM code.",
-    .help_zh = "换算后的单位 (UCUM)。" },
-  { "scale", &type_number, PLACE (scale), .fallback = "1", .help = "value = raw * scale + offset",
-    .help_zh = "换算系数: 值 = 原值 × scale + offset。" },
-  { "offset", &type_number, PLACE (offset), .fallback = "0", .help = "See scale.", .help_zh = "换算偏移。" },
-  { 0 }
-};
-
-static void check_metric (Reader *reader, const YamlNode *map, gpointer item)
-{
-  if (((const Metric *) item)->scale == 0)
-    reader_refuse (reader, yaml_map_get (map, "scale"), "scale: 0 makes every value the same, expected another number");
-}
-
-static const Section metric_section = { "metric", metric_keys, sizeof (Metric), (GDestroyNotify) metric_free,
-                                        .check = check_metric };
-
-#undef PLACE
 #define PLACE(field) G_STRUCT_OFFSET (Sensor, field)
+
+enum { TOPIC_BYTES_MAX = 1024 };
 
 /* MQTT 5.0 4.7.1: '+' stands for a whole level, '#' for all that follows and only at the end. */
 static gboolean topic_is_right (const char *topic)
@@ -101,18 +32,7 @@ static gboolean read_topic (Reader *reader, const Key *key, const YamlNode *node
 static const ValueType type_topic = { "an MQTT topic ('+' only as a whole level, '#' only at the end)", read_topic,
                                       show_text, schema_text };
 
-static const Choice formats[] = {
-  { "json", 0 },
-  { "value", 0 },
-  { "senml", 0, .is_later = TRUE },
-  { "sparkplug", 0, .is_later = TRUE },
-  { "chirpstack", 0, .is_later = TRUE },
-  { "cayenne_lpp", 0, .is_later = TRUE },
-  { "zigbee2mqtt", 0, .is_later = TRUE },
-  { "binary", 0, .is_later = TRUE },
-  { "csv", 0, .is_later = TRUE },
-  { 0 },
-};
+static const Choice payload_formats[] = { { "binary", 0 }, { "cayenne_lpp", 0 }, { 0 } };
 
 static const Choice clocks[] = {
   { "auto", CLOCK_TRUST_AUTO }, { "device", CLOCK_TRUST_DEVICE }, { "gateway", CLOCK_TRUST_GATEWAY }, { 0 }
@@ -129,15 +49,29 @@ static const Key sensor_keys[] = {
     .help = "Where it publishes.", .help_zh = "所在的 MQTT 服务器。" },
   { "topic", &type_topic, PLACE (topic), .is_required = TRUE, .example = "village/shimiao/level-1",
     .help = "Its topic.", .help_zh = "主题。" },
-  { "format", &type_choice_text, PLACE (format), .choices = formats, .fallback = "json",
-    .help = "json: a JSON payload with a path for each metric; value: the payload is one number.",
-    .help_zh = "json: 按路径取值; value: 报文即一个数值。" },
+  { "format", &type_choice_text, PLACE (format), .choices = sensor_formats, .fallback = "json",
+    .help = "What its messages are (docs/sensors.md).", .help_zh = "报文格式 (见 docs/sensors.md)。" },
+  { "payload_format", &type_choice_text, PLACE (payload_format), .choices = payload_formats,
+    .help = "What the raw payload of a chirpstack uplink is; its object is read when not given.",
+    .help_zh = "chirpstack 原始载荷的格式, 不写则读取 object。" },
+  { "length", &type_whole, PLACE (length), .minimum = 1, .maximum = 65536,
+    .help = "How long a binary payload is, in bytes; any that holds the metrics when not given.",
+    .help_zh = "binary 报文的字节数, 不写则不检查。" },
+  { "separator", &type_text, PLACE (separator), .help = "Between the fields of csv; a comma when not given.",
+    .help_zh = "csv 的分隔符, 默认逗号。" },
+  { "header", &type_boolean, PLACE (has_header),
+    .help = "The first line of csv names the columns.", .help_zh = "csv 首行为列名。" },
+  { "decimal_comma", &type_boolean, PLACE (has_decimal_comma),
+    .help = "Numbers of csv have a comma for a point.", .help_zh = "csv 数值以逗号为小数点。" },
   { "clock", &type_choice, PLACE (clock), .choices = clocks, .fallback = "auto",
     .help = "Whose time counts: the device's, the gateway's, or the device's while it is plausible.",
     .help_zh = "以谁的时间为准: 设备、网关或自动判断。" },
-  { "time_path", &type_path, PLACE (time_path), .example = "$.time",
-    .help = "Where a JSON payload carries its time (RFC 3339, or seconds or milliseconds since 1970).",
-    .help_zh = "JSON 报文中时间的位置。" },
+  { "time_path", &type_text, PLACE (time_path), .example = "$.time",
+    .help = "Where a message carries its time (RFC 3339, or seconds or milliseconds since 1970).",
+    .help_zh = "报文中时间的位置。" },
+  { "duplicate_window", &type_duration, PLACE (duplicate_window_us), .minimum = SECOND, .maximum = 86400 * SECOND,
+    .example = "30s", .help = "Equal messages within it are one; each counts when not given.",
+    .help_zh = "此时间内内容相同的报文只计一次, 不写则每条都计。" },
   { "silent_after", &type_duration, PLACE (silent_after_us), .minimum = SECOND, .maximum = 366 * 86400 * SECOND,
     .example = "10m", .help = "Without a reading for this long, the alert sensor_silent opens; never when not given.",
     .help_zh = "超过此时间无数据即发出 sensor_silent 告警, 不写则不告警。" },
@@ -162,20 +96,14 @@ static void check_metric_names (Reader *reader, const Sensor *sensor)
   }
 }
 
-static void check_paths (Reader *reader, const YamlNode *map, const Sensor *sensor)
+/* A rate limit that lets less through than silent_after wants would make the sensor silent. */
+static void check_silence (Reader *reader, const Sensor *sensor)
 {
-  gboolean is_value = g_strcmp0 (sensor->format, "value") == 0;
-  if (is_value && sensor->metrics->len > 1)
-    reader_refuse (reader, yaml_map_get (map, "metrics"), "metrics: format value carries one number, expected one metric");
-  if (is_value && sensor->time_path != NULL)
-    reader_refuse (reader, yaml_map_get (map, "time_path"), "time_path has no use with format value, expected none");
   for (guint i = 0; i < sensor->metrics->len; i++) {
     const Metric *metric = sensor->metrics->pdata[i];
-    const YamlNode *node = g_hash_table_lookup (reader->nodes, metric);
-    if (is_value && metric->path != NULL)
-      reader_refuse (reader, yaml_map_get (node, "path"), "path has no use with format value, expected none");
-    if (!is_value && yaml_map_get (node, "path") == NULL)
-      reader_refuse (reader, node, "path is missing, expected one with format json, such as $.level_cm");
+    if (sensor->silent_after_us > 0 && metric->at_most_every_us >= sensor->silent_after_us)
+      reader_refuse (reader, yaml_map_get (g_hash_table_lookup (reader->nodes, metric), "at_most_every"),
+                     "at_most_every is not shorter than silent_after, expected less: else the sensor counts as silent");
   }
 }
 
@@ -185,7 +113,8 @@ static void check_sensor (Reader *reader, const YamlNode *map, gpointer item)
   if (sensor->metrics == NULL)
     return;
   check_metric_names (reader, sensor);
-  check_paths (reader, map, sensor);
+  check_silence (reader, sensor);
+  check_format (reader, map, sensor);
 }
 
 const Section sensor_section = { "sensor", sensor_keys, sizeof (Sensor), (GDestroyNotify) sensor_free,

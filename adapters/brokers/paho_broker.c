@@ -15,12 +15,18 @@ enum {
   BACK_OFF_MAX_SECONDS = 60,
   REFUSED_SECONDS = 30,
   SUBSCRIBE_AT_ONCE = 100,
+  PUBLISH_AT_ONCE = 1000,
   SUBSCRIBE_SECONDS = 20,
   DISCONNECT_SECONDS = 3,
   FIRST_REFUSAL = 0x80, /* reason codes from here on are failures (MQTT 5 2.4, MQTT 3.1.1 3.9.3) */
 };
 
 typedef enum { RESULT_NONE, RESULT_DONE, RESULT_FAILED } Result;
+
+typedef struct {
+  char *topic;
+  GBytes *payload;
+} Publication;
 
 struct BrokerConnection {
   Broker *settings;
@@ -42,6 +48,7 @@ struct BrokerConnection {
   GStrv wanted; /* filters */
   gboolean is_wanted_new;
   GPtrArray *forgotten; /* filters to unsubscribe */
+  GPtrArray *publications; /* of Publication: what waits to be sent */
   BrokerStatus status;
 
   GStrv subscribed; /* this thread's own */
@@ -468,42 +475,82 @@ static gboolean is_wanted (const BrokerConnection *connection, const char *filte
   return connection->wanted != NULL && g_strv_contains ((const char *const *) connection->wanted, filter);
 }
 
-/* What there is to do, when something is: filters to subscribe to, or one to forget. FALSE when the connection ends. */
-static gboolean wait_for_work (BrokerConnection *connection, GStrv *wanted, char **forgotten)
+static void publication_free (gpointer data)
 {
-  *wanted = NULL;
-  *forgotten = NULL;
+  Publication *publication = data;
+  if (publication == NULL)
+    return;
+  g_free (publication->topic);
+  g_bytes_unref (publication->payload);
+  g_free (publication);
+}
+
+/* What there is to do; at most one of them. */
+typedef struct {
+  GStrv wanted;             /* filters to subscribe to */
+  char *forgotten;          /* one to unsubscribe */
+  Publication *publication; /* one to publish */
+} Work;
+
+/* Under the lock. */
+static gboolean has_work (const BrokerConnection *connection)
+{
+  return connection->is_closing || connection->is_lost || connection->is_wanted_new || connection->forgotten->len > 0
+         || connection->publications->len > 0;
+}
+
+/* FALSE when the connection ends. */
+static gboolean wait_for_work (BrokerConnection *connection, Work *work)
+{
+  *work = (Work){ 0 };
   g_mutex_lock (&connection->mutex);
-  while (!connection->is_closing && !connection->is_lost && !connection->is_wanted_new && connection->forgotten->len == 0)
+  while (!has_work (connection))
     g_cond_wait (&connection->wake, &connection->mutex);
   gboolean goes_on = !connection->is_closing && !connection->is_lost;
   if (goes_on && connection->is_wanted_new) {
-    *wanted = g_strdupv (connection->wanted);
+    work->wanted = g_strdupv (connection->wanted);
     connection->is_wanted_new = FALSE;
+  } else if (goes_on && connection->publications->len > 0) {
+    work->publication = g_ptr_array_steal_index (connection->publications, 0);
   } else if (goes_on) {
-    *forgotten = g_ptr_array_steal_index_fast (connection->forgotten, 0);
-    if (is_wanted (connection, *forgotten)) /* by now: a message of before a reload asked to forget it */
-      g_clear_pointer (forgotten, g_free);
+    work->forgotten = g_ptr_array_steal_index_fast (connection->forgotten, 0);
+    if (is_wanted (connection, work->forgotten)) /* by now: a message of before a reload asked to forget it */
+      g_clear_pointer (&work->forgotten, g_free);
   }
   g_mutex_unlock (&connection->mutex);
   return goes_on;
 }
 
+/* From here, never from a handler: the library's lock is held while one runs. */
+static void publish (BrokerConnection *connection, const Publication *publication)
+{
+  gsize size;
+  const void *payload = g_bytes_get_data (publication->payload, &size);
+  MQTTAsync_message message = MQTTAsync_message_initializer;
+  message.payload = (void *) payload;
+  message.payloadlen = (int) size;
+  if (MQTTAsync_sendMessage (connection->client, publication->topic, &message, NULL) != MQTTASYNC_SUCCESS)
+    log_limited (LOG_LEVEL_WARNING, "broker %s: nothing could be published to %s", connection->settings->id,
+                 publication->topic);
+}
+
 static void stay (BrokerConnection *connection)
 {
-  GStrv wanted;
-  char *forgotten;
+  Work work;
   g_mutex_lock (&connection->mutex);
   connection->is_wanted_new = connection->wanted != NULL; /* the session may be a new one */
   g_mutex_unlock (&connection->mutex);
   set_state (connection, BROKER_CONNECTED, NULL, connection->settings->url);
-  while (wait_for_work (connection, &wanted, &forgotten)) {
-    if (wanted != NULL)
-      subscribe_wanted (connection, wanted);
-    if (forgotten != NULL)
-      unsubscribe (connection, forgotten);
-    g_strfreev (wanted);
-    g_free (forgotten);
+  while (wait_for_work (connection, &work)) {
+    if (work.wanted != NULL)
+      subscribe_wanted (connection, work.wanted);
+    if (work.forgotten != NULL)
+      unsubscribe (connection, work.forgotten);
+    if (work.publication != NULL)
+      publish (connection, work.publication);
+    g_strfreev (work.wanted);
+    g_free (work.forgotten);
+    publication_free (work.publication);
   }
 }
 
@@ -586,6 +633,7 @@ static BrokerConnection *connection_open (const Broker *settings, const char *cl
   connection->client_id = g_strdup (client_id);
   connection->handlers = *handlers;
   connection->forgotten = g_ptr_array_new_with_free_func (g_free);
+  connection->publications = g_ptr_array_new_with_free_func (publication_free);
   connection->status.since_us = clock_wall_us (clock_system ());
   g_mutex_init (&connection->mutex);
   g_cond_init (&connection->wake);
@@ -616,6 +664,19 @@ static void connection_forget (BrokerConnection *connection, const char *filter)
   g_mutex_unlock (&connection->mutex);
 }
 
+static void connection_publish (BrokerConnection *connection, const char *topic, GBytes *payload)
+{
+  g_mutex_lock (&connection->mutex);
+  if (connection->status.state == BROKER_CONNECTED && connection->publications->len < PUBLISH_AT_ONCE) {
+    Publication *publication = g_new0 (Publication, 1);
+    publication->topic = g_strdup (topic);
+    publication->payload = g_bytes_ref (payload);
+    g_ptr_array_add (connection->publications, publication);
+    g_cond_signal (&connection->wake);
+  }
+  g_mutex_unlock (&connection->mutex);
+}
+
 static void connection_status (BrokerConnection *connection, BrokerStatus *status)
 {
   g_mutex_lock (&connection->mutex);
@@ -628,6 +689,7 @@ static void connection_free (BrokerConnection *connection)
   g_thread_join (connection->thread);
   g_cond_clear (&connection->wake);
   g_mutex_clear (&connection->mutex);
+  g_ptr_array_unref (connection->publications);
   g_ptr_array_unref (connection->forgotten);
   g_strfreev (connection->subscribed);
   g_strfreev (connection->wanted);
@@ -656,6 +718,7 @@ const BrokerPort paho_broker_port = {
   .open = connection_open,
   .subscribe = connection_subscribe,
   .forget = connection_forget,
+  .publish = connection_publish,
   .status = connection_status,
   .close = connection_close,
 };

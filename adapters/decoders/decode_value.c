@@ -1,13 +1,12 @@
-/* value: the payload is one decimal number as text, with white space around it at most: "3.21", "-4e-2\n".
+/* value: the payload is one decimal number as text, with white space around it at most: "3.21", "-4e-2\n"; or, where the
+ * metric says so, a word: "open", "ON".
  *
  * It is one metric's. Hexadecimal, "inf" and "nan" are no numbers here. */
-#include <math.h>
 #include <string.h>
 
 #include "adapters/decoders/decoders.h"
+#include "adapters/decoders/text_value.h"
 #include "gateway/core/error.h"
-
-enum { TEXT_MAX = 64, SHOWN_CHARACTERS = 40 };
 
 static gpointer value_format_prepare (const Sensor *sensor, GError **error)
 {
@@ -15,38 +14,29 @@ static gpointer value_format_prepare (const Sensor *sensor, GError **error)
     error_set (error, ERROR_RECONFIGURE, "format value gives one metric, and %u are listed", sensor->metrics->len);
     return NULL;
   }
-  return (gpointer) &decoder_value;
+  return (gpointer) sensor;
 }
 
-static gboolean number_of (const char *text, double *value)
+static void value_format_decode (gpointer prepared, const EncodedMessage *message, Decoded *decoded)
 {
-  char *end;
-  if (text[strspn (text, "+-.0123456789eE")] != '\0' || text[0] == '\0')
-    return FALSE;
-  *value = g_ascii_strtod (text, &end);
-  return *end == '\0' && isfinite (*value);
-}
-
-static void value_format_decode (gpointer prepared, const guint8 *payload, gsize size, Decoded *decoded)
-{
-  (void) prepared;
-  char text[TEXT_MAX + 1];
-  Reading reading = { .sequence = -1 };
-
+  const Sensor *sensor = prepared;
+  const guint8 *payload = message->payload;
+  gsize size = message->size;
   while (size > 0 && g_ascii_isspace (payload[size - 1]))
     size--;
   for (; size > 0 && g_ascii_isspace (*payload); size--)
     payload++;
-  gsize length = MIN (size, TEXT_MAX);
-  if (length > 0)
-    memcpy (text, payload, length);
-  text[length] = '\0';
-  if (size <= TEXT_MAX && memchr (text, '\0', length) == NULL && number_of (text, &reading.value)) {
-    g_array_append_val (decoded->readings, reading);
+  if (size == 0) {
+    decoded_miss (decoded, REASON_NOT_A_NUMBER, "the payload is empty");
     return;
   }
-  g_autofree char *shown = g_utf8_make_valid (text, (gssize) MIN (length, (gsize) SHOWN_CHARACTERS));
-  decoded_miss (decoded, REASON_NOT_A_NUMBER, size == 0 ? "the payload is empty" : "\"%s\" is not a number", shown);
+  if (size > VALUE_TEXT_MAX_BYTES || memchr (payload, '\0', size) != NULL) {
+    decoded_miss (decoded, REASON_NOT_A_NUMBER, "the payload is no number and no word");
+    return;
+  }
+  Reading reading = { .sequence = -1 };
+  text_value_set (decoded_text (decoded, (const char *) payload, (gssize) size), sensor->metrics->pdata[0], &reading);
+  decoded_add (decoded, sensor, &reading, "the payload");
 }
 
 static void value_format_release (gpointer prepared)

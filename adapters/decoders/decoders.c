@@ -3,8 +3,8 @@
 #include <string.h>
 
 static const Decoder *const decoders[] = {
-  &decoder_json,
-  &decoder_value,
+  &decoder_json,        &decoder_value,       &decoder_senml,  &decoder_sparkplug, &decoder_chirpstack,
+  &decoder_cayenne_lpp, &decoder_zigbee2mqtt, &decoder_binary, &decoder_csv,
 };
 
 const Decoder *decoder_find (const char *format)

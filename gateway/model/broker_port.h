@@ -49,6 +49,9 @@ typedef struct {
   /* thread: any, also a handler's. Ends a subscription that an earlier configuration left in the session. */
   void (*forget) (BrokerConnection *connection, const char *filter);
 
+  /* thread: any, also a handler's. QoS 0; not kept for later when there is no connection. Both are copied. */
+  void (*publish) (BrokerConnection *connection, const char *topic, GBytes *payload);
+
   /* thread: any. */
   void (*status) (BrokerConnection *connection, BrokerStatus *status);
 

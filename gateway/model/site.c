@@ -242,31 +242,6 @@ void camera_free (Camera *camera)
   g_free (camera);
 }
 
-void metric_free (Metric *metric)
-{
-  if (metric == NULL)
-    return;
-  g_free (metric->name);
-  g_free (metric->path);
-  g_free (metric->unit);
-  g_free (metric);
-}
-
-void sensor_free (Sensor *sensor)
-{
-  if (sensor == NULL)
-    return;
-  g_free (sensor->id);
-  g_free (sensor->name);
-  g_free (sensor->grid);
-  g_free (sensor->broker);
-  g_free (sensor->topic);
-  g_free (sensor->format);
-  g_free (sensor->time_path);
-  g_clear_pointer (&sensor->metrics, g_ptr_array_unref);
-  g_free (sensor);
-}
-
 void grant_free (Grant *grant)
 {
   if (grant == NULL)

@@ -8,10 +8,10 @@
 #pragma once
 
 #include "gateway/model/rule.h"
+#include "gateway/model/sensor.h"
 
 typedef enum { RECORDING_CONTINUOUS, RECORDING_EVENT, RECORDING_OFF } RecordingMode;
 typedef enum { TRANSPORT_TCP, TRANSPORT_UDP } Transport;
-typedef enum { CLOCK_TRUST_AUTO, CLOCK_TRUST_DEVICE, CLOCK_TRUST_GATEWAY } ClockTrust;
 typedef enum { ACK_BROKER, ACK_APPLICATION } CenterAck;
 
 /* What has an id, in the order in which a file may name it; site_kind_name gives the key of its list. */
@@ -25,11 +25,6 @@ typedef enum {
   SITE_CENTERS,
   SITE_KINDS
 } SiteKind;
-
-typedef struct {
-  gboolean is_set;
-  double lon, lat; /* WGS-84 degrees */
-} Location;
 
 typedef struct {
   char *id, *division, *name, *data_dir, *time_zone;
@@ -98,21 +93,6 @@ typedef struct {
   CameraRecording recording;
   StreamSource *sub; /* NULL: no sub stream */
 } Camera;
-
-typedef struct {
-  char *name, *path, *unit; /* path NULL for format value; unit is a UCUM code or NULL */
-  double scale, offset;     /* value = raw * scale + offset */
-} Metric;
-
-typedef struct {
-  char *id, *name, *grid, *broker, *topic, *format;
-  ClockTrust clock;
-  char *time_path;        /* where a json payload carries its time; NULL: nowhere */
-  gint64 silent_after_us; /* 0: never */
-  gboolean durable;
-  Location location;
-  GPtrArray *metrics; /* of Metric */
-} Sensor;
 
 /* What holds for alerts as a whole. */
 typedef struct {
@@ -204,8 +184,6 @@ void broker_free (Broker *broker);
 void grid_free (Grid *grid);
 void duty_free (Duty *duty);
 void camera_free (Camera *camera);
-void metric_free (Metric *metric);
-void sensor_free (Sensor *sensor);
 void grant_free (Grant *grant);
 void delivery_free (Delivery *delivery);
 void agency_free (Agency *agency);

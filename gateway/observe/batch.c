@@ -65,20 +65,74 @@ static gboolean reject (Observe *observe, const Pending *pending, const char *se
   return observation_files_reject (observe->files, pending->message, sensor, reason, detail, error);
 }
 
+/* Keeps the filter as it was before this batch, which may have to be done again. */
+static Filter *touch_filter (Observe *observe, SensorInput *input)
+{
+  if (input->filter_before == NULL) {
+    input->filter_before = g_new0 (Filter, 1);
+    filter_init (input->filter_before, input->sensor);
+    filter_copy (&input->filter, input->filter_before, input->sensor);
+    g_ptr_array_add (observe->touched, input);
+  }
+  return &input->filter;
+}
+
+static void settle_filters (Observe *observe, gboolean is_stored)
+{
+  for (guint i = 0; i < observe->touched->len; i++) {
+    SensorInput *input = observe->touched->pdata[i];
+    if (!is_stored)
+      filter_copy (input->filter_before, &input->filter, input->sensor);
+    filter_clear (input->filter_before);
+    g_clear_pointer (&input->filter_before, g_free);
+  }
+  g_ptr_array_set_size (observe->touched, 0);
+}
+
+/* By the device's own number of the message, and by its contents where the sensor's `duplicate_window` says so. */
+static gboolean is_repeated (Observe *observe, const Pending *pending, SensorInput *input, guint64 hash)
+{
+  guint64 identity = observe->decoded->identity;
+  gint64 window_us = input->sensor->duplicate_window_us, at = pending->message->receive_time_us;
+  if (identity != 0)
+    return filter_is_repeated (touch_filter (observe, input), identity, at, MAX (window_us, FILTER_IDENTITY_US));
+  return window_us > 0 && filter_is_repeated (touch_filter (observe, input), hash, at, window_us);
+}
+
+/* Stores what is news of a sensor's part of a message and notes how it ended; `*reason` is NULL when anything was stored. */
 static gboolean store_readings (Observe *observe, const Pending *pending, SensorInput *input, gboolean *is_first_of_message,
-                                GError **error)
+                                const char **reason, GError **error)
 {
   const GArray *readings = observe->decoded->readings;
+  Filter *filter = touch_filter (observe, input);
+  guint marks = FIRST_OF_SENSOR;
+  *reason = readings->len == 0 ? REASON_NO_READING : NULL;
+  device_clock_watch (&input->clock, readings, pending->message->receive_time_us);
   for (guint i = 0; i < readings->len; i++) {
-    g_autoptr (Observation) observation = normalise (input->sensor, &input->clock, pending->message,
-                                                     &g_array_index (readings, Reading, i));
-    guint marks = (i == 0 ? FIRST_OF_SENSOR : 0) | (*is_first_of_message ? FIRST_OF_MESSAGE : 0);
-    if (!observation_files_add (observe->files, observation, marks, error))
+    const Reading *reading = &g_array_index (readings, Reading, i);
+    g_autoptr (Observation) observation = normalise (input->sensor, &input->clock, pending->message, reading);
+    const char *not_news = filter_reason (filter, input->sensor, reading->metric, observation);
+    if (not_news != NULL) {
+      *reason = *reason != NULL ? *reason : not_news;
+      continue;
+    }
+    if (!observation_files_add (observe->files, observation, marks | (*is_first_of_message ? FIRST_OF_MESSAGE : 0), error))
       return FALSE;
     *is_first_of_message = FALSE;
+    marks = 0;
     g_ptr_array_add (observe->fresh, g_steal_pointer (&observation));
   }
+  if (marks == 0)
+    *reason = NULL;
+  note (observe, pending, input->sensor->id, *reason == NULL ? OUTCOME_STORED : OUTCOME_DROPPED, *reason);
   return TRUE;
+}
+
+static void tell_device (Observe *observe, const Pending *pending)
+{
+  const Decoded *decoded = observe->decoded;
+  if (decoded->request != NULL)
+    observe_request (observe, pending->message->broker, decoded->request_topic, decoded->request);
 }
 
 /* A sensor's part of a message. `*reason` is why it gave nothing. */
@@ -94,7 +148,10 @@ static gboolean store_for (Observe *observe, const Pending *pending, SensorInput
   gsize size;
   const guint8 *payload = g_bytes_get_data (pending->message->payload, &size);
   decoded_reset (observe->decoded);
-  input->decoder->decode (input->prepared, payload != NULL ? payload : (const guint8 *) "", size, observe->decoded);
+  EncodedMessage encoded = { pending->message->topic, payload != NULL ? payload : (const guint8 *) "", size,
+                             pending->message->receive_time_us, pending->message->is_retained };
+  input->decoder->decode (input->prepared, &encoded, observe->decoded);
+  tell_device (observe, pending);
   const Decoded *decoded = observe->decoded;
   if (decoded->reason != NULL && !reject (observe, pending, sensor, decoded->reason, decoded->detail, error))
     return FALSE;
@@ -103,29 +160,37 @@ static gboolean store_for (Observe *observe, const Pending *pending, SensorInput
     *reason = decoded->reason;
     return TRUE;
   }
+  if (is_repeated (observe, pending, input, hash)) {
+    note (observe, pending, sensor, OUTCOME_DROPPED, REASON_DUPLICATE);
+    *reason = REASON_DUPLICATE;
+    return TRUE;
+  }
   input->last_hash = hash;
   input->has_last_hash = input->is_hash_unwritten = TRUE;
-  note (observe, pending, sensor, OUTCOME_STORED, NULL);
-  *reason = NULL;
-  return store_readings (observe, pending, input, is_first_of_message, error);
+  return store_readings (observe, pending, input, is_first_of_message, reason, error);
+}
+
+static gboolean is_last_rejected (const Observe *observe)
+{
+  return g_array_index (observe->outcomes, Outcome, observe->outcomes->len - 1).kind == OUTCOME_REJECTED;
 }
 
 static gboolean store_for_all (Observe *observe, const Pending *pending, guint64 hash, GError **error)
 {
-  gboolean is_first_of_message = TRUE, is_stored = FALSE;
+  gboolean is_first_of_message = TRUE, is_stored = FALSE, is_rejected = FALSE;
   const char *first_reason = NULL;
   for (guint i = 0; i < pending->inputs->len; i++) {
     const char *reason;
     if (!store_for (observe, pending, pending->inputs->pdata[i], hash, &is_first_of_message, &reason, error))
       return FALSE;
     is_stored |= reason == NULL;
+    is_rejected |= first_reason == NULL && reason != NULL && is_last_rejected (observe);
     first_reason = first_reason != NULL ? first_reason : reason;
   }
   if (is_stored)
     note (observe, pending, "", OUTCOME_STORED, NULL);
   else
-    note (observe, pending, "", strcmp (first_reason, REASON_DUPLICATE) == 0 ? OUTCOME_DROPPED : OUTCOME_REJECTED,
-          first_reason);
+    note (observe, pending, "", is_rejected ? OUTCOME_REJECTED : OUTCOME_DROPPED, first_reason);
   return TRUE;
 }
 
@@ -220,7 +285,9 @@ static void store_batch (Observe *observe)
   }
   if (observe->batch->len == 0)
     return;
-  if (store_all (observe, &error)) {
+  gboolean is_stored = store_all (observe, &error);
+  settle_filters (observe, is_stored);
+  if (is_stored) {
     count_outcomes (observe);
     let_go (observe);
     return;

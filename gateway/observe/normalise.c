@@ -7,7 +7,7 @@
 #define EVEN_WITHIN_US (5 * G_USEC_PER_SEC)
 
 /* A device that only repeats a time tells nothing; one that drains what it kept comes with an offset that shrinks. */
-static void watch_clock (DeviceClock *clock, gint64 device_us, gint64 receive_us)
+static void watch (DeviceClock *clock, gint64 device_us, gint64 receive_us)
 {
   gint64 offset = receive_us - device_us;
   gboolean moves = device_us > clock->last_device_us && receive_us > clock->last_receive_us;
@@ -20,14 +20,26 @@ static void watch_clock (DeviceClock *clock, gint64 device_us, gint64 receive_us
   clock->last_receive_us = receive_us;
 }
 
+void device_clock_watch (DeviceClock *clock, const GArray *readings, gint64 receive_time_us)
+{
+  const Reading *newest = NULL;
+  for (guint i = 0; i < readings->len; i++) {
+    const Reading *reading = &g_array_index (readings, Reading, i);
+    if (reading->has_time && !reading->is_historical && (newest == NULL || reading->time_us > newest->time_us))
+      newest = reading;
+  }
+  if (newest != NULL)
+    watch (clock, newest->time_us, receive_time_us / 1000 * 1000);
+}
+
 static gboolean is_possible (gint64 device_us, gint64 receive_us)
 {
   return device_us <= receive_us + FUTURE_MAX_US && device_us >= receive_us - AGE_MAX_US;
 }
 
-static void set_time (const Sensor *sensor, DeviceClock *clock, const Reading *reading, Observation *observation)
+static void set_time (const Sensor *sensor, const DeviceClock *clock, const Reading *reading, Observation *observation)
 {
-  gint64 received = observation->receive_time_us;
+  gint64 received = observation->receive_time_us, device = reading->time_us;
   observation->phenomenon_time_us = received;
   if (sensor->clock == CLOCK_TRUST_GATEWAY)
     return;
@@ -36,43 +48,61 @@ static void set_time (const Sensor *sensor, DeviceClock *clock, const Reading *r
       observation->quality = QUALITY_UNCERTAIN;
     return;
   }
-  watch_clock (clock, reading->time_us, received);
-  if (!is_possible (reading->time_us, received)) {
+  gboolean is_wrong = clock->even >= DEVICE_CLOCK_EVEN_AFTER && llabs (clock->offset_us) > LATE_AFTER_US;
+  if (is_wrong && sensor->clock == CLOCK_TRUST_AUTO && !reading->is_historical) {
+    observation->quality = QUALITY_UNCERTAIN;
+    device += clock->offset_us;
+  }
+  if (!is_possible (device, received)) {
     observation->quality = QUALITY_UNCERTAIN;
     return;
   }
-  gboolean is_late = received - reading->time_us > LATE_AFTER_US;
-  if (is_late && sensor->clock == CLOCK_TRUST_AUTO && clock->even >= DEVICE_CLOCK_EVEN_AFTER) {
-    observation->quality = QUALITY_UNCERTAIN;
-    return;
-  }
-  observation->phenomenon_time_us = reading->time_us;
-  observation->is_historical = is_late;
+  observation->phenomenon_time_us = device;
+  observation->is_historical = received - device > LATE_AFTER_US;
 }
 
-Observation *normalise (const Sensor *sensor, DeviceClock *clock, const RawMessage *message, const Reading *reading)
+static void set_unit (const Metric *metric, const Reading *reading, Observation *observation)
+{
+  const char *from = metric->raw_unit;
+  if (from == NULL && reading->unit != NULL && metric->scale == 1 && metric->offset == 0)
+    from = reading->unit;
+  observation->unit = g_strdup (metric->unit != NULL ? metric->unit : from);
+  if (from != NULL && metric->unit != NULL && !unit_convert (metric->units, from, metric->unit, &observation->value))
+    observation->quality = QUALITY_BAD;
+}
+
+static void set_number (const Metric *metric, const Reading *reading, Observation *observation)
+{
+  observation->value = reading->value * metric->scale + metric->offset;
+  set_unit (metric, reading, observation);
+  if (!isfinite (observation->value)) {
+    observation->value = 0;
+    observation->quality = QUALITY_BAD;
+  }
+  if ((metric->has_minimum && observation->value < metric->minimum)
+      || (metric->has_maximum && observation->value > metric->maximum))
+    observation->quality = QUALITY_BAD;
+}
+
+Observation *normalise (const Sensor *sensor, const DeviceClock *clock, const RawMessage *message, const Reading *reading)
 {
   const Metric *metric = sensor->metrics->pdata[reading->metric];
   Observation *observation = observation_new (sensor->id, metric->name);
   observation->kind = reading->kind;
-  if (reading->kind == VALUE_TEXT)
-    observation_set_text (observation, reading->text);
-  else
-    observation->value = reading->kind == VALUE_NUMBER ? reading->value * metric->scale + metric->offset : reading->value;
-  observation->unit = g_strdup (metric->unit);
+  observation->value = reading->value;
   observation->sequence = reading->sequence;
   observation->receive_time_us = message->receive_time_us / 1000 * 1000; /* files keep milliseconds: rules see the same */
   set_time (sensor, clock, reading, observation);
   observation->phenomenon_time_us = observation->phenomenon_time_us / 1000 * 1000;
   if (message->is_retained && !reading->has_time)
     observation->quality = QUALITY_UNCERTAIN; /* a broker tells no time of what it kept */
+  observation->quality = MAX (observation->quality, reading->quality);
+  if (reading->kind == VALUE_TEXT)
+    observation_set_text (observation, reading->text);
+  else if (reading->kind == VALUE_NUMBER)
+    set_number (metric, reading, observation);
   observation->is_state = message->is_retained || reading->is_state;
   if (observation->is_state || reading->is_historical)
     observation->is_historical = TRUE;
-  observation->quality = MAX (observation->quality, reading->quality);
-  if (observation->kind != VALUE_TEXT && !isfinite (observation->value)) {
-    observation->value = 0;
-    observation->quality = QUALITY_BAD;
-  }
   return observation;
 }

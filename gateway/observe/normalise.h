@@ -1,8 +1,11 @@
-/* normalise.h: from a decoder's reading to an observation: unit, scale, both times, quality.
+/* normalise.h: from a decoder's reading to an observation: scale, unit, range, both times, quality.
+ *
+ * value = raw × scale + offset, then from raw_unit to unit. Where the configuration says neither, a unit that the payload
+ * names is the raw one. What is out of range, or came in a unit that can't be converted, is kept and "bad".
  *
  * The device's time is believed as the sensor's `clock` says. With `auto`, a time that can't be (1970, the future, years
- * ago) gives way to the time of receipt. So does the time of a device whose messages come evenly while its clock is off by
- * the same amount every time: that is a wrong clock, not late data. Both are "uncertain" then.
+ * ago) gives way to the time of receipt. A device whose messages come evenly while its clock is off by the same amount every
+ * time has a wrong clock, not late data: its times are moved by that amount. Both are "uncertain" then.
  * What is believed and older than LATE_AFTER_US is historical.
  *
  * thread: the store's. */
@@ -25,4 +28,9 @@ typedef struct {
 
 enum { DEVICE_CLOCK_EVEN_AFTER = 3 };
 
-Observation *normalise (const Sensor *sensor, DeviceClock *clock, const RawMessage *message, const Reading *reading);
+/* Once per message, before its readings are normalised: the newest of their times tells how far the device's clock is off. */
+void device_clock_watch (DeviceClock *clock, const GArray *readings, gint64 receive_time_us);
+
+/* thread: the store's. `clock` has watched the message. */
+Observation *normalise (const Sensor *sensor, const DeviceClock *clock, const RawMessage *message,
+                        const Reading *reading);

@@ -7,6 +7,9 @@
 #define CLOSE_WAIT_US (5 * G_USEC_PER_SEC)
 #define HELD_CHECK_US G_USEC_PER_SEC
 #define RETRY_US G_USEC_PER_SEC
+#define REQUEST_EVERY_US (10 * G_USEC_PER_SEC)
+
+enum { REQUESTS_REMEMBERED = 10000 };
 
 /* A connection and what it was opened with. */
 typedef struct {
@@ -120,6 +123,8 @@ Observe *observe_new (Store *store, EventBus *events, DecoderFind find_decoder, 
   observe->brokers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, slot_free);
   observe->deliveries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   observe->announced = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  observe->requested = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  observe->touched = g_ptr_array_new ();
   observe->batch = g_ptr_array_new_with_free_func ((GDestroyNotify) pending_unref);
   observe->fresh = g_ptr_array_new_with_free_func ((GDestroyNotify) observation_unref);
   observe->outcomes = g_array_new (FALSE, FALSE, sizeof (Outcome));
@@ -300,6 +305,30 @@ void observe_forget_topic (Observe *observe, const char *broker, const char *top
   g_mutex_unlock (&observe->mutex);
 }
 
+/* Hundreds of messages may tell at once that a node's births are not known. */
+static gboolean may_request (Observe *observe, const char *topic)
+{
+  gint64 now = clock_monotonic_us (observe->clock);
+  gint64 *last = g_hash_table_lookup (observe->requested, topic);
+  if (last != NULL && now - *last < REQUEST_EVERY_US)
+    return FALSE;
+  if (g_hash_table_size (observe->requested) >= REQUESTS_REMEMBERED)
+    g_hash_table_remove_all (observe->requested);
+  g_hash_table_replace (observe->requested, g_strdup (topic), g_memdup2 (&now, sizeof now));
+  return TRUE;
+}
+
+void observe_request (Observe *observe, const char *broker, const char *topic, GBytes *payload)
+{
+  if (!may_request (observe, topic))
+    return;
+  g_mutex_lock (&observe->mutex);
+  BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker);
+  if (slot != NULL)
+    observe->port->publish (slot->connection, topic, payload);
+  g_mutex_unlock (&observe->mutex);
+}
+
 /* Views */
 
 static void describe_broker_state (Observe *observe, const char *broker, json_t *object)
@@ -390,6 +419,8 @@ void observe_free (Observe *observe)
   decoded_free (observe->decoded);
   g_array_unref (observe->outcomes);
   g_ptr_array_unref (observe->fresh);
+  g_ptr_array_unref (observe->touched);
+  g_hash_table_unref (observe->requested);
   g_ptr_array_unref (observe->batch);
   g_hash_table_unref (observe->announced);
   g_hash_table_unref (observe->deliveries);

@@ -40,7 +40,9 @@ struct Observe {
   /* The store's thread alone, from here on. */
   ObservationFiles *files;
   GHashTable *deliveries; /* broker → Deliveries */
+  GHashTable *requested;  /* topic → when a device was told something there (gint64, monotonic) */
   GPtrArray *batch;       /* of Pending: taken, not yet on disk */
+  GPtrArray *touched;     /* of SensorInput: whose filters this batch has changed */
   GArray *outcomes;       /* of Outcome, of the open transaction */
   GPtrArray *fresh;       /* of Observation: on disk, events not yet published */
   Decoded *decoded;
@@ -66,3 +68,7 @@ void observe_publish_after_commit (Observe *observe);
 
 /* thread: any. Ends a subscription that nobody wants. */
 void observe_forget_topic (Observe *observe, const char *broker, const char *topic);
+
+/* What a format wants to tell a device: at most once in ten seconds a topic, and not kept when the broker is away. thread:
+ * the store's. */
+void observe_request (Observe *observe, const char *broker, const char *topic, GBytes *payload);

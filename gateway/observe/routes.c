@@ -18,6 +18,7 @@ static void input_free (gpointer data)
   SensorInput *input = data;
   if (input->prepared != NULL)
     input->decoder->release (input->prepared);
+  filter_clear (&input->filter);
   g_free (input);
 }
 
@@ -39,11 +40,23 @@ static void add_exact (Routes *routes, SensorInput *input)
   g_ptr_array_add (list, input);
 }
 
+/* What a sensor sent is remembered as long as it measures the same things. */
+static void keep_filter (SensorInput *input, const SensorInput *known)
+{
+  const GPtrArray *now = input->sensor->metrics, *before = known->sensor->metrics;
+  gboolean is_same = now->len == before->len;
+  for (guint i = 0; is_same && i < now->len; i++)
+    is_same = strcmp (((const Metric *) now->pdata[i])->name, ((const Metric *) before->pdata[i])->name) == 0;
+  if (is_same)
+    filter_copy (&known->filter, &input->filter, input->sensor);
+}
+
 static gboolean add_input (Routes *routes, const Sensor *sensor, DecoderFind find_decoder, Routes *before, GError **error)
 {
   SensorInput *input = g_new0 (SensorInput, 1);
   g_hash_table_insert (routes->inputs, g_strdup (sensor->id), input);
   input->sensor = sensor;
+  filter_init (&input->filter, sensor);
   input->decoder = find_decoder (sensor->format);
   if (input->decoder == NULL)
     return error_set (error, ERROR_RECONFIGURE, "sensor %s: format %s is not in this version", sensor->id, sensor->format);
@@ -55,6 +68,7 @@ static gboolean add_input (Routes *routes, const Sensor *sensor, DecoderFind fin
   SensorInput *known = before != NULL ? routes_input (before, sensor->id) : NULL;
   if (known != NULL) {
     input->clock = known->clock;
+    keep_filter (input, known);
     input->has_last_hash = known->has_last_hash;
     input->last_hash = known->last_hash;
   }

@@ -5,6 +5,7 @@
 
 #include "gateway/model/broker_port.h"
 #include "gateway/model/decoder.h"
+#include "gateway/observe/filter.h"
 #include "gateway/observe/normalise.h"
 
 typedef struct {
@@ -12,6 +13,8 @@ typedef struct {
   const Decoder *decoder;
   gpointer prepared;
   DeviceClock clock;
+  Filter filter;
+  Filter *filter_before; /* of the batch that is being stored; NULL: it has not touched it */
   gboolean has_last_hash;
   guint64 last_hash; /* of the last payload: a retained message that repeats it is no news */
   gboolean is_hash_unwritten;

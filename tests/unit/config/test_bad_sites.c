@@ -80,8 +80,6 @@ static void what_is_not_in_this_version_is_told_so (void **state)
   static const Case cases[] = {
     { "cameras: [{id: a, url: \"rtsp://h\", transport: sctp}]\n",
       "8:47: transport: expected tcp or udp, found \"sctp\"" },
-    { "sensors: [{id: a, broker: village, topic: t, format: senml, metrics: [{name: m, path: $.m}]}]\n",
-      "8:54: format: senml is not in this version, expected json or value" },
     { 0 },
   };
   assert_cases (cases, BASE);
@@ -353,6 +351,33 @@ static void sensors_make_sense (void **state)
       "8:95: scale: 0 makes every value the same, expected another number" },
     { "sensors: [{id: s, broker: village, topic: t, format: value, metrics: [{name: a, path: $.a}]}]\n",
       "8:87: path has no use with format value, expected none" },
+    { "sensors: [{id: s, broker: village, topic: t, metrics: [{name: a, path: \"$.a[x]\"}]}]\n",
+      "8:76: path: path \"$.a[x]\": not understood from character 4 on, expected .name, ['name'], [0] or [*]; at most 32 of"
+      " them and 4 wildcards" },
+    { "sensors: [{id: s, broker: village, topic: t, time_path: \"$.r[*].at\", metrics: [{name: a, path: $.a}]}]\n",
+      "8:57: time_path has more wildcards than the path of a, expected at most as many: each reading has one time" },
+    { "sensors: [{id: s, broker: village, topic: t, metrics: [{name: a, path: $.a, unit: °C}]}]\n",
+      "8:83: unit: there is no unit °C; did you mean Cel?" },
+    { "sensors: [{id: s, broker: village, topic: t, metrics: [{name: a, path: $.a, unit: m, raw_unit: Cel}]}]\n",
+      "8:96: raw_unit: Cel can't be converted to m, expected a unit of length" },
+    { "sensors: [{id: s, broker: village, topic: t, metrics: [{name: a, path: $.a, minimum: 3, maximum: 2}]}]\n",
+      "8:98: maximum: 2 is not above minimum 3, expected a larger number" },
+    { "sensors: [{id: s, broker: village, topic: t, metrics: [{name: a, path: $.a, kind: text, deadband: 2}]}]\n",
+      "8:99: deadband has no use with kind text, expected none" },
+    { "sensors: [{id: s, broker: village, topic: t, metrics: [{name: a, path: $.a, values: {open: wide}}]}]\n",
+      "8:92: values: expected a map such as {open: 1, closed: 0}, found \"wide\"" },
+    { "sensors: [{id: s, broker: village, topic: t, silent_after: 10s, metrics: [{name: a, path: $.a, at_most_every: 10s}]}]\n",
+      "8:111: at_most_every is not shorter than silent_after, expected less: else the sensor counts as silent" },
+    { "sensors: [{id: s, broker: village, topic: t, format: binary, metrics: [{name: a, encoding: u16, order: word_swapped}]}]\n",
+      "8:72: byte is missing, expected where the metric starts, from 0\n"
+      "8:104: order: word_swapped needs two words, expected an encoding of 32 or 64 bits" },
+    { "sensors: [{id: s, broker: village, topic: t, format: csv, header: false, metrics: [{name: a}]}]\n",
+      "8:84: path: expected the number of a column, from 1, as there is no header line, found \"a\"" },
+    { "sensors: [{id: s, broker: village, topic: spBv1.0/g/NDATA/n, format: sparkplug, metrics: [{name: a}]}]\n",
+      "8:43: topic: a sensor of format sparkplug is an edge node, expected spBv1.0/GROUP/+/NODE/#" },
+    { "sensors: [{id: s, broker: village, topic: t, separator: \";\", metrics: [{name: a, path: $.a, byte: 1}]}]\n",
+      "8:57: separator has no use with format json, expected none\n"
+      "8:99: byte has no use with format json, expected none" },
     { "sensors: [{id: s, broker: village, topic: t, metrics: []}]\n",
       "8:55: metrics: expected 1 to 100 items, found 0" },
     { 0 },

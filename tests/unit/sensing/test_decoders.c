@@ -1,7 +1,7 @@
 #include "adapters/decoders/decoders.h"
-#include "adapters/decoders/json_path.h"
 #include "gateway/core/clock.h"
 #include "gateway/core/error.h"
+#include "gateway/core/json_path.h"
 #include "tests/support/test.h"
 
 #include <string.h>
@@ -50,9 +50,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Fixture, fixture_free)
 /* Exactly the bytes, in memory of their own, so that the sanitizer sees a read beyond. */
 static void decode (Fixture *fixture, const char *payload, gsize size)
 {
-  g_autofree guint8 *bytes = g_memdup2 (payload, size);
+  g_autofree guint8 *bytes = size > 0 ? g_memdup2 (payload, size) : g_malloc (1);
+  EncodedMessage message = { "village/level-1", bytes, size, 0, FALSE };
   decoded_reset (fixture->decoded);
-  fixture->decoder->decode (fixture->prepared, bytes, size, fixture->decoded);
+  fixture->decoder->decode (fixture->prepared, &message, fixture->decoded);
 }
 
 static void gives_value (Fixture *fixture, const char *payload, double value)
@@ -171,11 +172,11 @@ static void what_is_no_plain_number_is_refused (void **state)
 static void a_wrong_path_is_refused_with_its_place (void **state)
 {
   (void) state;
-  static const char *const bad[] = { "", "level", "$level", "$.", "$..a", "$.a[", "$.a[x]", "$.a['b]", "$.a[0", "$[*]", "$.a b",
+  static const char *const bad[] = { "", "level", "$level", "$.", "$..a", "$.a[", "$.a[x]", "$.a['b]", "$.a[0", "$[*", "$.a b",
                                      "$[99999999999999999999]" };
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
     g_autoptr (GError) error = NULL;
-    assert_null (json_path_parse (bad[i], &error));
+    assert_null (json_path_parse (bad[i], NULL, &error));
     assert_true (error_is (error, ERROR_RECONFIGURE));
     assert_non_null (strstr (error->message, bad[i]));
   }
@@ -186,7 +187,8 @@ static void formats_are_found_by_name (void **state)
   (void) state;
   assert_ptr_equal (decoder_find ("json"), &decoder_json);
   assert_ptr_equal (decoder_find ("value"), &decoder_value);
-  assert_null (decoder_find ("senml"));
+  assert_ptr_equal (decoder_find ("senml"), &decoder_senml);
+  assert_null (decoder_find ("xml"));
 }
 
 int main (void)

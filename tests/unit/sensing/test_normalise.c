@@ -29,6 +29,9 @@ static Observation *take (Fixture *fixture, gint64 receive_us, gint64 device_us,
   g_autoptr (RawMessage) message = raw_message_new ("village", "village/level-1", "", 0);
   message->receive_time_us = receive_us;
   Reading reading = { .value = value, .has_time = device_us != 0, .time_us = device_us, .sequence = -1 };
+  g_autoptr (GArray) readings = g_array_new (FALSE, FALSE, sizeof (Reading));
+  g_array_append_val (readings, reading);
+  device_clock_watch (&fixture->clock, readings, receive_us);
   return normalise (fixture->sensor, &fixture->clock, message, &reading);
 }
 
@@ -111,6 +114,107 @@ static void the_gateways_clock_alone_counts_where_it_is_configured (void **state
   site_unref (fixture.site);
 }
 
+static const UnitOfMeasure units[] = {
+  { "m", "length", 1, 0 }, { "cm", "length", 0.01, 0 }, { "K", "temperature", 1, 0 }, { "Cel", "temperature", 1, 273.15 },
+  { NULL, NULL, 0, 0 },
+};
+
+static Observation *take_in (Fixture *fixture, const char *unit, double value)
+{
+  g_autoptr (RawMessage) message = raw_message_new ("village", "village/level-1", "", 0);
+  message->receive_time_us = now_us;
+  Reading reading = { .value = value, .unit = unit, .sequence = -1 };
+  return normalise (fixture->sensor, &fixture->clock, message, &reading);
+}
+
+static void assert_value (Observation *observation, double value, Quality quality)
+{
+  assert_true (observation->value > value - 1e-9 && observation->value < value + 1e-9);
+  assert_int_equal (observation->quality, quality);
+  observation_unref (observation);
+}
+
+static void values_come_to_the_metrics_unit (void **state)
+{
+  (void) state;
+  Fixture fixture = fixture_with (CLOCK_TRUST_GATEWAY);
+  Metric *metric = fixture.sensor->metrics->pdata[0];
+  metric->units = units;
+  assert_value (take_in (&fixture, "cm", 325), 3.25, QUALITY_GOOD); /* the payload says its unit */
+  assert_value (take_in (&fixture, "m", 3.25), 3.25, QUALITY_GOOD);
+  assert_value (take_in (&fixture, "Cel", 20), 20, QUALITY_BAD); /* no length: kept as it came, and bad */
+  assert_value (take_in (&fixture, "{furlongs}", 20), 20, QUALITY_BAD);
+  metric->raw_unit = g_strdup ("cm"); /* the configuration knows better */
+  assert_value (take_in (&fixture, "m", 325), 3.25, QUALITY_GOOD);
+  metric->scale = 10;
+  metric->offset = 5;
+  assert_value (take_in (&fixture, NULL, 32), 3.25, QUALITY_GOOD); /* scale and offset first */
+  g_free (metric->raw_unit);
+  g_free (metric->unit);
+  metric->raw_unit = g_strdup ("Cel");
+  metric->unit = g_strdup ("K");
+  metric->scale = 1;
+  metric->offset = 0;
+  assert_value (take_in (&fixture, NULL, -10), 263.15, QUALITY_GOOD);
+  site_unref (fixture.site);
+}
+
+static void what_is_out_of_range_is_kept_and_bad (void **state)
+{
+  (void) state;
+  Fixture fixture = fixture_with (CLOCK_TRUST_GATEWAY);
+  Metric *metric = fixture.sensor->metrics->pdata[0];
+  metric->has_minimum = metric->has_maximum = TRUE;
+  metric->minimum = -2;
+  metric->maximum = 20;
+  assert_value (take_in (&fixture, NULL, -2), -2, QUALITY_GOOD);
+  assert_value (take_in (&fixture, NULL, -2.001), -2.001, QUALITY_BAD);
+  assert_value (take_in (&fixture, NULL, 20.001), 20.001, QUALITY_BAD);
+  site_unref (fixture.site);
+}
+
+static void a_retained_message_and_a_birth_are_states (void **state)
+{
+  (void) state;
+  Fixture fixture = fixture_with (CLOCK_TRUST_AUTO);
+  g_autoptr (RawMessage) message = raw_message_new ("village", "village/level-1", "", 0);
+  message->receive_time_us = now_us;
+  Reading reading = { .value = 1, .has_time = TRUE, .time_us = now_us, .sequence = -1, .is_state = TRUE };
+  g_autoptr (Observation) birth = normalise (fixture.sensor, &fixture.clock, message, &reading);
+  assert_true (birth->is_state && birth->is_historical);
+  reading.is_state = FALSE;
+  message->is_retained = TRUE;
+  g_autoptr (Observation) retained = normalise (fixture.sensor, &fixture.clock, message, &reading);
+  assert_true (retained->is_state && retained->is_historical);
+  message->is_retained = FALSE;
+  reading.is_historical = TRUE;
+  g_autoptr (Observation) late = normalise (fixture.sensor, &fixture.clock, message, &reading);
+  assert_true (!late->is_state && late->is_historical);
+  site_unref (fixture.site);
+}
+
+/* A logger whose clock stands at 1970 sends ten minutes at once, every ten minutes. */
+static void readings_of_a_wrong_clock_keep_their_distances (void **state)
+{
+  (void) state;
+  Fixture fixture = fixture_with (CLOCK_TRUST_AUTO);
+  g_autoptr (RawMessage) message = raw_message_new ("village", "village/level-1", "", 0);
+  for (int batch = 0; batch < 5; batch++) {
+    g_autoptr (GArray) readings = g_array_new (FALSE, FALSE, sizeof (Reading));
+    message->receive_time_us = now_us + batch * 10 * MINUTE;
+    for (int i = 0; i < 10; i++) {
+      Reading reading = { .value = i, .has_time = TRUE, .time_us = (batch * 10 + i) * MINUTE, .sequence = -1 };
+      g_array_append_val (readings, reading);
+    }
+    device_clock_watch (&fixture.clock, readings, message->receive_time_us);
+    g_autoptr (Observation) first = normalise (fixture.sensor, &fixture.clock, message, &g_array_index (readings, Reading, 0));
+    gint64 expected = message->receive_time_us - (batch < DEVICE_CLOCK_EVEN_AFTER ? 0 : 9 * MINUTE);
+    assert_int_equal (first->phenomenon_time_us, expected);
+    assert_int_equal (first->quality, QUALITY_UNCERTAIN);
+  }
+  site_unref (fixture.site);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -120,6 +224,10 @@ int main (void)
     cmocka_unit_test (late_data_is_historical_at_its_own_time),
     cmocka_unit_test (a_clock_that_is_always_behind_by_the_same_is_wrong_and_not_late),
     cmocka_unit_test (the_gateways_clock_alone_counts_where_it_is_configured),
+    cmocka_unit_test (values_come_to_the_metrics_unit),
+    cmocka_unit_test (what_is_out_of_range_is_kept_and_bad),
+    cmocka_unit_test (a_retained_message_and_a_birth_are_states),
+    cmocka_unit_test (readings_of_a_wrong_clock_keep_their_distances),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

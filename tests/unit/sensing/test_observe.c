@@ -18,6 +18,7 @@ static const gint64 start_wall_us = 1777622400000000;
 /* A broker that is the test itself. */
 static BrokerHandlers test_broker;
 static char *subscribed; /* filters, joined */
+static char *published;  /* the topic of the last request */
 
 static BrokerConnection *test_open (const Broker *settings, const char *client_id, const BrokerHandlers *handlers)
 {
@@ -39,6 +40,13 @@ static void test_forget (BrokerConnection *connection, const char *filter)
   (void) connection, (void) filter;
 }
 
+static void test_publish (BrokerConnection *connection, const char *topic, GBytes *payload)
+{
+  (void) connection, (void) payload;
+  g_free (published);
+  published = g_strdup (topic);
+}
+
 static void test_status (BrokerConnection *connection, BrokerStatus *status)
 {
   (void) connection;
@@ -52,7 +60,7 @@ static gboolean test_close (BrokerConnection *connection, gint64 wait_us)
   return TRUE;
 }
 
-static const BrokerPort test_port = { test_open, test_subscribe, test_forget, test_status, test_close };
+static const BrokerPort test_port = { test_open, test_subscribe, test_forget, test_publish, test_status, test_close };
 
 typedef struct {
   char *folder;
@@ -496,7 +504,7 @@ static void a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running
   g_autoptr (GError) error = NULL;
   Sensor *sensor = wrong->sensors->pdata[0];
   g_free (sensor->format);
-  sensor->format = g_strdup ("senml");
+  sensor->format = g_strdup ("xml");
   site_publish (wrong);
   assert_false (observe_set_site (fixture->observe, wrong, &error));
   assert_non_null (strstr (error->message, "level-1"));
