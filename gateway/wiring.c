@@ -316,6 +316,7 @@ static gboolean build_doors (Wiring *wiring, GError **error)
     .vision = wiring->vision,       .observe = wiring->observe, .incidents = wiring->book,
     .sharing = wiring->sharing,     .access = wiring->access, .site = current_site,
     .is_ready = is_ready,           .check_config = check_config, .processes = processes,
+    .engine = wiring->engine,       .parse_rule = rule_load_text,
     .data = wiring,
   };
   wiring->control = control_new (wiring->access, wiring->site->gateway.runtime_dir, error);
