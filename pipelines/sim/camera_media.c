@@ -380,7 +380,7 @@ GstRTSPMediaFactory *camera_media_factory_new (const CameraScript *camera, const
   factory->font = g_strdup (font);
   factory->faults = camera_faults_ref (faults);
   gst_rtsp_media_factory_set_shared (GST_RTSP_MEDIA_FACTORY (factory), TRUE);
-  if (camera->username != NULL)
+  if (camera->username != NULL || camera->cert_file != NULL)
     gst_rtsp_media_factory_add_role (GST_RTSP_MEDIA_FACTORY (factory), "viewer", GST_RTSP_PERM_MEDIA_FACTORY_ACCESS,
                                      G_TYPE_BOOLEAN, TRUE, GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, G_TYPE_BOOLEAN, TRUE,
                                      NULL);

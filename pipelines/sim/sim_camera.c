@@ -23,16 +23,37 @@ struct SimCamera {
   FaultTimer timers[CAMERA_FAULT_COUNT];
 };
 
-static void require_login (SimCamera *camera)
+static gboolean set_certificate (GstRTSPAuth *auth, const CameraScript *script, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  GTlsCertificate *certificate = g_tls_certificate_new_from_files (script->cert_file, script->key_file, &problem);
+  if (certificate == NULL)
+    return error_set (error, ERROR_RECONFIGURE, "camera %s: %s and %s are no certificate and its key (PEM): %s", script->id,
+                      script->cert_file, script->key_file, problem->message);
+  gst_rtsp_auth_set_tls_certificate (auth, certificate);
+  g_object_unref (certificate);
+  return TRUE;
+}
+
+/* With a login, or everybody as the viewer; in TLS or not. */
+static gboolean protect (SimCamera *camera, GError **error)
 {
   const CameraScript *script = camera->script;
+  if (script->username == NULL && script->cert_file == NULL)
+    return TRUE;
   GstRTSPAuth *auth = gst_rtsp_auth_new ();
   GstRTSPToken *token = gst_rtsp_token_new (GST_RTSP_TOKEN_MEDIA_FACTORY_ROLE, G_TYPE_STRING, "viewer", NULL);
-  gst_rtsp_auth_set_supported_methods (auth, GST_RTSP_AUTH_DIGEST);
-  gst_rtsp_auth_add_digest (auth, script->username, script->password, token);
+  if (script->username != NULL) {
+    gst_rtsp_auth_set_supported_methods (auth, GST_RTSP_AUTH_DIGEST);
+    gst_rtsp_auth_add_digest (auth, script->username, script->password, token);
+  } else {
+    gst_rtsp_auth_set_default_token (auth, token);
+  }
   gst_rtsp_token_unref (token);
   gst_rtsp_server_set_auth (camera->server, auth);
+  gboolean is_protected = script->cert_file == NULL || set_certificate (auth, script, error);
   g_object_unref (auth);
+  return is_protected;
 }
 
 static gboolean mount (SimCamera *camera, const char *path, const StreamScript *stream, const char *font,
@@ -108,11 +129,9 @@ SimCamera *sim_camera_new (const CameraScript *script, const char *font, GError 
   for (int fault = 0; fault < CAMERA_FAULT_COUNT; fault++)
     camera->timers[fault] = (FaultTimer){ camera, fault, 0 };
   gst_rtsp_server_set_address (camera->server, "127.0.0.1");
-  if (script->username)
-    require_login (camera);
   g_signal_connect (camera->server, "client-connected", G_CALLBACK (client_came), camera);
   camera->sweep = g_timeout_add_seconds (SESSION_SWEEP_SECONDS, sweep_sessions, camera);
-  if (!mount_streams (camera, font, error) || !listen_now (camera, error))
+  if (!protect (camera, error) || !mount_streams (camera, font, error) || !listen_now (camera, error))
     g_clear_pointer (&camera, sim_camera_free);
   return camera;
 }

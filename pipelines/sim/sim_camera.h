@@ -17,7 +17,8 @@ typedef enum {
   CAMERA_FAULT_COUNT
 } CameraFault;
 
-/* Listens at once on 127.0.0.1. `script` outlives it; `font` may be NULL. */
+/* Listens at once on 127.0.0.1; serves RTP over the connection and by UDP, or in TLS only. `script` outlives it; `font` may
+ * be NULL. */
 SimCamera *sim_camera_new (const CameraScript *script, const char *font, GError **error);
 
 int sim_camera_port (const SimCamera *camera);

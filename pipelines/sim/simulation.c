@@ -145,7 +145,7 @@ static gboolean start_camera (Simulation *simulation, const CameraScript *script
     g_hash_table_insert (simulation->cameras, script->id, camera);
     port = sim_camera_port (camera);
   }
-  say ("camera %s rtsp://127.0.0.1:%d%s", script->id, port, script->path);
+  say ("camera %s rtsp%s://127.0.0.1:%d%s", script->id, script->cert_file != NULL ? "s" : "", port, script->path);
   return TRUE;
 }
 

@@ -109,11 +109,13 @@ static void camera_check (YamlReader *reader, struct fy_node *node, gpointer ite
     yaml_fault (reader, yaml_at (node, "path"), "a path starts with /");
   if ((camera->username == NULL) != (camera->password == NULL))
     yaml_fault (reader, node, "username and password stand together or not at all");
+  if ((camera->cert_file == NULL) != (camera->key_file == NULL))
+    yaml_fault (reader, node, "cert_file and key_file stand together or not at all");
   if (!camera->is_raw && camera->raw_fault != RAW_NOTHING)
     yaml_fault (reader, yaml_at (node, "fault"),
                 "only a camera with “mode: raw” has a fault; others are told by commands");
-  if (camera->is_raw && (camera->sub || camera->username || camera->main.file || camera->audio))
-    yaml_fault (reader, node, "a raw camera has no sub, login, file or audio");
+  if (camera->is_raw && (camera->sub || camera->username || camera->cert_file || camera->main.file || camera->audio))
+    yaml_fault (reader, node, "a raw camera has no sub, login, certificate, file or audio");
   if (camera->main.file && camera->audio)
     yaml_fault (reader, yaml_at (node, "audio"), "a camera that plays a file has no audio");
 }
@@ -134,6 +136,8 @@ static void camera_free (gpointer item)
   g_free (camera->path);
   g_free (camera->username);
   g_free (camera->password);
+  g_free (camera->cert_file);
+  g_free (camera->key_file);
   g_free (camera->main.file);
   stream_free (camera->sub);
   g_free (camera);
@@ -146,6 +150,8 @@ static const Field camera_fields[] = {
   { "path", FIELD_TEXT, G_STRUCT_OFFSET (CameraScript, path) },
   { "username", FIELD_TEXT, G_STRUCT_OFFSET (CameraScript, username) },
   { "password", FIELD_TEXT, G_STRUCT_OFFSET (CameraScript, password) },
+  { "cert_file", FIELD_CUSTOM, G_STRUCT_OFFSET (CameraScript, cert_file), .convert = convert_path },
+  { "key_file", FIELD_CUSTOM, G_STRUCT_OFFSET (CameraScript, key_file), .convert = convert_path },
   { "audio", FIELD_CHOICE, G_STRUCT_OFFSET (CameraScript, audio), .choices = audios },
   { "pacing", FIELD_CHOICE, G_STRUCT_OFFSET (CameraScript, pacing), .choices = pacings },
   STREAM_ROWS (G_STRUCT_OFFSET (CameraScript, main)),

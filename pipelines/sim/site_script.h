@@ -46,6 +46,7 @@ typedef struct {
 
 typedef struct {
   char *id, *name, *path, *username, *password;
+  char *cert_file, *key_file; /* PEM: it serves RTSPS; NULL: RTSP */
   int port;          /* 0: any free one */
   int audio, pacing; /* AudioCodec, Pacing */
   StreamScript main;

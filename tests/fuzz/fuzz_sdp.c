@@ -1,4 +1,6 @@
-/* What a camera's DESCRIBE may bring. */
+/* What a camera's DESCRIBE may bring, and what may be served of it. */
+#include <string.h>
+
 #include "pipelines/rtp/sprop.h"
 #include "pipelines/rtsp/sdp.h"
 #include "tests/fuzz/fuzz_target.h"
@@ -14,7 +16,9 @@ int LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t size)
     sprop_init (&sprop, &tracks->tracks[video]);
     sprop_picture_size (&sprop, &width, &height);
     g_autofree char *format = sprop_format (&sprop, tracks->tracks[video].format);
-    g_free (sdp_write (tracks, format));
+    g_autofree char *served = sdp_write (tracks, format);
+    g_autoptr (TrackList) again = sdp_read (served, strlen (served), "rtsp://gateway/live", NULL);
+    g_assert (again != NULL && track_list_fits (tracks, again)); /* viewers read what the camera said */
   }
   return 0;
 }

@@ -12,6 +12,7 @@ enum { LIVE_S = 30 };
 typedef struct {
   FileCameras *cameras;
   Township *township;
+  Process *simulator;
   Process *plain, *secure; /* both without sound: ffmpeg moves its clock when the first report tells how far both are apart */
   UdpRelay *relay;
 } Transports;
@@ -48,6 +49,7 @@ static int teardown (void **state)
   Transports *transports = *state;
   file_cameras_teardown ((void **) &transports->cameras);
   udp_relay_free (transports->relay);
+  process_free (transports->simulator);
   process_free (transports->plain);
   process_free (transports->secure);
   g_free (transports);
@@ -112,6 +114,27 @@ static void a_viewer_plays_on_through_a_bad_network (void **state)
   assert_true (udp_relay_counts (transports->relay).lost > 0);
 }
 
+static void the_simulators_cameras_do_both (void **state)
+{
+  Transports *transports = *state;
+  Township *township = transports->township;
+  g_autofree char *fingerprint = certificate_make (township->folder, "simulated", &(CertificateForm){ .host = "127.0.0.1" });
+  g_autofree char *program = built_program ("gridgate-sim");
+  g_autofree char *path = g_build_filename (township->folder, "cameras.yaml", NULL);
+  g_autofree char *script = g_strdup_printf ("cameras:\n  - {id: s1, port: %d, cert_file: simulated.pem, key_file: simulated.key}\n"
+                                             "  - {id: s2, port: %d}\n", township->camera_ports[4], township->camera_ports[5]);
+  assert_true (g_file_set_contents (path, script, -1, NULL));
+  transports->simulator = process_start (township->folder, (const char *[]){ program, path, NULL });
+  g_free (process_wait_for (transports->simulator, "ready", 30));
+  g_autofree char *lines = g_strdup_printf ("{id: s1, url: \"rtsps://127.0.0.1:%d/s1\", fingerprint: \"%s\"}\n"
+                                            "  - {id: s2, url: \"rtsp://127.0.0.1:%d/s2\", transport: udp}",
+                                            township->camera_ports[4], fingerprint, township->camera_ports[5]);
+  add_camera (transports, lines);
+  township_wait_camera (township, "s1", "live", LIVE_S);
+  township_wait_camera (township, "s2", "live", LIVE_S);
+  assert_false (process_has_said (township->gateway, "instead of UDP"));
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -119,6 +142,7 @@ int main (void)
     cmocka_unit_test (a_camera_in_tls_is_served_without_a_missing_frame),
     cmocka_unit_test (a_camera_that_cannot_be_trusted_says_why),
     cmocka_unit_test (a_viewer_plays_on_through_a_bad_network),
+    cmocka_unit_test (the_simulators_cameras_do_both),
   };
   return cmocka_run_group_tests (tests, setup, teardown);
 }

@@ -93,6 +93,7 @@ static void faults_name_place_and_what_is_expected (void **state)
   assert_fault (*state, "cameras: [{name: a}]\n", "1:12", "needs the key \"id\"");
   assert_fault (*state, "cameras: [{id: a, fault: no_sdp}]\n", "1:26", "mode: raw");
   assert_fault (*state, "cameras: [{id: a, username: u}]\n", "1:12", "together");
+  assert_fault (*state, "cameras: [{id: a, cert_file: a.pem}]\n", "1:12", "cert_file and key_file");
   assert_fault (*state, "sensors: [{id: a, broker: b, topic: t, curve: {kind: constant}}]\n", "1:27", "no broker");
   assert_fault (*state, "brokers: [{id: b}]\nsensors: [{id: a, broker: b, topic: t, curve: {kind: ramp}}]\n", "2:48",
                 "over");
