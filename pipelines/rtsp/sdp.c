@@ -93,7 +93,7 @@ static gboolean read_rtpmap (Track *track, const char *text)
     rate = VIDEO_HZ;
   else if (!has_rate)
     return FALSE;
-  if (has_rate && parts[2] != NULL && !g_ascii_string_to_unsigned (g_strstrip (parts[2]), 10, 1, 16, &channels, NULL))
+  if (track->medium == MEDIUM_AUDIO && has_rate && parts[2] != NULL && !g_ascii_string_to_unsigned (g_strstrip (parts[2]), 10, 1, 16, &channels, NULL))
     channels = 1;
   track->encoding = g_strdup (codec == CODEC_H264 ? "H264" : codec == CODEC_H265 ? "H265" : parts[0]); /* not "HEVC" */
   track->clock_rate = (guint32) rate;
@@ -259,7 +259,7 @@ static void skip_what_is_no_text (const char **text, gsize *size)
     *text += 3;
     *size -= 3;
   }
-  const char *zero = memchr (*text, '\0', *size);
+  const char *zero = *size > 0 ? memchr (*text, '\0', *size) : NULL;
   if (zero != NULL)
     *size = (gsize) (zero - *text);
 }

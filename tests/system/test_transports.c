@@ -1,5 +1,6 @@
 /* Cameras that we did not write, GStreamer's server, by UDP and in TLS, to viewers that we did not write: ffmpeg. */
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/certificate.h"
@@ -13,6 +14,7 @@ typedef struct {
   FileCameras *cameras;
   Township *township;
   Process *simulator;
+  int sub_port; /* of its camera s3 */
   Process *plain, *secure; /* both without sound: ffmpeg moves its clock when the first report tells how far both are apart */
   UdpRelay *relay;
 } Transports;
@@ -121,8 +123,11 @@ static void the_simulators_cameras_do_both (void **state)
   g_autofree char *fingerprint = certificate_make (township->folder, "simulated", &(CertificateForm){ .host = "127.0.0.1" });
   g_autofree char *program = built_program ("gridgate-sim");
   g_autofree char *path = g_build_filename (township->folder, "cameras.yaml", NULL);
+  transports->sub_port = port_free ();
   g_autofree char *script = g_strdup_printf ("cameras:\n  - {id: s1, port: %d, cert_file: simulated.pem, key_file: simulated.key}\n"
-                                             "  - {id: s2, port: %d}\n", township->camera_ports[4], township->camera_ports[5]);
+                                             "  - {id: s2, port: %d}\n"
+                                             "  - {id: s3, port: %d, sub: {size: 160x90}}\n", township->camera_ports[4],
+                                             township->camera_ports[5], transports->sub_port);
   assert_true (g_file_set_contents (path, script, -1, NULL));
   transports->simulator = process_start (township->folder, (const char *[]){ program, path, NULL });
   g_free (process_wait_for (transports->simulator, "ready", 30));
@@ -135,6 +140,37 @@ static void the_simulators_cameras_do_both (void **state)
   assert_false (process_has_said (township->gateway, "instead of UDP"));
 }
 
+static gboolean has_lingered (gpointer data)
+{
+  static const char *const samples[] = {
+    "gridgate_camera_transitions_total{camera=\"s3\",stream=\"sub\",state=\"live\"} 1\n",
+    "gridgate_camera_transitions_total{camera=\"s3\",stream=\"sub\",state=\"idle\"} 1\n",
+    "gridgate_camera_transitions_total{camera=\"s3\",stream=\"main\",state=\"connecting\"} 0\n",
+  };
+  g_autoptr (HttpAnswer) answer = http_client_call (((Township *) data)->http, "GET", "/metrics", NULL);
+  gboolean has_all = answer->status == 200;
+  for (gsize i = 0; has_all && i < G_N_ELEMENTS (samples); i++)
+    has_all = strstr (answer->body, samples[i]) != NULL;
+  return has_all;
+}
+
+static void main_and_sub_are_pulled_apart_and_linger (void **state)
+{
+  Transports *transports = *state;
+  Township *township = transports->township;
+  g_autofree char *line = g_strdup_printf ("{id: s3, url: \"rtsp://127.0.0.1:%d/s3\", on_demand: true, linger: 1s, "
+                                           "streams: {sub: {url: \"rtsp://127.0.0.1:%d/s3/sub\"}}}", transports->sub_port,
+                                           transports->sub_port);
+  add_camera (transports, line);
+  township_wait_camera (township, "s3", "idle", LIVE_S);
+  g_autofree char *url = township_rtsp_url (township, "s3/sub");
+  g_autofree char *width = client_run (
+    township, 40, (const char *[]){ "ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=width", "-of",
+                                    "csv=p=0", url, NULL });
+  assert_int_equal (atoi (width), 160);
+  assert_true (wait_until (has_lingered, township, LIVE_S)); /* statistics come every five seconds */
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -143,6 +179,7 @@ int main (void)
     cmocka_unit_test (a_camera_that_cannot_be_trusted_says_why),
     cmocka_unit_test (a_viewer_plays_on_through_a_bad_network),
     cmocka_unit_test (the_simulators_cameras_do_both),
+    cmocka_unit_test (main_and_sub_are_pulled_apart_and_linger),
   };
   return cmocka_run_group_tests (tests, setup, teardown);
 }
