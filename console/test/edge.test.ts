@@ -11,17 +11,18 @@ test('a player over a second behind seeks to the edge', () => {
 
 test('a player a little behind plays faster until it is close, and then no longer', () => {
   const edge = new LiveEdge()
-  assert.deepEqual(edge.decide(view(9.3, 10, 0)), { seekTo: null, rate: 1.1 })
+  assert.deepEqual(edge.decide(view(9.3, 10, 0)), { seekTo: null, rate: 1.25 })
   assert.equal(edge.decide(view(9.65, 10, 100)).rate, 1.1)
-  assert.equal(edge.decide(view(9.8, 10, 200)).rate, 1)
-  assert.equal(edge.decide(view(9.65, 10, 300)).rate, 1)
+  assert.equal(edge.decide(view(9.8, 10, 200)).rate, 1.1)
+  assert.equal(edge.decide(view(9.9, 10, 200)).rate, 1)
+  assert.equal(edge.decide(view(9.75, 10, 300)).rate, 1)
 })
 
 test('a seek is given time to show a picture before the next one', () => {
   const edge = new LiveEdge()
   assert.notEqual(edge.decide(view(8, 10, 0)).seekTo, null)
   assert.equal(edge.decide(view(8, 10.2, 200)).seekTo, null)
-  assert.notEqual(edge.decide(view(8, 11.6, 1600)).seekTo, null)
+  assert.notEqual(edge.decide(view(8, 11.1, 1100)).seekTo, null)
 })
 
 test('a position outside of the newest range goes into it at once', () => {
@@ -41,8 +42,8 @@ test('a cushion that was not needed for a while gets thinner again', () => {
   const edge = new LiveEdge()
   for (let time = 0; time <= 5000; time += 1000) edge.stalled(time)
   assert.equal(edge.decide(view(9.3, 10, 6000)).rate, 1)
-  for (let time = 10_000; time <= 120_000; time += 250) edge.decide(view(9.75, 10, time))
-  assert.equal(edge.decide(view(9.3, 10, 120_250)).rate, 1.1)
+  for (let time = 10_000; time <= 120_000; time += 250) edge.decide(view(9.85, 10, time))
+  assert.equal(edge.decide(view(9.3, 10, 120_250)).rate, 1.25)
 })
 
 test('old ranges are removed, but never what the decoder may need again', () => {

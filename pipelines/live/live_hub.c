@@ -257,7 +257,10 @@ static void sink_unit (AssemblerSink *sink, AccessUnit *unit)
     hub->pending_start_us = dts_us;
   g_ptr_array_add (hub->pending, access_unit_ref (unit));
   gint64 span_us = dts_us + duration_us - hub->pending_start_us;
-  if (access_unit_is_video (unit) ? span_us + duration_us > LIVE_FRAGMENT_US : span_us > 3 * LIVE_FRAGMENT_US)
+  gboolean is_prompt = hub->viewers->len <= LIVE_PROMPT_VIEWERS;
+  gboolean is_full = hub->pending->len >= PENDING_UNITS_MAX;
+  if (access_unit_is_video (unit) ? is_prompt || is_full || span_us + duration_us > LIVE_FRAGMENT_US
+                                  : is_full || span_us > 3 * LIVE_FRAGMENT_US)
     cut_fragment (hub, span_us);
   rest_if_idle (hub);
 }

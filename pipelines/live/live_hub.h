@@ -1,14 +1,15 @@
 /* live_hub.h: one camera's stream for browsers: fragments made once, shared by all who watch.
  *
  * While there are viewers it is a sink of the stream's assembler. Each viewer gets a text message with the type, the init
- * segment, and fragments of at most 100 ms from the newest key frame on, at once.
+ * segment, and fragments of a picture or, for many viewers, at most 100 ms from the newest key frame on, at once.
  *
  * thread: the stream's loop. */
 #pragma once
 
 #include "pipelines/live/assembler.h"
 
-enum { LIVE_FRAGMENT_US = 100 * 1000, LIVE_VIEWERS_MAX = 256 };
+/* While few watch, each picture is a fragment: the tenth of a second that a fragment may last is delay for all its pictures. */
+enum { LIVE_FRAGMENT_US = 100 * 1000, LIVE_PROMPT_VIEWERS = 8, LIVE_VIEWERS_MAX = 256 };
 
 typedef struct LiveHub LiveHub;
 

@@ -29,6 +29,8 @@ struct LiveViewer {
   gint64 progress_us; /* when the socket last took something, or the queue was empty */
   gint64 started_us;  /* wall */
   guint64 sent_bytes;
+  guint64 mark_bytes; /* what will have been sent when the mark is passed: a place in the queue, and since when it waits */
+  gint64 mark_us;     /* 0: nothing waits */
   guint skips, pongs;
   WebSocketParser parser;
 };
@@ -41,12 +43,20 @@ static void leave (LiveViewer *viewer, const char *reason)
   viewer->gone (viewer, reason, viewer->data);
 }
 
+static void set_mark (LiveViewer *viewer)
+{
+  viewer->mark_us = loop_now_us (viewer->loop);
+  viewer->mark_bytes = viewer->sent_bytes + viewer->queued_bytes - viewer->head_sent;
+}
+
 static void push_frame (LiveViewer *viewer, GBytes *frame)
 {
   if (viewer->queue.length == 0)
     viewer->progress_us = loop_now_us (viewer->loop);
   g_queue_push_tail (&viewer->queue, g_bytes_ref (frame));
   viewer->queued_bytes += g_bytes_get_size (frame);
+  if (viewer->mark_us == 0)
+    set_mark (viewer);
 }
 
 static void hear (WebSocketOpcode opcode, const guint8 *bytes, gsize size, gpointer data)
@@ -149,6 +159,7 @@ static void skip_to_next_key (LiveViewer *viewer)
   }
   viewer->wants_init = viewer->wants_key = TRUE;
   viewer->skips++;
+  viewer->mark_us = 0;
 }
 
 void live_viewer_push_init (LiveViewer *viewer, GBytes *text, GBytes *init)
@@ -169,7 +180,8 @@ void live_viewer_push (LiveViewer *viewer, GBytes *fragment, gboolean is_key, gb
   gsize size = g_bytes_get_size (fragment);
   if (is_burst)
     viewer->burst_bytes += size;
-  else if (viewer->queued_bytes + size > LIVE_BACKLOG_BYTES + viewer->burst_bytes) {
+  else if (viewer->queued_bytes + size > LIVE_BACKLOG_BYTES + viewer->burst_bytes
+           || (viewer->mark_us != 0 && loop_now_us (viewer->loop) - viewer->mark_us > LIVE_BEHIND_US)) {
     skip_to_next_key (viewer);
     return;
   }
@@ -210,6 +222,10 @@ static void drop_sent (LiveViewer *viewer, gsize sent)
     g_bytes_unref (frame);
   }
   viewer->head_sent = sent;
+  if (viewer->queue.length == 0)
+    viewer->mark_us = 0;
+  else if (viewer->sent_bytes >= viewer->mark_bytes)
+    set_mark (viewer);
   if (viewer->queue.length == 0)
     viewer->pongs = 0;
 }

@@ -10,6 +10,7 @@
 
 enum {
   LIVE_BACKLOG_BYTES = 4 * 1024 * 1024,          /* beyond the group it was given when it joined */
+  LIVE_BEHIND_US = 5 * G_USEC_PER_SEC,           /* what has waited longer is late for all time: skipped */
   LIVE_STUCK_US = 10 * G_USEC_PER_SEC,           /* without a byte taken: dropped */
 };
 

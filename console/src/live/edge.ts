@@ -14,14 +14,18 @@ export interface EdgeDecision {
 
 // Over a second behind is a seek; between the target and that, playing a little faster is less of a disturbance.
 const seekBehindSeconds = 1
+// The further behind, the faster: up to a quarter, which makes up half a second in two.
 const catchUpRate = 1.1
-const smallestTarget = 0.25
+const hurryRate = 1.25
+const hurryBehindSeconds = 0.5
+// Each picture comes as it is captured: a few of them are cushion enough until the network shows that they are not.
+const smallestTarget = 0.15
 const largestTarget = 0.7
 const targetStep = 0.15
 // A cushion that was not needed for so long gets thinner again.
 const calmMs = 20_000
 // A seek decodes from the key frame before it; seeking again before that picture is there would never show any.
-const seekPauseMs = 1500
+const seekPauseMs = 1000
 // So many seconds behind the position stay for the decoder to come back to its key frame.
 const keepSeconds = 15
 const removeWhenOverSeconds = 30
@@ -40,9 +44,10 @@ export class LiveEdge {
     // Outside of what is buffered nothing plays at all: go in at once.
     if (position < start || lag < -0.1) return this.seek(Math.max(start, end - this.target), nowMs)
     if (lag > seekBehindSeconds && maySeek) return this.seek(Math.max(start, end - this.target), nowMs)
-    if (lag > this.target + 0.2) this.isCatchingUp = true
+    if (lag > this.target + 0.15) this.isCatchingUp = true
     if (lag <= this.target) this.isCatchingUp = false
-    return { seekTo: null, rate: this.isCatchingUp ? catchUpRate : 1 }
+    const rate = lag > this.target + hurryBehindSeconds ? hurryRate : catchUpRate
+    return { seekTo: null, rate: this.isCatchingUp ? rate : 1 }
   }
 
   // The picture stopped for want of data: a network that does this twice in ten seconds gets a longer cushion.

@@ -184,6 +184,7 @@ export class LivePlayer {
       this.video.currentTime = range.start
       this.play()
     }
+    if (range) this.steer(performance.now())
     this.pump()
   }
 
@@ -200,15 +201,20 @@ export class LivePlayer {
     if (this.socket && nowMs - this.lastByteMs > silentMs) return this.reconnect()
     if (this.playingSinceMs === 0 || !this.buffer) return
     if (this.video.error) return this.reconnect()
-    const range = newestRange(this.buffer.buffered)
-    if (!range) return
     if (nowMs - this.playingSinceMs > settledMs) this.backoff.reset()
-    const { seekTo, rate } = this.edge.decide({ position: this.video.currentTime, ...range, nowMs })
-    if (seekTo !== null) this.video.currentTime = seekTo
-    if (this.video.playbackRate !== rate) this.video.playbackRate = rate
+    this.steer(nowMs)
     if (this.video.paused) this.play()
     if (!this.buffer.updating) this.removeOld(null)
     this.announceStatus()
+  }
+
+  // With each piece that comes, not only now and then: a group of pictures that came at once is left behind at once.
+  private steer(nowMs: number): void {
+    const range = this.buffer && newestRange(this.buffer.buffered)
+    if (!range) return
+    const { seekTo, rate } = this.edge.decide({ position: this.video.currentTime, ...range, nowMs })
+    if (seekTo !== null) this.video.currentTime = seekTo
+    if (this.video.playbackRate !== rate) this.video.playbackRate = rate
   }
 
   // Removes what lies far behind; with `keepSeconds`, all but that. Whether anything is being removed.

@@ -78,6 +78,11 @@ static void feed (Fixture *fixture, guint from, guint to)
   loop_call (fixture->loop, feed_on_loop, fixture);
 }
 
+typedef struct {
+  LiveHub *hub;
+  int sockets[LIVE_PROMPT_VIEWERS];
+} Crowd;
+
 static void join_on_loop (gpointer data)
 {
   Fixture *fixture = data;
@@ -90,6 +95,17 @@ static void join (Fixture *fixture)
   int room = 8 * 1024 * 1024;
   setsockopt (fixture->sockets[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   loop_call (fixture->loop, join_on_loop, fixture);
+}
+
+static void join_crowd_on_loop (gpointer data)
+{
+  Crowd *crowd = data;
+  for (guint i = 0; i < LIVE_PROMPT_VIEWERS; i++) {
+    int sockets[2];
+    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets), 0);
+    crowd->sockets[i] = sockets[0];
+    assert_true (live_hub_add_viewer (crowd->hub, "v1", sockets[1], NULL, 0, NULL));
+  }
 }
 
 static void reconnect_on_loop (gpointer data)
@@ -211,7 +227,7 @@ static void b_frames_keep_their_order_and_times (void **state)
   assert_true (facts.audio > 150);
   for (guint i = 1; i + 4 < facts.video; i++) /* the last pictures wait for the next fragment */
     assert_int_equal (g_array_index (facts.video_pts_us, gint64, i) - g_array_index (facts.video_pts_us, gint64, i - 1), 40000);
-  assert_in_range (received.binaries, 50, 60); /* two pictures each */
+  assert_in_range (received.binaries, 98, 110); /* a picture each, and sound before the first of a group */
   file_facts_clear (&facts);
   received_clear (&received);
   fixture_free (fixture);
@@ -297,6 +313,34 @@ static void a_camera_that_comes_back_goes_on_in_the_same_timeline (void **state)
   file_facts_clear (&facts);
   received_clear (&received);
   assert_int_equal (fixture->ended, 0);
+  fixture_free (fixture);
+}
+
+static guint fragments_of (const Received *received)
+{
+  guint count = 0;
+  for (guint at = 0; at + 4 <= received->media->len; at++)
+    count += memcmp (received->media->data + at, "moof", 4) == 0;
+  return count;
+}
+
+static void few_viewers_get_each_picture_at_once_and_many_a_tenth_of_a_second (void **state)
+{
+  (void) state;
+  Fixture *fixture = fixture_new ("libx264 -g 25", SAMPLE_SILENT, 2);
+  Crowd crowd = { .hub = fixture->hub };
+  join (fixture);
+  feed (fixture, 0, 25);
+  Received received = receive (fixture);
+  assert_in_range (fragments_of (&received), 24, 25);
+  received_clear (&received);
+  loop_call (fixture->loop, join_crowd_on_loop, &crowd);
+  feed (fixture, 25, 50);
+  received = receive (fixture);
+  assert_in_range (fragments_of (&received), 8, 14);
+  received_clear (&received);
+  for (guint i = 0; i < LIVE_PROMPT_VIEWERS; i++)
+    close (crowd.sockets[i]);
   fixture_free (fixture);
 }
 
@@ -387,6 +431,7 @@ int main (void)
     cmocka_unit_test (g711_is_heard_as_aac),
     cmocka_unit_test (sound_whose_clock_drifts_stays_with_the_picture),
     cmocka_unit_test (a_camera_that_comes_back_goes_on_in_the_same_timeline),
+    cmocka_unit_test (few_viewers_get_each_picture_at_once_and_many_a_tenth_of_a_second),
     cmocka_unit_test (h265_is_named_so_that_the_page_can_say_why),
     cmocka_unit_test (a_stalled_viewer_skips_to_a_key_frame_and_is_counted),
     cmocka_unit_test (a_viewer_skips_to_the_key_frame_that_was_too_much),
