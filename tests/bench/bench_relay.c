@@ -1,6 +1,6 @@
 /* bench_relay: what gridgate-media costs for each camera and adds to each packet, against the bare loop in the same run.
  *
- * usage: bench_relay [SECONDS [CAMERAS [ROUNDS]]] (8, 40, 3)
+ * usage: bench_relay [SECONDS [CAMERAS [ROUNDS]]] (7, 40, 3)
  * CAMERAS of 1080p25, 2 Mb/s, over RTSP/TCP on loopback, half of which spread each frame over 20 ms: with no viewer, with one
  * each, all spread with one each, 10 cameras with 60 each, and two with 60 each over UDP. Scheduler time of the server process
  * alone, in percent of one core; the median of the rounds, in which floor and relay take turns; other relays on PATH once. Then
@@ -336,7 +336,7 @@ static void run_rows (Bench *bench)
 int main (int count, char **arguments)
 {
   Bench bench = { .shared = bench_shared_new () };
-  bench.seconds = count > 1 ? (guint) CLAMP (atoi (arguments[1]), 1, 600) : 8;
+  bench.seconds = count > 1 ? (guint) CLAMP (atoi (arguments[1]), 1, 600) : 7;
   bench.cameras = count > 2 ? (guint) CLAMP (atoi (arguments[2]), UDP_CAMERAS, BENCH_CAMERAS_MAX) : 40;
   bench.rounds = count > 3 ? (guint) CLAMP (atoi (arguments[3]), 1, ROUNDS_MAX) : 3;
   signal (SIGPIPE, SIG_IGN);

@@ -4,15 +4,10 @@
  * It opens CAMERAS raw connections to 127.0.0.1:CAMERA_PORT (bench_cameras.h) and takes viewers, who say which camera they
  * want in one byte. No framing, no parsing, no bounds: the least that any relay does. It is never tuned. `prompt`
  * is for the comparison of delays: without TCP_NODELAY a packet may wait 40 ms for the acknowledgement of the one before. */
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "tests/bench/floor/floor.h"
 
 enum { CAMERAS_MAX = 256, VIEWERS_MAX = 4096, LISTENER = CAMERAS_MAX };
 
@@ -25,42 +20,6 @@ typedef struct {
 static Source sources[CAMERAS_MAX];
 static char buffer[128 * 1024];
 static int is_prompt;
-
-static struct sockaddr_in loopback (int port)
-{
-  return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons ((uint16_t) port),
-                               .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-}
-
-static void watch (int epoll_fd, int fd, int which)
-{
-  struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t) which };
-  epoll_ctl (epoll_fd, EPOLL_CTL_ADD, fd, &event);
-}
-
-static int connect_to_camera (int port, int camera)
-{
-  struct sockaddr_in address = loopback (port);
-  char request[64];
-  int fd = socket (AF_INET, SOCK_STREAM, 0);
-  if (connect (fd, (struct sockaddr *) &address, sizeof address) != 0)
-    exit (1);
-  int length = snprintf (request, sizeof request, "RAW /cam/%d\r\n\r\n", camera);
-  if (write (fd, request, (size_t) length) != length)
-    exit (1);
-  return fd;
-}
-
-static int listen_for_viewers (int port)
-{
-  struct sockaddr_in address = loopback (port);
-  int on = 1;
-  int fd = socket (AF_INET, SOCK_STREAM, 0);
-  setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind (fd, (struct sockaddr *) &address, sizeof address) != 0 || listen (fd, 1024) != 0)
-    exit (1);
-  return fd;
-}
 
 static void take_viewer (int listen_fd)
 {

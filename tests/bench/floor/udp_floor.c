@@ -4,13 +4,9 @@
  * usage: udp_floor CAMERA_PORT CAMERAS VIEWER_PORT
  * It opens CAMERAS raw connections to 127.0.0.1:CAMERA_PORT (bench_cameras.h) and takes viewers, who say in three bytes which
  * camera they want and on which UDP port. Of the interleaved framing it reads the lengths, nothing else. It is never tuned. */
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "tests/bench/floor/floor.h"
 
 enum { CAMERAS_MAX = 256, VIEWERS_MAX = 1024, LISTENER = CAMERAS_MAX, HEAD = 4, BUFFER = 128 * 1024 };
 
@@ -23,42 +19,6 @@ typedef struct {
 } Source;
 
 static Source sources[CAMERAS_MAX];
-
-static struct sockaddr_in loopback (int port)
-{
-  return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons ((uint16_t) port),
-                               .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-}
-
-static void watch (int epoll_fd, int fd, int which)
-{
-  struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t) which };
-  epoll_ctl (epoll_fd, EPOLL_CTL_ADD, fd, &event);
-}
-
-static int connect_to_camera (int port, int camera)
-{
-  struct sockaddr_in address = loopback (port);
-  char request[64];
-  int fd = socket (AF_INET, SOCK_STREAM, 0);
-  if (connect (fd, (struct sockaddr *) &address, sizeof address) != 0)
-    exit (1);
-  int length = snprintf (request, sizeof request, "RAW /cam/%d\r\n\r\n", camera);
-  if (write (fd, request, (size_t) length) != length)
-    exit (1);
-  return fd;
-}
-
-static int listen_for_viewers (int port)
-{
-  struct sockaddr_in address = loopback (port);
-  int on = 1;
-  int fd = socket (AF_INET, SOCK_STREAM, 0);
-  setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind (fd, (struct sockaddr *) &address, sizeof address) != 0 || listen (fd, 1024) != 0)
-    exit (1);
-  return fd;
-}
 
 /* The connection stays open: a viewer that is gone is still sent to, as long as the floor lives. */
 static void take_viewer (int listen_fd)
