@@ -10,6 +10,8 @@ typedef struct {
   int is_black, is_frozen;
   int time_offset_ms; /* added to all RTP timestamps */
   int pictures;       /* drawn since the start, for tests and the curious */
+  int drawn_us;       /* when the last one was begun: the low bits of the monotonic clock */
+  int encoding_us;    /* from there to its first packet: a running mean */
 } CameraFaults;
 
 static inline CameraFaults *camera_faults_new (void)

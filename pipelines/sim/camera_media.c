@@ -76,6 +76,7 @@ static void paint (Painter *painter, GstBuffer *buffer)
   GstVideoFrame frame;
   if (!gst_video_frame_map (&frame, &painter->info, buffer, GST_MAP_WRITE))
     return;
+  g_atomic_int_set (&painter->faults->drawn_us, (int) g_get_monotonic_time ());
   PicturePlanes planes;
   for (int i = 0; i < 3; i++) {
     planes.planes[i] = GST_VIDEO_FRAME_PLANE_DATA (&frame, i);
@@ -125,6 +126,7 @@ typedef struct {
   CameraFaults *faults;
   gint64 pace_us;    /* over which the packets of a frame are spread; 0: in a burst */
   gboolean is_ahead; /* of its time, as a file's packets are, which the sink holds back until it comes */
+  gboolean is_drawn; /* pictures of ours */
   gboolean is_pushing;
 } Sender;
 
@@ -179,6 +181,14 @@ static void send_spread (GstPad *pad, GstBufferList *list, Sender *sender)
   gst_buffer_list_unref (list);
 }
 
+/* No picture waits for another in the encoder, without B-frames: what leaves is the last one that was drawn. */
+static void note_encoding (CameraFaults *faults)
+{
+  int took_us = (int) ((guint) g_get_monotonic_time () - (guint) g_atomic_int_get (&faults->drawn_us));
+  int mean_us = g_atomic_int_get (&faults->encoding_us);
+  g_atomic_int_set (&faults->encoding_us, mean_us == 0 ? took_us : mean_us + (took_us - mean_us) / 16);
+}
+
 static GstPadProbeReturn send_packets (GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
   Sender *sender = data;
@@ -186,6 +196,8 @@ static GstPadProbeReturn send_packets (GstPad *pad, GstPadProbeInfo *info, gpoin
     return GST_PAD_PROBE_OK;
   if (g_atomic_int_get (&sender->faults->is_stalled))
     return GST_PAD_PROBE_DROP;
+  if (sender->is_drawn)
+    note_encoding (sender->faults);
 
   gboolean is_list = (info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0;
   gint64 offset_ms = g_atomic_int_get (&sender->faults->time_offset_ms);
@@ -204,12 +216,13 @@ static GstPadProbeReturn send_packets (GstPad *pad, GstPadProbeInfo *info, gpoin
   return GST_PAD_PROBE_HANDLED;
 }
 
-static void watch_sending (CameraFactory *factory, GstElement *payloader, gint64 pace_us)
+static void watch_sending (CameraFactory *factory, GstElement *payloader, gint64 pace_us, gboolean is_drawn)
 {
   GstPad *pad = gst_element_get_static_pad (payloader, "src");
   Sender *sender = g_new0 (Sender, 1);
   sender->faults = camera_faults_ref (factory->faults);
   sender->pace_us = pace_us;
+  sender->is_drawn = is_drawn;
   sender->is_ahead = factory->file != NULL;
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST, send_packets, sender,
                      sender_free);
@@ -274,7 +287,7 @@ static gboolean add_live_video (CameraFactory *factory, GstBin *bin, gint64 pace
     g_object_set (filter, "caps", caps, NULL);
     made = gst_element_link_many (source, filter, encode, queue, pay, NULL);
     watch_drawing (factory, filter, caps);
-    watch_sending (factory, pay, pace_us);
+    watch_sending (factory, pay, pace_us, TRUE);
   }
   gst_caps_unref (caps);
   return made;
@@ -301,7 +314,7 @@ static gboolean add_file_video (CameraFactory *factory, GstBin *bin, gint64 pace
   gst_caps_unref (caps);
   gst_app_src_set_callbacks (GST_APP_SRC (source), &callbacks, file_player_new (factory->file),
                              (GDestroyNotify) file_player_free);
-  watch_sending (factory, pay, pace_us);
+  watch_sending (factory, pay, pace_us, FALSE);
   return gst_element_link (source, pay);
 }
 
@@ -322,7 +335,7 @@ static gboolean add_audio (CameraFactory *factory, GstBin *bin)
   if (made) {
     g_object_set (filter, "caps", caps, NULL);
     made = gst_element_link_many (source, filter, convert, encode, queue, pay, NULL);
-    watch_sending (factory, pay, 0);
+    watch_sending (factory, pay, 0, FALSE);
   }
   gst_caps_unref (caps);
   return made;

@@ -57,6 +57,13 @@ static gboolean camera_recover (gpointer thing, Order *order, GError **error)
   return TRUE;
 }
 
+static gboolean camera_delay (gpointer thing, Order *order, GError **error)
+{
+  (void) error;
+  order->reply = g_strdup_printf ("encoding_us %d", sim_camera_encoding_us (thing));
+  return TRUE;
+}
+
 const Command camera_commands[] = {
   { "stall", "停流 / sends nothing", camera_fault },
   { "black", "黑屏 / goes black", camera_fault },
@@ -65,6 +72,7 @@ const Command camera_commands[] = {
   { "drop", "断开连接 / ends connections", camera_drop },
   { "jump_time", "时间跳变 / jumps in time", camera_jump },
   { "normal", "恢复正常 / is well again", camera_recover },
+  { "delay", NULL, camera_delay },
   { NULL },
 };
 

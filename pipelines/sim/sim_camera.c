@@ -221,6 +221,11 @@ void sim_camera_jump_time (SimCamera *camera, int by_ms)
   g_atomic_int_add (&camera->faults->time_offset_ms, by_ms);
 }
 
+int sim_camera_encoding_us (const SimCamera *camera)
+{
+  return g_atomic_int_get (&camera->faults->encoding_us);
+}
+
 void sim_camera_recover (SimCamera *camera)
 {
   for (int fault = 0; fault < CAMERA_FAULT_COUNT; fault++) {

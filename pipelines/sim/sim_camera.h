@@ -32,6 +32,9 @@ void sim_camera_drop (SimCamera *camera);
 /* All RTP timestamps are `by_ms` further from now on. */
 void sim_camera_jump_time (SimCamera *camera, int by_ms);
 
+/* From the beginning of a picture's drawing to its first packet, on the average; 0: it plays a file, or nobody watches yet. */
+int sim_camera_encoding_us (const SimCamera *camera);
+
 void sim_camera_recover (SimCamera *camera);
 
 void sim_camera_free (SimCamera *camera);
