@@ -13,7 +13,7 @@ enum {
   READ_MIN = WIRE_READ_MIN, /* with less room than this the next block is taken */
   CARRY_MAX = 16 * 1024,   /* a pending unit up to this moves along, so that it stays one send */
   GARBAGE_MAX = 64 * 1024, /* skipped in a row before we give the connection up */
-  PENDING_MAX_US = 100 * 1000,
+  PENDING_MAX_US = 7 * 1000, /* a packet waits so long for the rest of its picture: a camera that spreads one over 20 ms costs two sends */
   RTP_HEADER = 12,
   NO_CHANNEL = 0xff,
 };

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* With 25 pictures a second a unit that ends 80 ms after the run's first byte is its third, of a camera that writes at once and of
- * one that spreads a picture over 20 ms: waiting for another would take it over the bound. */
+/* With 25 pictures a second a picture that ends 80 ms after the run's first byte is its third, of a camera that writes at once and
+ * of one that spreads a picture over 20 ms: waiting for another would take it over the bound. */
 enum { RUN_FULL_US = 80 * 1000, RUN_UNITS_MAX = 4 };
 
 /* What is held back for the crowd, each unit as long as could be joined. */
@@ -179,7 +179,7 @@ static void hold_back (Stream *stream, const Unit *unit)
     block_ref (unit->block);
   }
   gint64 first_us = run->units[0].arrival_us;
-  if (loop_now_us (stream->loop) - first_us >= RUN_FULL_US)
+  if (unit->ends_access_unit && loop_now_us (stream->loop) - first_us >= RUN_FULL_US)
     flush_run (stream);
   else if (run->count == 1)
     loop_timer_set (run->timer, first_us + CROWD_HOLD_US);

@@ -18,7 +18,7 @@
 #include "pipelines/rtp/track.h"
 #include "pipelines/rtp/unit.h"
 
-enum { CROWD_TAPS = 20, CROWD_HOLD_US = 110 * 1000 };
+enum { CROWD_TAPS = 20, CROWD_HOLD_US = 105 * 1000 };
 
 typedef struct Stream Stream;
 typedef struct StreamTap StreamTap;

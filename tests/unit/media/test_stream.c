@@ -189,7 +189,7 @@ static void publish_to_crowd (Bench *bench, Crowd *crowd, const char *units, gin
 {
   for (const char *c = units; *c; c++, crowd->filled += 1000) {
     Unit unit = { .block = crowd->block, .offset = crowd->filled, .size = 1000, .packets = 1, .is_random_access = *c == 'k',
-                  .arrival_us = loop_now_us (bench->loop) - age_us };
+                  .ends_access_unit = *c != '.', .arrival_us = loop_now_us (bench->loop) - age_us };
     stream_publish (bench->stream, &unit);
   }
 }
@@ -230,8 +230,10 @@ static void what_is_held_back_is_full_after_80_ms (void **state)
   begin (bench);
   crowd_join (bench, &crowd);
   crowd.filled = 0;
+  publish_to_crowd (bench, &crowd, ".", 80 * 1000); /* not in the middle of a picture */
+  assert_crowd_saw (&crowd, "S", 0);
   publish_to_crowd (bench, &crowd, "k", 80 * 1000);
-  assert_crowd_saw (&crowd, "Sk", 1);
+  assert_crowd_saw (&crowd, "Sk", 1); /* without the other: nothing starts before a key frame */
   crowd_leave (bench, &crowd);
 }
 
