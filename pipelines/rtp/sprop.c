@@ -7,7 +7,9 @@
 
 /* Of RFC 6184 8.1 and RFC 7798 7.1. */
 static const char *const h265_names[SPROP_COUNT] = { "sprop-vps", "sprop-sps", "sprop-pps" };
-static const char h264_name[] = "sprop-parameter-sets";
+static const char h264_name[] = "sprop-parameter-sets", h264_profile[] = "profile-level-id";
+
+enum { SET_MIN = 3, SPS_MIN = 4 };
 
 static int kind_of (Codec codec, const guint8 *nal)
 {
@@ -21,8 +23,8 @@ static int kind_of (Codec codec, const guint8 *nal)
 
 gboolean sprop_see (Sprop *sets, const guint8 *nal, gsize size)
 {
-  int kind = size >= 3 && size <= SPROP_SET_MAX ? kind_of (sets->codec, nal) : -1;
-  if (kind < 0 || (sets->sizes[kind] == size && memcmp (sets->sets[kind], nal, size) == 0))
+  int kind = size >= SET_MIN && size <= SPROP_SET_MAX ? kind_of (sets->codec, nal) : -1;
+  if (kind < 0 || (kind == SPROP_SPS && size < SPS_MIN) || (sets->sizes[kind] == size && memcmp (sets->sets[kind], nal, size) == 0))
     return FALSE;
   memcpy (sets->sets[kind], nal, size);
   sets->sizes[kind] = (guint16) size;
@@ -125,7 +127,8 @@ static void append_sets (GString *format, const Sprop *sets)
 {
   const char *separator = format->len > 0 ? ";" : "";
   if (sets->codec == CODEC_H264) {
-    g_string_append_printf (format, "%s%s=", separator, h264_name);
+    const guint8 *profile = sets->sets[SPROP_SPS] + 1; /* and constraints and level: an SPS has them in front */
+    g_string_append_printf (format, "%s%s=%02X%02X%02X;%s=", separator, h264_profile, profile[0], profile[1], profile[2], h264_name);
     append_set (format, sets, SPROP_SPS, "");
     append_set (format, sets, SPROP_PPS, ",");
     return;
@@ -137,6 +140,12 @@ static void append_sets (GString *format, const Sprop *sets)
   }
 }
 
+/* What the sets themselves say. */
+static gboolean is_said_anew (const Sprop *sets, const char *parameter, gsize name_length)
+{
+  return sets->codec == CODEC_H264 && is_named (parameter, h264_profile, name_length);
+}
+
 char *sprop_format (const Sprop *sets, const char *format)
 {
   if (!sprop_is_whole (sets))
@@ -145,7 +154,8 @@ char *sprop_format (const Sprop *sets, const char *format)
   g_auto (GStrv) parameters = g_strsplit (format, ";", 32);
   for (char **parameter = parameters; *parameter != NULL; parameter++) {
     char *text = g_strstrip (*parameter);
-    if (*text != '\0' && !carries_sets (text, strcspn (text, "=")))
+    gsize length = strcspn (text, "=");
+    if (*text != '\0' && !carries_sets (text, length) && !is_said_anew (sets, text, length))
       g_string_append_printf (whole, "%s%s", whole->len > 0 ? ";" : "", text);
   }
   append_sets (whole, sets);

@@ -145,7 +145,7 @@ static void parameter_sets_seen_in_band_are_served (void **state)
   assert_true (sprop_see (&sprop, learned.sets[SPROP_PPS], learned.sizes[SPROP_PPS]));
   assert_false (sprop_see (&sprop, learned.sets[SPROP_PPS], learned.sizes[SPROP_PPS]));
   g_autofree char *format = sprop_format (&sprop, without.format);
-  assert_string_equal (format, "profile-level-id=640028;packetization-mode=1;sprop-parameter-sets=" SPROP);
+  assert_string_equal (format, "packetization-mode=1;profile-level-id=640028;sprop-parameter-sets=" SPROP);
 }
 
 static void damaged_parameter_sets_give_no_size (void **state)
