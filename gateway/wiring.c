@@ -9,6 +9,8 @@
 #include "config/loader.h"
 #include "gateway/access/access.h"
 #include "gateway/access/control.h"
+#include "gateway/access/deletion_audit.h"
+#include "gateway/access/hold.h"
 #include "gateway/access/view.h"
 #include "gateway/alert/alert_engine.h"
 #include "gateway/core/log.h"
@@ -45,6 +47,7 @@ struct Wiring {
   AlertEngine *engine;
   Observe *observe;
   Access *access;
+  DeletionAudit *deletion_audit;
   MediaLink *media;
   VisionLink *vision;
   Receivers *receivers;
@@ -127,6 +130,7 @@ static void note_clip_done (const LinkMessage *message, gpointer data)
 static void note_viewers (const char *const *present, gint64 before_us, gint64 at_us, gpointer data)
 {
   access_views_repair (((Wiring *) data)->access, present, before_us, at_us);
+  deletion_audit_look (((Wiring *) data)->deletion_audit); /* media has its site */
 }
 
 /* While media is away nothing is recorded and no camera is judged: that is an alert of its own. */
@@ -334,6 +338,16 @@ static void tell_setup_link (Wiring *wiring)
     log_notice ("there is no account yet; make the first one here 首次使用，请打开此链接创建管理员: %s", link);
 }
 
+/* Before the first site is sent: nothing that is held may be deleted under it. */
+static gboolean read_holds (Wiring *wiring, GError **error)
+{
+  Database *reader = store_reader (wiring->store, error);
+  GPtrArray *holds = reader != NULL ? holds_in_force (reader, clock_wall_us (clock_system ()), error) : NULL;
+  if (holds != NULL)
+    media_link_set_holds (wiring->media, holds);
+  return holds != NULL;
+}
+
 Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_workers, GError **error)
 {
   Wiring *wiring = g_new0 (Wiring, 1);
@@ -353,6 +367,11 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
     wiring_free (wiring);
     return NULL;
   }
+  if (!read_holds (wiring, error)) {
+    wiring_free (wiring);
+    return NULL;
+  }
+  wiring->deletion_audit = deletion_audit_new (wiring->access, wiring->media);
   media_link_set_site (wiring->media, site);
   note_media (FALSE, wiring); /* until it is met */
   receivers_set_site (wiring->receivers, site);
@@ -488,6 +507,7 @@ void wiring_free (Wiring *wiring)
   vision_link_free (wiring->vision);
   media_link_free (wiring->media);
   store_close (wiring->store);
+  deletion_audit_free (wiring->deletion_audit);
   access_free (wiring->access);
   observe_free (wiring->observe);
   sensor_states_free (wiring->sensor_states);

@@ -492,6 +492,8 @@ static const struct {
   { LINK_CLIP_CUT, media_demand_cut },
   { LINK_PICTURE_TAKE, media_demand_picture },
   { LINK_RECORDINGS_LIST, media_demand_list },
+  { LINK_DELETIONS_LIST, media_demand_list },
+  { LINK_DELETIONS_DAY, media_demand_list },
   { LINK_EXPORT_OPEN, media_playback_export },
   { LINK_PLAYBACK_SOCKET, media_playback_watch },
 };

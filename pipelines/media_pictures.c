@@ -4,7 +4,7 @@
 #include "gateway/core/error.h"
 #include "pipelines/media_demand_private.h"
 #include "pipelines/record/key_picture.h"
-#include "pipelines/record/recordings_index.h"
+#include "pipelines/record/deletions.h"
 #include "pipelines/record/segment_reader.h"
 
 enum { PICTURES_WAITING_MAX = 64 };
@@ -190,17 +190,28 @@ typedef struct {
   LinkMessage *request;
 } List;
 
+static json_t *read_asked (RecordingsIndex *index, const LinkMessage *request, GError **error)
+{
+  switch (request->kind) {
+  case LINK_DELETIONS_LIST:
+    return deletions_list (index, link_message_string (request, "camera"), link_message_integer (request, "from"),
+                           link_message_integer (request, "to"), link_message_integer (request, "after"), error);
+  case LINK_DELETIONS_DAY:
+    return deletions_day (index, link_message_integer (request, "from_day"), link_message_integer (request, "before_day"),
+                          link_message_string (request, "after"), error);
+  default:
+    return recordings_index_list (index, link_message_string (request, "camera"), link_message_integer (request, "from"),
+                                  link_message_integer (request, "to"), g_get_real_time (), error);
+  }
+}
+
 /* thread: a reader. */
 static void read_list (gpointer data)
 {
   g_autofree List *list = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (RecordingsIndex) index = recordings_index_open (list->demand->data_dir, DATABASE_READER, &error);
-  json_t *body = index != NULL ? recordings_index_list (index, link_message_string (list->request, "camera"),
-                                                        link_message_integer (list->request, "from"),
-                                                        link_message_integer (list->request, "to"), g_get_real_time (),
-                                                        &error)
-                               : NULL;
+  json_t *body = index != NULL ? read_asked (index, list->request, &error) : NULL;
   if (body != NULL)
     media_demand_answer (list->demand, list->request, body, -1);
   else

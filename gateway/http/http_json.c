@@ -57,6 +57,37 @@ void camera_status_into (json_t *object, const CameraStatus *status)
   json_object_set_new (object, "viewers", json_integer (status->viewers_rtsp + status->viewers_websocket));
 }
 
+static const char *recording_state (const CameraRecording *recording, const json_t *said)
+{
+  if (recording->mode == RECORDING_OFF)
+    return "off";
+  if (said == NULL)
+    return "unknown";
+  if (g_strcmp0 (json_string_value (json_object_get (said, "state")), "stopped") == 0)
+    return "stopped";
+  return json_is_true (json_object_get (said, "writes")) ? "recording" : "waiting";
+}
+
+static json_t *time_json (const json_t *wall_us)
+{
+  gint64 us = json_integer_value (wall_us);
+  g_autofree char *text = us > 0 ? time_to_rfc3339 (us) : NULL;
+  return text != NULL ? json_string (text) : json_null ();
+}
+
+void camera_recording_into (json_t *object, const CameraRecording *recording, json_t *said)
+{
+  static const char *const modes[] = { "continuous", "event", "off" };
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:o, s:o, s:I}", "mode", modes[recording->mode], "stream",
+                            recording->is_sub ? "sub" : "main", "state", recording_state (recording, said), "since",
+                            time_json (json_object_get (said, "since")), "oldest",
+                            time_json (json_object_get (said, "oldest")), "bytes",
+                            (json_int_t) json_integer_value (json_object_get (said, "bytes")));
+  set_text (body, "reason", json_string_value (json_object_get (said, "reason")));
+  json_object_set_new (object, "recording", body);
+  json_decref (said);
+}
+
 json_t *page_of_site (const GPtrArray *items, const char *(*id_of) (gpointer item), const char *cursor, guint limit,
                       ShowItem show, gpointer data)
 {

@@ -169,6 +169,42 @@ static void add_refused_viewers (GString *out, const HttpContext *context)
   json_decref (refused);
 }
 
+/* --- recordings --- */
+
+static void add_reason_counts (GString *out, const char *name, json_t *all, const char *field)
+{
+  const char *camera, *reason;
+  json_t *state, *count;
+  json_object_foreach (all, camera, state)
+    json_object_foreach (json_object_get (state, field), reason, count)
+      sample (out, name, json_number_value (count), "camera", camera, "reason", reason, NULL);
+}
+
+static void add_recordings (GString *out, const HttpContext *context, const Site *site)
+{
+  const char *camera;
+  json_t *state, *all = json_object ();
+  double now_s = (double) access_now_us (context->access) / 1e6;
+  for (guint i = 0; context->media != NULL && i < site->cameras->len; i++) {
+    const char *id = ((const Camera *) site->cameras->pdata[i])->id;
+    if ((state = media_link_recording (context->media, id)) != NULL)
+      json_object_set_new (all, id, state);
+  }
+  family (out, "gridgate_recording_bytes", "gauge", "What is recorded of the camera.");
+  json_object_foreach (all, camera, state)
+    sample (out, "gridgate_recording_bytes", json_number_value (json_object_get (state, "bytes")), "camera", camera, NULL);
+  family (out, "gridgate_recording_oldest_seconds", "gauge", "Age of the oldest recording of the camera.");
+  json_object_foreach (all, camera, state)
+    if (json_integer_value (json_object_get (state, "oldest")) > 0)
+      sample (out, "gridgate_recording_oldest_seconds",
+              now_s - json_number_value (json_object_get (state, "oldest")) / 1e6, "camera", camera, NULL);
+  family (out, "gridgate_recording_deleted_bytes_total", "counter", "What retention deleted, since media started.");
+  add_reason_counts (out, "gridgate_recording_deleted_bytes_total", all, "deleted");
+  family (out, "gridgate_recording_gaps_total", "counter", "Gaps that began, since media started.");
+  add_reason_counts (out, "gridgate_recording_gaps_total", all, "gaps");
+  json_decref (all);
+}
+
 /* --- messages --- */
 
 static void add_reasons (GString *out, json_t *broker, const char *outcome)
@@ -306,6 +342,7 @@ char *http_metrics (const HttpContext *context, const Site *site)
   Database *reader = store_reader (context->store, NULL);
   add_cameras (out, context, site);
   add_refused_viewers (out, context);
+  add_recordings (out, context, site);
   add_messages (out, context);
   if (reader != NULL) {
     add_alerts (out, reader);

@@ -4,7 +4,7 @@
 
 const HttpRoute *const http_routes[] = { session_routes, site_routes, camera_routes, recording_routes, sensor_routes,
                                          alert_routes, incident_routes, evidence_routes, event_routes, register_routes,
-                                         machine_routes, rule_routes, later_routes, NULL };
+                                         hold_routes, machine_routes, rule_routes, later_routes, NULL };
 
 /* Segment by segment; a {…} takes any one segment. */
 static gboolean path_matches (const char *pattern, GStrv segments, const char **parameters)

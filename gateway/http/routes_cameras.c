@@ -18,6 +18,8 @@ static json_t *camera_with_state (const HttpContext *context, const Camera *came
   CameraStatus *status = context->media != NULL ? media_link_camera (context->media, camera->id, "main") : NULL;
   camera_status_into (object, status);
   camera_status_free (status);
+  camera_recording_into (object, &camera->recording,
+                         context->media != NULL ? media_link_recording (context->media, camera->id) : NULL);
   if (camera->sub != NULL) {
     json_t *sub = json_object ();
     status = context->media != NULL ? media_link_camera (context->media, camera->id, "sub") : NULL;

@@ -27,6 +27,7 @@ struct MediaLink {
   GHashTable *cameras;   /* "camera/stream" → CameraStatus */
   int strain;            /* of refusals[]; -1: none */
   gint64 refused_rtsp[REFUSALS], refused_browsers[REFUSALS];
+  GPtrArray *holds;      /* of MediaHold */
   json_t *recording;     /* camera, or "" → the last RECORDING_STATE */
 };
 
@@ -337,6 +338,19 @@ static void put_stream (MediaLink *link, const Camera *camera, gboolean is_sub)
   send_state (link, LINK_CAMERA_PUT, body);
 }
 
+static void put_holds (MediaLink *link)
+{
+  g_mutex_lock (&link->mutex);
+  g_autoptr (GPtrArray) holds = g_ptr_array_ref (link->holds);
+  g_mutex_unlock (&link->mutex);
+  for (guint i = 0; i < holds->len; i++) {
+    const MediaHold *hold = holds->pdata[i];
+    send_state (link, LINK_HOLD_PUT,
+                json_pack ("{s:s, s:I, s:I, s:I}", "camera", hold->camera, "from", (json_int_t) hold->from_us, "to",
+                           (json_int_t) hold->to_us, "until", (json_int_t) hold->until_us));
+  }
+}
+
 /* Views of a media process that is gone ended when it did; others that this one does not serve ended some time before now. */
 static void note_site_end (LinkMessage *reply, const GError *error, gpointer data)
 {
@@ -384,6 +398,7 @@ static void send_site (MediaLink *link)
     if (camera->sub != NULL)
       put_stream (link, camera, TRUE);
   }
+  put_holds (link);
   link_endpoint_request (link->endpoint, link_message_new (LINK_SITE_END, NULL), 0, note_site_end, link);
 }
 
@@ -450,6 +465,7 @@ MediaLink *media_link_new (const char *runtime_dir, const MediaHandlers *handler
   link->handlers = *handlers;
   link->events = events;
   link->recording = json_object ();
+  link->holds = g_ptr_array_new ();
   link->present = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   link->cameras = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) camera_status_free);
   link->endpoint = link_endpoint_connect (path, on_message, on_changed, link);
@@ -496,6 +512,54 @@ CameraStatus *media_link_camera (MediaLink *link, const char *camera, const char
   CameraStatus *copy = status != NULL ? status_copy (status) : NULL;
   g_mutex_unlock (&link->mutex);
   return copy;
+}
+
+void media_hold_free (MediaHold *hold)
+{
+  g_free (hold->camera);
+  g_free (hold);
+}
+
+static gboolean send_site_again (gpointer data)
+{
+  send_site (data);
+  return G_SOURCE_REMOVE;
+}
+
+void media_link_set_holds (MediaLink *link, GPtrArray *holds)
+{
+  g_mutex_lock (&link->mutex);
+  g_autoptr (GPtrArray) before = link->holds;
+  link->holds = holds;
+  g_mutex_unlock (&link->mutex);
+  g_main_context_invoke (NULL, send_site_again, link);
+}
+
+json_t *media_link_deletions (MediaLink *link, const char *camera, gint64 from_us, gint64 to_us, GError **error)
+{
+  json_t *whole = json_array ();
+  gint64 after = 0;
+  do {
+    json_t *body = json_pack ("{s:s, s:I, s:I, s:I}", "camera", camera, "from", (json_int_t) from_us, "to",
+                              (json_int_t) to_us, "after", (json_int_t) after);
+    g_autoptr (LinkMessage) reply
+      = link_endpoint_call (link->endpoint, link_message_new (LINK_DELETIONS_LIST, body), 0, error);
+    if (reply == NULL) {
+      json_decref (whole);
+      return NULL;
+    }
+    json_array_extend (whole, link_message_json (reply, "deletions"));
+    after = link_message_integer (reply, "next");
+  } while (after > 0);
+  return whole;
+}
+
+void media_link_deletions_day (MediaLink *link, gint64 from_day, gint64 before_day, const char *after, LinkReplied replied,
+                               gpointer data)
+{
+  json_t *body = json_pack ("{s:I, s:I, s:s}", "from_day", (json_int_t) from_day, "before_day", (json_int_t) before_day,
+                            "after", after);
+  link_endpoint_request (link->endpoint, link_message_new (LINK_DELETIONS_DAY, body), 0, replied, data);
 }
 
 json_t *media_link_recording (MediaLink *link, const char *camera)
@@ -645,6 +709,7 @@ void media_link_free (MediaLink *link)
   g_hash_table_unref (link->present);
   g_hash_table_unref (link->cameras);
   json_decref (link->recording);
+  g_ptr_array_unref (link->holds);
   g_clear_pointer (&link->site, site_unref);
   g_mutex_clear (&link->mutex);
   g_free (link);

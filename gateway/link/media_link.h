@@ -61,6 +61,24 @@ gboolean media_link_is_connected (MediaLink *link);
 gboolean media_link_view (MediaLink *link, const char *viewer, const char *camera, const char *stream, int socket_fd,
                           const void *extra, gsize extra_size, GError **error);
 
+/* A legal hold on recordings, in force. */
+typedef struct {
+  char *camera;
+  gint64 from_us, to_us, until_us; /* until_us 0: without end */
+} MediaHold;
+
+void media_hold_free (MediaHold *hold);
+
+/* thread: any. All that are in force, from now on; takes the array (of MediaHold). media heeds them with its desired state. */
+void media_link_set_holds (MediaLink *link, GPtrArray *holds);
+
+/* thread: any but main; waits. What retention took of a camera: DELETIONS_LIST's rows, whole. */
+json_t *media_link_deletions (MediaLink *link, const char *camera, gint64 from_us, gint64 to_us, GError **error);
+
+/* thread: main. What it took on the first day in [from_day, before_day), of the cameras behind `after`: DELETIONS_DAY. */
+void media_link_deletions_day (MediaLink *link, gint64 from_day, gint64 before_day, const char *after, LinkReplied replied,
+                               gpointer data);
+
 /* thread: any. What media last said of recording, of one camera or ("") of all: RECORDING_STATE's fields; the caller's. NULL:
  * nothing, or media is away. */
 json_t *media_link_recording (MediaLink *link, const char *camera);

@@ -8,6 +8,7 @@ static gboolean add_incidents (Database *database, GError **error);
 static gboolean add_access (Database *database, GError **error);
 static gboolean add_view_credentials (Database *database, GError **error);
 static gboolean add_rule_language (Database *database, GError **error);
+static gboolean add_holds (Database *database, GError **error);
 
 static gboolean (*const steps[]) (Database *database, GError **error) = {
   add_sensing,   /* 1: rule state, alerts, accounts of what was received */
@@ -15,6 +16,7 @@ static gboolean (*const steps[]) (Database *database, GError **error) = {
   add_access,    /* 3: accounts, sessions, tokens, audit log, viewing register */
   add_view_credentials, /* 4: what each present viewer was admitted by */
   add_rule_language, /* 5: states of steps, windows and counts; severities that change; silences */
+  add_holds,     /* 6: legal holds on recordings, and which of their deletions the audit log has */
 };
 
 static gboolean add_sensing (Database *database, GError **error)
@@ -137,6 +139,16 @@ static gboolean add_rule_language (Database *database, GError **error)
     "  id TEXT PRIMARY KEY, author TEXT NOT NULL, reason TEXT NOT NULL, created_at INTEGER NOT NULL,"
     "  from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, matches TEXT NOT NULL, ended_by TEXT) WITHOUT ROWID;"
     "CREATE INDEX silences_to ON silences (to_us);",
+    error);
+}
+
+static gboolean add_holds (Database *database, GError **error)
+{
+  return database_script (database,
+    "CREATE TABLE holds (id TEXT PRIMARY KEY, camera TEXT NOT NULL, from_at INTEGER NOT NULL, to_at INTEGER NOT NULL,"
+    "  until_at INTEGER NOT NULL, reason TEXT NOT NULL, placed_by TEXT NOT NULL, placed_at INTEGER NOT NULL,"
+    "  lifted_at INTEGER NOT NULL, lifted_by TEXT, lift_reason TEXT) WITHOUT ROWID;"
+    "CREATE TABLE recording_marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;",
     error);
 }
 

@@ -93,21 +93,31 @@ static const char *ask (Fixture *fixture, LinkKind kind, json_t *body, int fd)
   return fixture->error;
 }
 
-static void put_site_in (Fixture *fixture, const char *data_dir, const char *record, gint64 pre_roll_us,
-                         gboolean is_on_demand)
+static void begin_site (Fixture *fixture, const char *data_dir, gint64 retain_us)
 {
   assert_null (ask (fixture, LINK_SITE_BEGIN,
                     json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "gateway", "g", "rtsp_listen",
                                "127.0.0.1:0", "data_dir", data_dir, "segment", (json_int_t) 2000000, "retain",
-                               (json_int_t) 86400000000, "keep_at_least", (json_int_t) 0, "max_bytes", (json_int_t) 0,
+                               (json_int_t) retain_us, "keep_at_least", (json_int_t) 0, "max_bytes", (json_int_t) 0,
                                "min_free_bytes", (json_int_t) 0, "min_free_percent", (json_int_t) 0),
                     -1));
+}
+
+static void put_camera (Fixture *fixture, const char *record, gint64 pre_roll_us, gboolean is_on_demand)
+{
   assert_null (ask (fixture, LINK_CAMERA_PUT,
                     json_pack ("{s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:I}", "camera", "bridge", "stream", "main", "url",
                                fixture->url, "transport", "tcp", "on_demand", is_on_demand, "linger",
                                (json_int_t) 10 * G_USEC_PER_SEC, "record", record,
                                "pre_roll", (json_int_t) pre_roll_us),
                     -1));
+}
+
+static void put_site_in (Fixture *fixture, const char *data_dir, const char *record, gint64 pre_roll_us,
+                         gboolean is_on_demand)
+{
+  begin_site (fixture, data_dir, 86400 * (gint64) G_USEC_PER_SEC);
+  put_camera (fixture, record, pre_roll_us, is_on_demand);
   assert_null (ask (fixture, LINK_SITE_END, NULL, -1));
 }
 
@@ -338,6 +348,34 @@ static void a_pre_roll_that_is_not_there_is_a_gap (void **state)
   assert_string_equal (json_string_value (json_array_get (gap, 2)), "on_demand");
 }
 
+static void what_is_held_is_left_by_retention (void **state)
+{
+  Fixture *fixture = *state;
+  put_site (fixture, "continuous", 0);
+  feed (fixture);
+  put_site (fixture, "off", 0);
+  WAIT_FOR (list_recordings (fixture, "spans") == 1 && list_entry (fixture, "spans", 0, 1) > start_us + 7500000);
+  for (guint i = 0; i < 2; i++) { /* the second time without the hold */
+    begin_site (fixture, fixture->folder, G_USEC_PER_SEC);
+    put_camera (fixture, "off", 0, FALSE);
+    if (i == 0)
+      assert_null (ask (fixture, LINK_HOLD_PUT,
+                        json_pack ("{s:s, s:I, s:I, s:i}", "camera", "bridge", "from", (json_int_t) (start_us + 2500000), "to",
+                                   (json_int_t) (start_us + 3500000), "until", 0),
+                        -1));
+    assert_null (ask (fixture, LINK_SITE_END, NULL, -1));
+    if (i == 0)
+      WAIT_FOR (list_recordings (fixture, "spans") == 1 && list_entry (fixture, "spans", 0, 0) > start_us + 1000000
+                && list_entry (fixture, "spans", 0, 1) < start_us + 5000000);
+    else
+      WAIT_FOR (list_recordings (fixture, "spans") == 0);
+  }
+  assert_null (ask (fixture, LINK_DELETIONS_LIST,
+                    json_pack ("{s:s, s:i, s:I, s:i}", "camera", "bridge", "from", 0, "to", (json_int_t) G_MAXINT64, "after", 0),
+                    -1));
+  assert_true (json_array_size (link_message_json (fixture->reply, "deletions")) >= 2);
+}
+
 static void nothing_to_cut_is_said (void **state)
 {
   Fixture *fixture = *state;
@@ -430,6 +468,7 @@ int main (void)
     WITH_MEDIA (an_event_camera_records_while_a_clip_is_made),
     WITH_MEDIA (events_record_their_pre_roll_and_join),
     WITH_MEDIA (a_pre_roll_that_is_not_there_is_a_gap),
+    WITH_MEDIA (what_is_held_is_left_by_retention),
     WITH_MEDIA (nothing_to_cut_is_said),
     WITH_MEDIA (a_browser_is_served_told_of_and_ended),
     WITH_MEDIA (a_place_for_recordings_that_comes_later_is_used),

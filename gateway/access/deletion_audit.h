@@ -1,0 +1,20 @@
+/* deletion_audit.h: what retention deleted, in the audit log: an entry for each day (UTC) that is over and each camera.
+ *
+ * gridgate-media counts; here a day is fetched when media is met and each hour, and entered in one transaction with the day that
+ * is done, so that no day is entered twice and none is left out because one of the two was away.
+ *
+ * thread: main. */
+#pragma once
+
+#include "gateway/access/access.h"
+#include "gateway/link/media_link.h"
+
+typedef struct DeletionAudit DeletionAudit;
+
+DeletionAudit *deletion_audit_new (Access *access, MediaLink *media);
+
+/* Looks now: media is there. */
+void deletion_audit_look (DeletionAudit *audit);
+
+/* After the links and before the store is closed. NULL is taken. */
+void deletion_audit_free (DeletionAudit *audit);
