@@ -7,10 +7,13 @@
 #include "config/command.h"
 #include "config/loader.h"
 #include "gateway/access/command.h"
+#include "gateway/capture.h"
 #include "gateway/core/log.h"
 #include "gateway/daemon.h"
 #include "gateway/doctor.h"
+#include "gateway/replay.h"
 #include "gateway/verify.h"
+#include "gateway/wiring.h"
 
 enum { EXIT_USAGE = 64 };
 
@@ -22,6 +25,8 @@ static const char usage[]
     "  gridgate defaults [--schema]  print the annotated default configuration, or its JSON Schema 打印默认配置\n"
     "  gridgate user add|list|passwd|lock|remove -c FILE …   accounts 账号\n"
     "  gridgate token add|list|revoke -c FILE …              access for programs 程序访问令牌\n"
+    "  gridgate capture -c FILE -o OUT.jsonl                 record what sensors send 采集传感器报文\n"
+    "  gridgate replay -c FILE IN.jsonl                      run the rules over a capture 回放采集并试算规则\n"
     "  gridgate audit verify -c FILE [--anchor HEAD]         check the hash chains 校验留痕\n"
     "  gridgate doctor -c FILE     look for what is wrong 诊断\n"
     "  gridgate version\n";
@@ -77,6 +82,23 @@ static int command_doctor (const char *path)
   return site != NULL ? doctor_run (site) : EXIT_BAD_CONFIGURATION;
 }
 
+static int command_capture (const char *path, int count, char **arguments)
+{
+  if (count != 4 || strcmp (arguments[2], "-o") != 0)
+    return fail_usage ("capture takes -c FILE and -o OUT.jsonl");
+  g_autoptr (Site) site = load_or_print (path);
+  return site != NULL ? capture_command (site, wiring_broker_port (), wiring_find_decoder, arguments[3])
+                      : EXIT_BAD_CONFIGURATION;
+}
+
+static int command_replay (const char *path, int count, char **arguments)
+{
+  if (count != 3)
+    return fail_usage ("replay takes -c FILE and IN.jsonl");
+  g_autoptr (Site) site = load_or_print (path);
+  return site != NULL ? replay_command (site, wiring_find_decoder, arguments[2]) : EXIT_BAD_CONFIGURATION;
+}
+
 static int command_audit (const char *path, int count, char **arguments)
 {
   g_autoptr (Site) site = load_or_print (path);
@@ -103,10 +125,8 @@ int main (int count, char **arguments)
     return fputs (usage, stdout) < 0;
   if (strcmp (command, "defaults") == 0)
     return command_defaults (take_flag (&count, arguments, "--schema"));
-  if (strcmp (command, "capture") == 0 || strcmp (command, "replay") == 0)
-    return fail_usage ("capture and replay are not in this version");
 
-  const char *const known[] = { "run", "check", "doctor", "user", "token", "audit", NULL };
+  const char *const known[] = { "run", "check", "doctor", "user", "token", "audit", "capture", "replay", NULL };
   if (!g_strv_contains (known, command))
     return fail_usage (count > 1 ? "unknown command" : "a command is needed");
   if (path == NULL)
@@ -117,6 +137,10 @@ int main (int count, char **arguments)
     return command_check (path);
   if (strcmp (command, "doctor") == 0)
     return command_doctor (path);
+  if (strcmp (command, "capture") == 0)
+    return command_capture (path, count, arguments);
+  if (strcmp (command, "replay") == 0)
+    return command_replay (path, count, arguments);
   if (strcmp (command, "audit") == 0)
     return command_audit (path, count, arguments);
   return command_access (path, count, arguments);

@@ -62,6 +62,16 @@ struct Wiring {
   SensorStates *sensor_states;
 };
 
+const BrokerPort *wiring_broker_port (void)
+{
+  return &paho_broker_port;
+}
+
+const Decoder *wiring_find_decoder (const char *format)
+{
+  return decoder_find (format);
+}
+
 /* thread: any. A new reference. */
 static Site *current_site (gpointer data)
 {

@@ -3,9 +3,14 @@
  * thread: main. */
 #pragma once
 
-#include "gateway/model/site.h"
+#include "gateway/model/broker_port.h"
+#include "gateway/model/decoder.h"
 
 typedef struct Wiring Wiring;
+
+/* Of the adapters, for commands that need no whole gateway. */
+const BrokerPort *wiring_broker_port (void);
+const Decoder *wiring_find_decoder (const char *format);
 
 /* Opens the store, starts every part on `site`. ERROR_RECONFIGURE for an address in use and the like. */
 Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_workers, GError **error);

@@ -322,14 +322,15 @@ static int request_connect (BrokerConnection *connection, const char *password)
 
   if (is_5) {
     options = options5;
-    MQTTProperties_add (&properties, &session);
+    if (!connection->handlers.ends_session)
+      MQTTProperties_add (&properties, &session);
     options.connectProperties = &properties;
-    options.cleanstart = 0;
+    options.cleanstart = connection->handlers.ends_session;
     options.onSuccess5 = on_connected5;
     options.onFailure5 = on_not_connected5;
   } else {
     options.MQTTVersion = MQTTVERSION_3_1_1; /* the default would try 3.1 after every refusal */
-    options.cleansession = 0;
+    options.cleansession = connection->handlers.ends_session;
     options.onSuccess = on_connected;
     options.onFailure = on_not_connected;
   }

@@ -37,6 +37,7 @@ typedef struct {
   void (*received) (gpointer self, RawMessage *message);
   /* thread: the adapter's. Must not wait. */
   void (*changed) (gpointer self, const char *broker, const BrokerStatus *status);
+  gboolean ends_session; /* the broker keeps nothing for this client while it is away */
 } BrokerHandlers;
 
 typedef struct {

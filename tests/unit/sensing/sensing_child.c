@@ -1,6 +1,7 @@
 /* sensing_child.c: the sensor path alone, as a process that a test can kill: sensing_child DATA_DIR BROKER_URL PROTOCOL.
  *
- * One durable sensor "counter" of format value on topic village/counter, with a rule that opens above 0 and clears below 0. */
+ * One durable sensor "counter" of format value on topic village/counter, with rules whose states
+ * each message changes: above and below 0, three times above, changed, risen. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +25,16 @@ static Site *counter_site (const char *url, int protocol)
   g_free (sensor->format);
   sensor->format = g_strdup ("value");
   test_site_add_rule (site, "flips", 0, 0, 0);
+  Rule *thirds = test_site_add_rule (site, "thirds", 0, 0, 0);
+  thirds->when.count = 3;
+  thirds->when.comparison.within_us = G_TIME_SPAN_HOUR;
+  Rule *changes = test_site_add_rule (site, "changes", 0, 0, 0);
+  comparison_init (&changes->when.comparison);
+  changes->when.comparison.changed = TRUE;
+  Rule *climbs = test_site_add_rule (site, "climbs", 0, 0, 0);
+  comparison_init (&climbs->when.comparison);
+  climbs->when.comparison.rise = 0.5;
+  climbs->when.comparison.within_us = G_TIME_SPAN_HOUR;
   site_publish (site);
   return site;
 }
