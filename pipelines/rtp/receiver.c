@@ -109,6 +109,11 @@ static void pass_on (Receiver *receiver, const Unit *unit)
     stream_publish (receiver->stream, unit);
 }
 
+gboolean receiver_is_mapped (const Receiver *receiver, guint8 camera_channel)
+{
+  return receiver->channels[camera_channel] != NO_CHANNEL;
+}
+
 static void publish (Receiver *receiver, gboolean ends_access_unit)
 {
   Unit *unit = &receiver->pending;

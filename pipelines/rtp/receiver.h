@@ -39,6 +39,7 @@ void receiver_set_tracks (Receiver *receiver, const TrackList *tracks);
 
 /* What the camera sends on its channel is ours on `channel` (2 × track for RTP, 2 × track + 1 for RTCP). */
 void receiver_map (Receiver *receiver, guint8 camera_channel, guint8 channel);
+gboolean receiver_is_mapped (const Receiver *receiver, guint8 camera_channel);
 
 /* One read, and all that is whole in it. Returns FALSE when the connection is over: `error` is set unless the message
  * callback stopped it. */

@@ -295,6 +295,10 @@ static gboolean take_channels (RtspClient *client, const GstRTSPTransport *trans
   }
   if (!is_channel (rtp) || !is_channel (rtcp))
     return FALSE;
+  if (receiver_is_mapped (client->receiver, (guint8) rtp)) { /* some say 0-1 of every track, and send as they were asked to */
+    rtp = channel;
+    rtcp = channel + 1;
+  }
   receiver_map (client->receiver, (guint8) rtcp, channel + 1);
   receiver_map (client->receiver, (guint8) rtp, channel);
   return TRUE;

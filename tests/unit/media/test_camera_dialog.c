@@ -62,6 +62,26 @@ static void odd_lines_and_numbers_are_understood (void **state)
   assert_next (bench->states, "live ");
 }
 
+static void a_description_that_is_longer_than_it_says_does_no_harm (void **state)
+{
+  CameraBench *bench = *state;
+  camera_bench_start (bench, &(CameraScript){ .frames = 1, .body_is_short_by = 21 }, NULL, NULL); /* its last line */
+  assert_next (bench->states, "connecting ");
+  assert_next (bench->states, "live ");
+}
+
+static void tracks_on_the_same_channels_are_told_apart_as_they_were_asked (void **state)
+{
+  CameraBench *bench = *state;
+  camera_bench_start (bench, &(CameraScript){ .frames = 1, .transport = "RTP/AVP/TCP;unicast;interleaved=0-1",
+                                              .sdp = "v=0\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+                                                     "a=control:trackID=0\r\nm=audio 0 RTP/AVP 8\r\na=control:trackID=1\r\n" },
+                      NULL, NULL);
+  assert_next (bench->states, "connecting ");
+  assert_next (bench->states, "live ");
+  assert_int_equal (stream_counters (bench->stream)->malformed_packets, 0);
+}
+
 static void channels_without_their_transport_are_understood (void **state)
 {
   CameraBench *bench = *state;
@@ -221,6 +241,8 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_login_does_not_follow_a_redirect_to_another_host, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (a_login_that_signs_whole_messages_is_refused_with_words, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (odd_lines_and_numbers_are_understood, camera_bench_setup, camera_bench_teardown),
+    cmocka_unit_test_setup_teardown (a_description_that_is_longer_than_it_says_does_no_harm, camera_bench_setup, camera_bench_teardown),
+    cmocka_unit_test_setup_teardown (tracks_on_the_same_channels_are_told_apart_as_they_were_asked, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (channels_without_their_transport_are_understood, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (a_session_is_kept_alive_as_the_camera_says, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (a_camera_that_refuses_what_it_offers_is_kept_alive_by_options, camera_bench_setup, camera_bench_teardown),
