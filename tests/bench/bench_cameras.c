@@ -67,28 +67,36 @@ static int listen_on_free_port (guint16 *port)
   return fd;
 }
 
-guint16 bench_free_port (void)
-{
-  guint16 port;
-  close (listen_on_free_port (&port));
-  return port;
-}
-
-static gboolean is_free_udp (guint16 port)
+static gboolean is_free (guint16 port, int type)
 {
   struct sockaddr_in address = loopback (port);
-  int fd = socket (AF_INET, SOCK_DGRAM, 0);
-  gboolean is_free = bind (fd, (struct sockaddr *) &address, sizeof address) == 0;
+  int fd = socket (AF_INET, type, 0);
+  gboolean is_free_now = bind (fd, (struct sockaddr *) &address, sizeof address) == 0;
   close (fd);
-  return is_free;
+  return is_free_now;
+}
+
+/* Below the range that connections take theirs from: one of hundreds could take it before the server listens. */
+static guint16 next_port (guint16 port)
+{
+  return (guint16) (port < 12000 || port >= 30000 ? 12000 + getpid () % 8000 * 2 : port + 2);
+}
+
+guint16 bench_free_port (void)
+{
+  static guint16 port;
+  do
+    port = next_port (port);
+  while (!is_free (port, SOCK_STREAM));
+  return port;
 }
 
 guint16 bench_free_udp_pair (void)
 {
   static guint16 port;
   do
-    port = (guint16) (port < 50000 || port > 60000 ? 50000 + getpid () % 4000 * 2 : port + 2);
-  while (!is_free_udp (port) || !is_free_udp ((guint16) (port + 1)));
+    port = next_port (port);
+  while (!is_free (port, SOCK_DGRAM) || !is_free ((guint16) (port + 1), SOCK_DGRAM));
   return port;
 }
 

@@ -179,6 +179,8 @@ static Result measure (Bench *bench, const Row *row, BenchServerKind kind)
     measure_with_viewers (bench, row, server, &result);
   else
     measure_now (bench, server->pid, row->cameras, result.figures);
+  if (result.refused != 0 && result.refused != UDP_NOT_OFFERED)
+    bench_server_show_log (server);
   bench_server_stop (server);
   bench_wait_for (&bench->shared->playing, 0, "cameras are left");
   print_result (bench_server_name (kind), row, &result);

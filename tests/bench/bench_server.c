@@ -107,7 +107,7 @@ static pid_t start_decider (const BenchServer *server, const BenchServerPlan *pl
 static void start_gridgate (BenchServer *server, const BenchServerPlan *plan)
 {
   GPtrArray *arguments = g_ptr_array_new_with_free_func (g_free);
-  g_autofree char *log = g_build_filename (server->folder, "media.log", NULL);
+  g_autofree char *log = g_build_filename (server->folder, "log", NULL);
   g_ptr_array_add (arguments, bench_program ("gridgate-media"));
   add (arguments, "--runtime-dir");
   add (arguments, "%s", server->folder);
@@ -144,7 +144,7 @@ static pid_t start_other (const BenchServer *server, const BenchServerPlan *plan
   GPtrArray *arguments = g_ptr_array_new_with_free_func (g_free);
   g_autofree char *text = plan->kind == BENCH_MEDIAMTX ? mediamtx_file (server, plan) : go2rtc_file (server, plan);
   g_autofree char *path = g_build_filename (server->folder, "relay.yaml", NULL);
-  g_autofree char *log = g_build_filename (server->folder, "relay.log", NULL);
+  g_autofree char *log = g_build_filename (server->folder, "log", NULL);
   g_file_set_contents (path, text, -1, NULL);
   add (arguments, "%s", kinds[plan->kind].program);
   if (plan->kind == BENCH_GO2RTC)
@@ -167,6 +167,13 @@ BenchServer *bench_server_start (const BenchServerPlan *plan)
   else
     server->pid = start_floor (server, plan);
   return server;
+}
+
+void bench_server_show_log (const BenchServer *server)
+{
+  g_autofree char *path = g_build_filename (server->folder, "log", NULL), *text = NULL;
+  if (g_file_get_contents (path, &text, NULL, NULL))
+    fprintf (stderr, "%s:\n%s", kinds[server->kind].name, text);
 }
 
 void bench_server_stop (BenchServer *server)

@@ -49,5 +49,8 @@ BenchServer *bench_server_start (const BenchServerPlan *plan);
 /* What bench_viewers_start needs to know: BENCH_RAW_… for a floor. */
 BenchTransport bench_server_transport (const BenchServer *server, gboolean is_udp);
 
+/* What it complained of, to standard error. */
+void bench_server_show_log (const BenchServer *server);
+
 /* Ends it and removes its folder. */
 void bench_server_stop (BenchServer *server);
