@@ -51,6 +51,8 @@ struct Section {
   GDestroyNotify free_item;
   void (*prepare) (gpointer item);                                      /* sets what zero bytes don't mean */
   void (*check) (Reader *reader, const YamlNode *map, gpointer item);   /* what concerns several keys; may be NULL */
+  /* The maps that an item of a list stands for; NULL: itself. Owned by the reader. */
+  GPtrArray *(*expand) (Reader *reader, const Section *section, const YamlNode *map);
 };
 
 extern const Section site_section; /* the whole file */

@@ -1,3 +1,4 @@
+#include "config/devices_file.h"
 #include "config/keys_metrics.h"
 #include "config/reader.h"
 #include "config/types.h"
@@ -38,6 +39,21 @@ static const Choice clocks[] = {
   { "auto", CLOCK_TRUST_AUTO }, { "device", CLOCK_TRUST_DEVICE }, { "gateway", CLOCK_TRUST_GATEWAY }, { 0 }
 };
 
+/* The reader has made an entry of each device by now. */
+static gboolean read_devices_file (Reader *reader, const Key *key, const YamlNode *node, gpointer field)
+{
+  (void) reader, (void) key, (void) node, (void) field;
+  return TRUE;
+}
+
+static json_t *show_nothing (const Key *key, gconstpointer field)
+{
+  (void) key, (void) field;
+  return NULL;
+}
+
+static const ValueType type_devices_file = { "the path of a CSV file", read_devices_file, show_nothing, schema_text };
+
 static const Key sensor_keys[] = {
   { "id", &type_id, PLACE (id), .is_required = TRUE, .example = "level-1", .help = "The name in rules and records.",
     .help_zh = "编号, 用于规则和记录。" },
@@ -45,6 +61,10 @@ static const Key sensor_keys[] = {
     .help_zh = "显示名称, 不写则同编号。" },
   { "grid", &type_reference, PLACE (grid), .kind = SITE_GRIDS, .example = "\"621121104201001\"",
     .help = "The grid it stands in; the township when not given.", .help_zh = "所属网格, 不写则为本乡镇。" },
+  { DEVICES_FILE, &type_devices_file, 0,
+    .help = "Makes the entry stand for many: a CSV file with a line for each device; {column} in the entry's texts is its cell, and"
+            " a column may be called like a key (docs/sensors.md).",
+    .help_zh = "以一项描述多个传感器: CSV 文件每行一个设备, 文本中的 {列名} 取该行的值, 列也可直接以配置项命名。" },
   { "broker", &type_reference, PLACE (broker), .kind = SITE_BROKERS, .is_required = TRUE, .example = "village",
     .help = "Where it publishes.", .help_zh = "所在的 MQTT 服务器。" },
   { "topic", &type_topic, PLACE (topic), .is_required = TRUE, .example = "village/shimiao/level-1",
@@ -118,4 +138,4 @@ static void check_sensor (Reader *reader, const YamlNode *map, gpointer item)
 }
 
 const Section sensor_section = { "sensor", sensor_keys, sizeof (Sensor), (GDestroyNotify) sensor_free,
-                                 .check = check_sensor };
+                                 .check = check_sensor, .expand = devices_expand };

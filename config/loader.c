@@ -13,7 +13,6 @@ typedef struct {
   Problems *problems;
   GPtrArray *trees; /* what the reader's nodes live in */
   guint files;
-  gboolean is_sent; /* the text was sent by somebody: files elsewhere are not to be seen in what is wrong with them */
 } Loader;
 
 /* The whole file, at most YAML_FILE_MAX bytes. FIFOs and devices are refused unread: they could make us wait. */
@@ -85,7 +84,7 @@ static void take_pattern (Loader *loader, const YamlNode *pattern)
   if (pattern->kind != YAML_SCALAR)
     return; /* refused by the table */
   g_autofree char *absolute = reader_resolve_path (&loader->reader, pattern, pattern->text);
-  if (loader->is_sent && !is_beside (loader, absolute)) {
+  if (loader->reader.is_sent && !is_beside (loader, absolute)) {
     reader_refuse (&loader->reader, pattern, "include: %s is elsewhere, expected a path below the configuration's folder",
                    absolute);
     return;
@@ -114,7 +113,6 @@ static void loader_init (Loader *loader, const char *path)
   loader->problems = problems_new ();
   loader->trees = g_ptr_array_new_with_free_func ((GDestroyNotify) yaml_tree_free);
   loader->files = 1;
-  loader->is_sent = FALSE;
   problems_add_file (loader->problems, path);
   reader_init (&loader->reader, site_new (), loader->problems);
   reader_prepare (&loader->reader, &site_section, loader->reader.site);
@@ -142,7 +140,7 @@ Site *site_load_text (const char *name, const char *text, gsize size, GPtrArray 
 {
   Loader loader;
   loader_init (&loader, name);
-  loader.is_sent = TRUE;
+  loader.reader.is_sent = TRUE;
   const YamlNode *root = take_text (&loader, 0, text, size);
   if (root != NULL)
     take_includes (&loader, root);

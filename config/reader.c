@@ -4,15 +4,25 @@
 
 #include <string.h>
 
+static void made_free (gpointer data)
+{
+  YamlNode *node = data;
+  g_clear_pointer (&node->children, g_ptr_array_unref);
+  g_free (node->text);
+  g_free (node);
+}
+
 void reader_init (Reader *reader, Site *site, Problems *problems)
 {
   *reader = (Reader){ .problems = problems, .site = site };
   reader->references = g_array_new (FALSE, FALSE, sizeof (Reference));
   reader->nodes = g_hash_table_new (NULL, NULL);
+  reader->made = g_ptr_array_new_with_free_func (made_free);
 }
 
 void reader_finish (Reader *reader)
 {
+  g_ptr_array_unref (reader->made);
   g_hash_table_unref (reader->nodes);
   g_array_unref (reader->references);
 }

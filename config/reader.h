@@ -17,6 +17,8 @@ struct Reader {
   Site *site;
   GArray *references; /* of Reference */
   GHashTable *nodes;  /* item → its YamlNode */
+  GPtrArray *made;    /* of YamlNode: what no tree owns */
+  gboolean is_sent;   /* the text was sent by somebody: files elsewhere are not to be seen in what is wrong with them */
   gboolean is_included; /* reading a file that the first one includes */
 };
 

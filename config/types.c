@@ -235,6 +235,14 @@ static json_t *show_map_pointer (const Key *key, gconstpointer field)
 
 const ValueType type_map_pointer = { "a map", read_map_pointer, show_map_pointer, schema_map };
 
+static void read_item (Reader *reader, const Key *key, const YamlNode *map, GPtrArray *items)
+{
+  gpointer item = g_malloc0 (key->section->size);
+  g_ptr_array_add (items, item);
+  g_hash_table_insert (reader->nodes, item, (gpointer) map);
+  reader_read_section (reader, key->section, map, item);
+}
+
 static gboolean read_maps (Reader *reader, const Key *key, const YamlNode *node, gpointer field)
 {
   GPtrArray **place = field;
@@ -251,10 +259,11 @@ static gboolean read_maps (Reader *reader, const Key *key, const YamlNode *node,
       reader_refuse (reader, map, "%s: expected a map for each %s", key->name, key->section->name);
       continue;
     }
-    gpointer item = g_malloc0 (key->section->size);
-    g_ptr_array_add (*place, item);
-    g_hash_table_insert (reader->nodes, item, (gpointer) map);
-    reader_read_section (reader, key->section, map, item);
+    g_autoptr (GPtrArray) many = key->section->expand != NULL ? key->section->expand (reader, key->section, map) : NULL;
+    if (many == NULL)
+      read_item (reader, key, map, *place);
+    for (guint j = 0; many != NULL && j < many->len; j++)
+      read_item (reader, key, many->pdata[j], *place);
   }
   return TRUE;
 }

@@ -1,5 +1,7 @@
 #include "gateway/observe/last_values.h"
 
+#include <math.h>
+
 #include "gateway/core/clock.h"
 #include "gateway/observe/observation_json.h"
 
@@ -52,6 +54,16 @@ static json_t *describe_value (const Observation *observation)
                     "receive_time", receive_time, "quality", quality_name (observation->quality));
 }
 
+/* Of a device that moves: what it said last of `lon` and `lat`, as long as it is not bad. NULL when it says nothing. */
+static json_t *place_of (GHashTable *metrics)
+{
+  const Observation *lon = g_hash_table_lookup (metrics, "lon"), *lat = g_hash_table_lookup (metrics, "lat");
+  gboolean is_known = lon != NULL && lat != NULL && lon->kind == VALUE_NUMBER && lat->kind == VALUE_NUMBER
+                      && lon->quality != QUALITY_BAD && lat->quality != QUALITY_BAD && fabs (lon->value) <= 180
+                      && fabs (lat->value) <= 90;
+  return is_known ? json_pack ("{s:f, s:f}", "lon", lon->value, "lat", lat->value) : NULL;
+}
+
 json_t *last_values_describe (LastValues *values, const Sensor *sensor)
 {
   gint64 heard_us = 0;
@@ -65,9 +77,13 @@ json_t *last_values_describe (LastValues *values, const Sensor *sensor)
     heard_us = MAX (heard_us, observation->receive_time_us);
     json_array_append_new (list, describe_value (observation));
   }
+  json_t *place = metrics != NULL ? place_of (metrics) : NULL;
   g_mutex_unlock (&values->mutex);
   g_autofree char *heard_at = heard_us != 0 ? time_to_rfc3339 (heard_us) : NULL;
-  return json_pack ("{s:s, s:s?, s:o}", "id", sensor->id, "heard_at", heard_at, "values", list);
+  json_t *object = json_pack ("{s:s, s:s?, s:o}", "id", sensor->id, "heard_at", heard_at, "values", list);
+  if (place != NULL)
+    json_object_set_new (object, "location", place);
+  return object;
 }
 
 void last_values_free (LastValues *values)

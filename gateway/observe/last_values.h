@@ -18,7 +18,7 @@ void last_values_take (LastValues *values, Observation *observation);
 /* Forgets what the site doesn't have. */
 void last_values_keep_only (LastValues *values, const Site *site);
 
-/* {"id","heard_at","values":[…]} */
+/* {"id","heard_at","values":[…]}, with "location":{"lon","lat"} when the metrics of these names tell where it is */
 json_t *last_values_describe (LastValues *values, const Sensor *sensor);
 
 void last_values_free (LastValues *values);

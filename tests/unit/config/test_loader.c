@@ -279,12 +279,81 @@ static void the_site_of_the_system_tests_loads (void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown (test, folder_setup, folder_teardown)
 
+#define DEVICES                                                                                                        \
+  "grids: [{id: shimiao}]\n"                                                                                           \
+  "brokers: [{id: village, url: \"mqtt://127.0.0.1:1883\"}]\n"                                                         \
+  "sensors:\n"                                                                                                         \
+  "  - id: \"{village}-{device}\"\n"                                                                                   \
+  "    devices_file: devices.csv\n"                                                                                    \
+  "    broker: village\n"                                                                                              \
+  "    topic: \"village/{village}/{device}\"\n"                                                                        \
+  "    metrics: [{name: water_level, path: $.level}]\n"
+
+static void one_entry_describes_the_sensors_of_a_file (void **state)
+{
+  write_file (*state, "site.yaml", MINIMAL DEVICES "  - {id: other, broker: village, topic: t, metrics: [{name: m, path: $.m}]}\n");
+  g_autoptr (GString) text = g_string_new ("\xef\xbb\xbfvillage,device,name,grid\r\n");
+  for (int i = 0; i < 1000; i++)
+    g_string_append_printf (text, "shimiao,level-%d,\"桥 \"\"%d\"\", 水位\",%s\r\n", i, i, i == 7 ? "shimiao" : "");
+  write_file (*state, "devices.csv", text->str);
+  g_autoptr (Site) site = load (*state, "site.yaml");
+  assert_int_equal (site->sensors->len, 1001);
+  const Sensor *sensor = site_sensor (site, "shimiao-level-7");
+  assert_non_null (sensor);
+  assert_string_equal (sensor->topic, "village/shimiao/level-7");
+  assert_string_equal (sensor->name, "桥 \"7\", 水位");
+  assert_string_equal (sensor->grid, "shimiao");
+  assert_string_equal (((const Metric *) sensor->metrics->pdata[0])->path, "$.level");
+  assert_string_equal (site_sensor (site, "shimiao-level-8")->grid, "62");
+  const SiteOrigin *origin = site_origin (site, SITE_SENSORS, "shimiao-level-7");
+  assert_true (g_str_has_suffix (origin->file, "devices.csv"));
+  assert_int_equal (origin->line, 9);
+}
+
+static void a_devices_file_is_wrong_at_its_own_place (void **state)
+{
+  static const struct {
+    const char *devices, *error;
+  } cases[] = {
+    { "village,device\nshimiao,a\nshimiao,a b\n", "devices.csv:3:1: id: expected an id" },
+    { "village,device,grid\nshimiao,a,nowhere\n", "devices.csv:2:11: grid: there is no grid nowhere" },
+    { "village,device\nshimiao,a\nshimiao,a\n", "devices.csv:3:1: sensor shimiao-a stands twice, first at " },
+    { "village,device\nshimiao\n", "devices.csv:2:1: expected 2 fields as in the first line, found 1" },
+    { "village,device\nshimiao,\"a\n", "devices.csv:2:9: a quote is not closed before the next comma" },
+    { "village\nshimiao\n", "site.yaml:5:9: {device} stands for no column of the devices file" },
+    { "village,device\nshimiao,\xff\n", "devices.csv is not UTF-8" },
+  };
+  write_file (*state, "site.yaml", MINIMAL DEVICES);
+  g_autofree char *missing = load_wrong (*state, "site.yaml");
+  assert_non_null (strstr (missing, "site.yaml:6:19: devices_file: "));
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    write_file (*state, "devices.csv", cases[i].devices);
+    g_autofree char *error = load_wrong (*state, "site.yaml");
+    if (strstr (error, cases[i].error) == NULL)
+      fail_msg ("%s", error);
+  }
+}
+
+static void a_site_that_was_sent_reads_no_devices_elsewhere (void **state)
+{
+  (void) state;
+  static const char text[] = MINIMAL "brokers: [{id: village, url: \"mqtt://127.0.0.1:1883\"}]\n"
+    "sensors: [{devices_file: /etc/passwd, broker: village, metrics: [{name: m, path: $.m}]}]\n";
+  g_autoptr (GPtrArray) errors = g_ptr_array_new_with_free_func (g_free);
+  assert_null (site_load_text ("/nowhere/site.yaml", text, strlen (text), errors));
+  assert_int_equal (errors->len, 1);
+  assert_non_null (strstr (errors->pdata[0], "is elsewhere"));
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     IN_FOLDER (a_minimal_site_has_every_default),
     IN_FOLDER (the_runtime_folder_follows_a_data_folder_elsewhere),
     IN_FOLDER (the_example_fills_devices),
+    IN_FOLDER (one_entry_describes_the_sensors_of_a_file),
+    IN_FOLDER (a_devices_file_is_wrong_at_its_own_place),
+    cmocka_unit_test (a_site_that_was_sent_reads_no_devices_elsewhere),
     IN_FOLDER (the_example_fills_policies),
     IN_FOLDER (included_files_add_to_the_lists_and_items_know_their_origin),
     IN_FOLDER (an_included_file_holds_lists_only),

@@ -550,6 +550,83 @@ static void two_sensors_may_read_one_topic (void **state)
   assert_balanced (fixture);
 }
 
+static Metric *add_metric (Sensor *sensor, const char *name, const char *path)
+{
+  Metric *metric = g_new0 (Metric, 1);
+  metric->name = g_strdup (name);
+  metric->path = g_strdup (path);
+  metric->scale = 1;
+  g_ptr_array_add (sensor->metrics, metric);
+  return metric;
+}
+
+static void what_is_no_news_is_counted (void **state)
+{
+  (void) state;
+  Site *site = one_sensor ();
+  Sensor *sensor = site->sensors->pdata[0];
+  ((Metric *) sensor->metrics->pdata[0])->deadband = 0.1;
+  sensor->duplicate_window_us = 30 * SECOND;
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  clock_fake_advance (fixture->clock, SECOND);
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  publish (fixture, "village/level-1", "{\"level\":1.05}");
+  publish (fixture, "village/level-1", "{\"level\":1.2}");
+  assert_int_equal (counted (fixture, "level-1", "stored"), 2);
+  assert_int_equal (counted (fixture, "level-1", "dropped.duplicate"), 1);
+  assert_int_equal (counted (fixture, "level-1", "dropped.deadband"), 1);
+  assert_int_equal (counted (fixture, NULL, "dropped.deadband"), 1);
+  assert_int_equal (stored_rows (fixture), 2);
+  assert_balanced (fixture);
+}
+
+static void a_moving_sensor_is_where_it_says (void **state)
+{
+  (void) state;
+  Site *site = one_sensor ();
+  Sensor *sensor = site->sensors->pdata[0];
+  add_metric (sensor, "lon", "$.lon");
+  add_metric (sensor, "lat", "$.lat");
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  publish (fixture, "village/level-1", "{\"level\":1,\"lon\":105.2,\"lat\":35.2}");
+  settle (fixture);
+  json_t *described = observe_sensor_json (fixture->observe, "level-1"), *place = json_object_get (described, "location");
+  assert_true (json_number_value (json_object_get (place, "lon")) == 105.2);
+  assert_true (json_number_value (json_object_get (place, "lat")) == 35.2);
+  json_decref (described);
+}
+
+/* A payload of seq 5 and nothing else: data of a node that nobody has seen born. */
+static void publish_unborn (Fixture *fixture)
+{
+  publish (fixture, "spBv1.0/shimiao/NDATA/station", "\x18\x05");
+  settle (fixture);
+}
+
+static void a_node_is_asked_for_its_births_but_not_all_the_time (void **state)
+{
+  (void) state;
+  Site *site = one_sensor ();
+  Sensor *sensor = site->sensors->pdata[0];
+  g_free (sensor->format);
+  g_free (sensor->topic);
+  sensor->format = g_strdup ("sparkplug");
+  sensor->topic = g_strdup ("spBv1.0/shimiao/+/station/#");
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  publish_unborn (fixture);
+  assert_string_equal (published, "spBv1.0/shimiao/NCMD/station");
+  g_clear_pointer (&published, g_free);
+  publish_unborn (fixture);
+  assert_null (published);
+  clock_fake_advance (fixture->clock, 10 * SECOND);
+  publish_unborn (fixture);
+  assert_string_equal (published, "spBv1.0/shimiao/NCMD/station");
+  g_clear_pointer (&published, g_free);
+  assert_int_equal (counted (fixture, "level-1", "dropped.no_reading"), 3);
+  assert_balanced (fixture);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -566,6 +643,9 @@ int main (void)
     cmocka_unit_test (a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running),
     cmocka_unit_test (watchers_are_told_after_the_commit_and_not_too_often),
     cmocka_unit_test (two_sensors_may_read_one_topic),
+    cmocka_unit_test (what_is_no_news_is_counted),
+    cmocka_unit_test (a_moving_sensor_is_where_it_says),
+    cmocka_unit_test (a_node_is_asked_for_its_births_but_not_all_the_time),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

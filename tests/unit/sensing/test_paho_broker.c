@@ -140,6 +140,43 @@ static void messages_arrive (const char *folder, int protocol)
   assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
 }
 
+/* From a handler, as the gateway does: the message goes out though the library waits for the handler. */
+static void what_is_published_arrives (const char *folder, int protocol)
+{
+  g_autoptr (Mosquitto) mosquitto = mosquitto_start (folder, NULL);
+  g_autoptr (Receiver) receiver = receiver_new ();
+  g_autoptr (GBytes) payload = g_bytes_new_static ("rebirth", 7);
+  BrokerConnection *connection = connect_to (mosquitto_url (mosquitto), protocol, NULL, receiver);
+  mosquitto_publish (mosquitto, "village/level", "before", qos_1_retained);
+  subscribe (connection, "village/#");
+  wait_for_message (receiver, 0);
+  g_mutex_lock (&receiver->mutex);
+  receiver->holds_back = TRUE;
+  g_mutex_unlock (&receiver->mutex);
+  mosquitto_publish (mosquitto, "village/level", "held", qos_1);
+  wait_for_message (receiver, 1);
+  paho_broker_port.publish (connection, "village/command", payload);
+  g_mutex_lock (&receiver->mutex);
+  receiver->holds_back = FALSE;
+  g_cond_broadcast (&receiver->changed);
+  g_mutex_unlock (&receiver->mutex);
+  const RawMessage *command = wait_for_message (receiver, 2);
+  assert_string_equal (command->topic, "village/command");
+  assert_memory_equal (text_of (command), "rebirth", 7);
+  assert_int_equal (command->qos, 0);
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
+static void what_is_published_arrives_over_3_1_1 (void **state)
+{
+  what_is_published_arrives (*state, 4);
+}
+
+static void what_is_published_arrives_over_5 (void **state)
+{
+  what_is_published_arrives (*state, 5);
+}
+
 static void messages_arrive_over_mqtt_3_1_1 (void **state)
 {
   messages_arrive (*state, 4);
@@ -303,6 +340,8 @@ int main (void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (messages_arrive_over_mqtt_3_1_1, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (messages_arrive_over_mqtt_5, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (what_is_published_arrives_over_3_1_1, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (what_is_published_arrives_over_5, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (the_session_keeps_what_came_while_nobody_listened, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (a_broker_that_restarts_is_connected_and_subscribed_again, folder_setup,
                                      folder_teardown),
