@@ -220,12 +220,12 @@ void player_start (Player *player)
     player->ended ("closed", player->data);
     return;
   }
+  player->tap.merges = TRUE;
   gsize kept_bytes = stream_group (player->stream)->bytes;
   if (player->udp != NULL) {
     player->udp->starts_anywhere = !player->has_video;
     udp_outlet_allow (player->udp, kept_bytes);
   } else {
-    player->tap.merges = TRUE; /* to UDP it would only make longer bursts */
     outlet_allow (player->outlet, kept_bytes);
   }
   stream_add_tap (player->stream, &player->tap);

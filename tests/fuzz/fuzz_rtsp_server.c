@@ -10,7 +10,7 @@
 #include "pipelines/rtsp/rtsp_server.h"
 #include "tests/fuzz/fuzz_target.h"
 
-enum { PATIENCE_S = 15, UNITS = 3 };
+enum { PATIENCE_S = 15, UNITS = 3, PORTS_USED = 10000, ADDRESSES = 200 };
 
 typedef struct {
   Loop *loop;
@@ -81,12 +81,21 @@ static void publish_units (gpointer data)
   }
 }
 
+/* From another address after so many: closed connections keep their ports for a minute. */
+static void bind_to_next_address (int fd)
+{
+  static guint count;
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK + ++count / PORTS_USED % ADDRESSES) };
+  g_assert (bind (fd, (struct sockaddr *) &address, sizeof address) == 0);
+}
+
 static int connect_to (guint16 port)
 {
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   struct timeval patience = { .tv_sec = PATIENCE_S };
   int fd = socket (AF_INET, SOCK_STREAM, 0);
   setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  bind_to_next_address (fd);
   g_assert (connect (fd, (struct sockaddr *) &address, sizeof address) == 0);
   return fd;
 }
