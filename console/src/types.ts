@@ -118,6 +118,21 @@ export interface Incident {
   actions?: string[]
 }
 
+export interface Silence {
+  id: string
+  state: 'upcoming' | 'active' | 'over'
+  author: string
+  reason: string
+  from: string
+  to: string
+  rules?: string[]
+  sensors?: string[]
+  cameras?: string[]
+  grids?: string[]
+  categories?: string[]
+  ended_by?: string | null
+}
+
 export interface Named { id: string; name?: string }
 
 export interface Site {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "gateway/alert/rules.h"
+#include "tests/bench/bench_goal.h"
 
 enum { RULES = 10 };
 
@@ -97,6 +98,10 @@ int main (int argc, char **argv)
   printf ("%u sensors × %d rules: %.0f readings/s, %.1f million evaluations/s, %.0f ns a reading; %.1f KiB a sensor\n",
           sensors, RULES, readings / seconds, readings / seconds * RULES / 1e6, seconds / readings * 1e9,
           (double) bytes / sensors / 1024);
+  const BenchGoal memory = { .bench = "rules", .row = "memory of ten rules over a sensor", .unit = "KiB", .at_most = 8,
+                             .figure = (double) bytes / sensors / 1024 };
+  bench_goal_print (&memory, json_pack ("{s:f, s:f}", "readings_per_second", readings / seconds, "evaluations_per_second",
+                                        readings / seconds * RULES));
   g_ptr_array_unref (observations);
   rules_free (rules);
   site_unref (site);

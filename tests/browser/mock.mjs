@@ -120,6 +120,8 @@ export async function startMock({ port = 0, cameras = 4, floodAfterMs = 15_000, 
     return incident
   }
 
+  const silences = []
+
   function sessionOf(request) {
     return sessions.get(/(?:^|; )session=(\w+)/.exec(request.headers.cookie ?? '')?.[1])
   }
@@ -171,6 +173,18 @@ export async function startMock({ port = 0, cameras = 4, floodAfterMs = 15_000, 
     return send(response, 201, incident)
   }
 
+  function silence(request, response, session, path, body) {
+    const known = silences.find(({ id }) => path === `/silences/${id}`)
+    if (request.method === 'GET') return send(response, 200, { items: silences, next: null })
+    if (request.method === 'POST') {
+      silences.unshift({ id: newId(), state: 'active', author: session.name, from: now(), ...body })
+      return send(response, 201, silences[0])
+    }
+    if (!known) return problem(response, 404, 'unknown-silence', `${path} is not there`)
+    known.state = 'over'
+    return send(response, 200, known)
+  }
+
   function events(request, response) {
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
     response.write(': hello\n\n')
@@ -210,6 +224,7 @@ export async function startMock({ port = 0, cameras = 4, floodAfterMs = 15_000, 
     if (route === 'GET /incidents') return send(response, 200, { items: [...incidents.values()].reverse(), next: null })
     if (route === 'POST /incidents') return report(response, session, body)
     if (route === 'GET /events') return events(request, response)
+    if (path.startsWith('/silences')) return silence(request, response, session, path, body)
     const [, kind, id, rest] = path.split('/')
     const incident = kind === 'incidents' ? incidents.get(id) : null
     if (incident && route.endsWith('/actions')) return actOn(response, session, incident, body)

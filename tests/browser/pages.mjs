@@ -154,6 +154,16 @@ try {
     assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'TEXTAREA')
   })
 
+  await step('alerts are silenced for a while with a reason, and heard again', async () => {
+    await page.click('a[href="#/silences"]')
+    await page.fill('.silences-part input[name=reason]', '检修水泵')
+    await page.click('.silences-part form button.primary')
+    await page.waitForSelector('[data-silence]:has-text("检修水泵"):has-text("active")')
+    await page.click('button[data-do=end-silence]')
+    await page.waitForSelector('[data-silence]:has-text("over")')
+    assert.equal(await page.$('button[data-do=end-silence]'), null)
+  })
+
   await step('the first page had no script error and broke no policy', () => assert.deepEqual(page.complaints, []))
 
   await step('somebody who only looks is offered nothing to do', async () => {
@@ -168,7 +178,7 @@ try {
   await step('narrow screens scroll down, never sideways', async () => {
     for (const width of [1024, 390]) {
       const small = await signedIn('operator', { width, height: 800 })
-      for (const at of ['wall', 'incidents', 'sensors']) {
+      for (const at of ['wall', 'incidents', 'sensors', 'silences']) {
         await small.click(`a[href="#/${at}"]`)
         await small.waitForSelector(`.page-${at} h1`)
         const over = await small.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)

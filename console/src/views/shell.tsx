@@ -9,6 +9,7 @@ import { named, t } from '../strings'
 import { IncidentsPage } from './incidents'
 import { Mark } from './card_form'
 import { SensorsPage } from './sensors'
+import { SilencesPage } from './silences'
 import { WallPage } from './wall'
 
 interface ShellProps { model: Model; onLanguage: () => void; onSignOut: () => void }
@@ -17,6 +18,7 @@ export function Shell({ model, onLanguage, onSignOut }: ShellProps) {
   useModel(model)
   const route = useRoute()
   const openCount = [...model.incidents.values()].filter(({ state }) => isOpen(state)).length
+  const maySeeSilences = ['admin', 'auditor', 'operator'].includes(model.session.role)
   const title = model.site.gateway?.name ?? t('app_name')
 
   useEffect(() => {
@@ -38,6 +40,7 @@ export function Shell({ model, onLanguage, onSignOut }: ShellProps) {
           {link('wall', t('nav_wall'))}
           {link('incidents', t('nav_incidents'), openCount)}
           {link('sensors', t('nav_sensors'))}
+          {maySeeSilences && link('silences', t('nav_silences'))}
         </nav>
         <span class="top-end">
           <span class={`connection ${model.isConnected ? 'on' : 'off'}`} role="status">
@@ -60,6 +63,7 @@ export function Shell({ model, onLanguage, onSignOut }: ShellProps) {
         {model.isLoaded && route.page === 'wall' && <WallPage model={model} />}
         {model.isLoaded && route.page === 'incidents' && <IncidentsPage model={model} chosen={route.id} />}
         {model.isLoaded && route.page === 'sensors' && <SensorsPage model={model} />}
+        {model.isLoaded && route.page === 'silences' && <SilencesPage model={model} />}
       </main>
     </>
   )
