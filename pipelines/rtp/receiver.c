@@ -429,6 +429,17 @@ gboolean receiver_read (Receiver *receiver, Wire *wire, GError **error)
   return TRUE;
 }
 
+const guint8 *receiver_rest (const Receiver *receiver, gsize *size)
+{
+  *size = receiver->filled - receiver->parsed;
+  return receiver->block != NULL ? receiver->block->bytes + receiver->parsed : NULL;
+}
+
+void receiver_skip_rest (Receiver *receiver)
+{
+  cut (receiver, receiver->filled - receiver->parsed);
+}
+
 guint8 *receiver_room (Receiver *receiver)
 {
   if (receiver->block == NULL || BLOCK_BYTES - receiver->filled < READ_MIN)

@@ -56,6 +56,10 @@ void receiver_take (Receiver *receiver, guint8 channel, gsize size);
 /* No more came this time. */
 void receiver_end_turn (Receiver *receiver);
 
+/* What was read and isn't whole yet; valid until it is skipped or more is read. */
+const guint8 *receiver_rest (const Receiver *receiver, gsize *size);
+void receiver_skip_rest (Receiver *receiver);
+
 /* Publishes what is pending. */
 void receiver_flush (Receiver *receiver);
 

@@ -240,11 +240,25 @@ static void on_ready (guint32 events, gpointer data)
   leave (client);
 }
 
+/* TRUE when there was one. */
+static gboolean take_short_answer (RtspClient *client)
+{
+  gsize size = client->control->len;
+  const guint8 *bytes = client->is_udp ? client->control->data : receiver_rest (client->receiver, &size);
+  if (!dialog_take_short_answer (client, bytes, size))
+    return FALSE;
+  g_byte_array_set_size (client->control, 0);
+  receiver_skip_rest (client->receiver);
+  return TRUE;
+}
+
 static void on_timer (gpointer data)
 {
   RtspClient *client = data;
   if (client->is_playing)
     dialog_keep_alive (client);
+  else if (client->phase == PHASE_OPEN && take_short_answer (client))
+    ; /* it goes on */
   else if (client->phase == PHASE_OPEN)
     client_fail (client, "unreachable", "the camera takes the connection and does not answer %s in %d s",
                  gst_rtsp_method_as_text (client->method), ANSWER_TIMEOUT_S);

@@ -69,5 +69,8 @@ void dialog_end (RtspClient *client);
 /* It plays: shows that it is still there. */
 void dialog_keep_alive (RtspClient *client);
 
+/* Nothing more comes of an answer whose body is shorter than it says: takes it as it is. FALSE when there is none. */
+gboolean dialog_take_short_answer (RtspClient *client, const guint8 *bytes, gsize size);
+
 /* Forgets what was said. */
 void dialog_reset (RtspClient *client);

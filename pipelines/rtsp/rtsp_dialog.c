@@ -477,3 +477,20 @@ gssize rtsp_client_message (RtspClient *client, const guint8 *bytes, gsize size)
     handle_request (client, message);
   return client->reason != NULL || client->begins_anew ? RECEIVER_STOP : (gssize) used;
 }
+
+gboolean dialog_take_short_answer (RtspClient *client, const guint8 *bytes, gsize size)
+{
+  g_autoptr (GstRTSPMessage) message = NULL;
+  g_autoptr (GByteArray) padded = g_byte_array_new ();
+  gsize used;
+  if (client->method != GST_RTSP_DESCRIBE || !client->waits_for_answer || size == 0)
+    return FALSE;
+  g_byte_array_append (padded, bytes, (guint) size);
+  g_byte_array_set_size (padded, (guint) (size + RTSP_BODY_MAX));
+  memset (padded->data + size, '\n', RTSP_BODY_MAX); /* empty lines mean nothing in a description */
+  if (rtsp_message_parse (padded->data, padded->len, RTSP_BODY_MAX, &message, &used, NULL) != RTSP_WHOLE || message == NULL
+      || message->type != GST_RTSP_MESSAGE_RESPONSE)
+    return FALSE;
+  handle_response (client, message);
+  return TRUE;
+}

@@ -60,8 +60,11 @@ static void answer (gpointer data)
   RtspClient *client = client_on (input, receiver, &settings);
   dialog_begin (client);
   gssize used = 1;
-  for (size_t at = 1; at < input->size && used > 0; at += (size_t) used)
+  size_t at = 1;
+  for (; at < input->size && used > 0; at += (size_t) MAX (used, 0))
     used = rtsp_client_message (client, input->bytes + at, input->size - at);
+  if (used == 0)
+    dialog_take_short_answer (client, input->bytes + at, input->size - at);
   if (client->is_playing)
     dialog_keep_alive (client);
   rtsp_client_free (client);

@@ -104,7 +104,7 @@ static void answer (const ScriptedCamera *camera, Peer *peer, const GstRTSPMessa
     text = g_strdup_printf ("RTSP/1.0 %d\ncseq: %s\n%scontent-length:%zu\n\n%s", status, sequence, joined, strlen (body), body);
   } else {
     text = g_strdup_printf ("RTSP/1.0 %d X\r\nCSeq: %s\r\n%sContent-Length: %zu\r\n\r\n%s", status, sequence, headers,
-                            strlen (body) - MIN (strlen (body), camera->script.body_is_short_by), body);
+                            body[0] == '\0' ? 0 : strlen (body) - (gsize) (gssize) camera->script.body_is_longer_by, body);
   }
   send_all (peer, text, strlen (text));
 }

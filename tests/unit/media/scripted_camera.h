@@ -28,7 +28,7 @@ typedef struct {
   gboolean refuses_udp;         /* SETUP for UDP is answered with 461 */
   gboolean serves_udp;          /* SETUP for UDP is obeyed */
   gboolean says_goodbye;        /* RTCP BYE after the frames, by UDP */
-  guint body_is_short_by;       /* Content-Length says so many bytes less than there are */
+  int body_is_longer_by;        /* there are so many bytes more than Content-Length says; below 0: less */
   gboolean has_odd_lines;       /* headers in lower case, lines end without \r */
 } CameraScript;
 

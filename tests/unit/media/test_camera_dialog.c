@@ -65,9 +65,19 @@ static void odd_lines_and_numbers_are_understood (void **state)
 static void a_description_that_is_longer_than_it_says_does_no_harm (void **state)
 {
   CameraBench *bench = *state;
-  camera_bench_start (bench, &(CameraScript){ .frames = 1, .body_is_short_by = 21 }, NULL, NULL); /* its last line */
+  camera_bench_start (bench, &(CameraScript){ .frames = 1, .body_is_longer_by = 21 }, NULL, NULL); /* its last line */
   assert_next (bench->states, "connecting ");
   assert_next (bench->states, "live ");
+}
+
+/* Ten seconds later, for nothing tells that no more will come. */
+static void a_description_that_is_shorter_than_it_says_is_taken (void **state)
+{
+  CameraBench *bench = *state;
+  camera_bench_start (bench, &(CameraScript){ .frames = 1, .body_is_longer_by = -40 }, NULL, NULL);
+  assert_next (bench->states, "connecting ");
+  assert_next (bench->states, "live ");
+  assert_int_equal (scripted_camera_requests (bench->camera, "DESCRIBE"), 1);
 }
 
 static void tracks_on_the_same_channels_are_told_apart_as_they_were_asked (void **state)
@@ -242,6 +252,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_login_that_signs_whole_messages_is_refused_with_words, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (odd_lines_and_numbers_are_understood, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (a_description_that_is_longer_than_it_says_does_no_harm, camera_bench_setup, camera_bench_teardown),
+    cmocka_unit_test_setup_teardown (a_description_that_is_shorter_than_it_says_is_taken, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (tracks_on_the_same_channels_are_told_apart_as_they_were_asked, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (channels_without_their_transport_are_understood, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (a_session_is_kept_alive_as_the_camera_says, camera_bench_setup, camera_bench_teardown),
