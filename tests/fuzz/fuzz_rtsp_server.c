@@ -89,14 +89,28 @@ static void bind_to_next_address (int fd)
   g_assert (bind (fd, (struct sockaddr *) &address, sizeof address) == 0);
 }
 
-static int connect_to (guint16 port)
+/* -1 with errno set. */
+static int try_to_connect (guint16 port)
 {
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   struct timeval patience = { .tv_sec = PATIENCE_S };
   int fd = socket (AF_INET, SOCK_STREAM, 0);
   setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   bind_to_next_address (fd);
-  g_assert (connect (fd, (struct sockaddr *) &address, sizeof address) == 0);
+  if (connect (fd, (struct sockaddr *) &address, sizeof address) == 0)
+    return fd;
+  int problem = errno;
+  close (fd);
+  errno = problem;
+  return -1;
+}
+
+/* libFuzzer's alarm interrupts now and then. */
+static int connect_to (guint16 port)
+{
+  int fd;
+  while ((fd = try_to_connect (port)) < 0)
+    g_assert (errno == EINTR);
   return fd;
 }
 
@@ -105,8 +119,9 @@ static void read_all (int fd)
 {
   static guint8 bytes[64 * 1024];
   gssize size;
-  while ((size = recv (fd, bytes, sizeof bytes, 0)) > 0)
-    ;
+  do
+    size = recv (fd, bytes, sizeof bytes, 0);
+  while (size > 0 || (size < 0 && errno == EINTR));
   g_assert (size == 0 || (errno != EAGAIN && errno != EWOULDBLOCK));
 }
 
