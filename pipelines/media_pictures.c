@@ -190,6 +190,12 @@ typedef struct {
   LinkMessage *request;
 } List;
 
+static const char *stream_of (const LinkMessage *request)
+{
+  const char *stream = link_message_string (request, "stream");
+  return stream != NULL ? stream : "main";
+}
+
 static json_t *read_asked (RecordingsIndex *index, const LinkMessage *request, GError **error)
 {
   switch (request->kind) {
@@ -200,8 +206,9 @@ static json_t *read_asked (RecordingsIndex *index, const LinkMessage *request, G
     return deletions_day (index, link_message_integer (request, "from_day"), link_message_integer (request, "before_day"),
                           link_message_string (request, "after"), error);
   default:
-    return recordings_index_list (index, link_message_string (request, "camera"), link_message_integer (request, "from"),
-                                  link_message_integer (request, "to"), g_get_real_time (), error);
+    return recordings_index_list (index, link_message_string (request, "camera"), stream_of (request),
+                                  link_message_integer (request, "from"), link_message_integer (request, "to"),
+                                  g_get_real_time (), error);
   }
 }
 

@@ -25,6 +25,13 @@ const char *http_camera_stream (const HttpRequest *request, const Camera *camera
   return NULL;
 }
 
+const char *http_camera_recorded_stream (const HttpRequest *request, const Camera *camera, HttpResponse **refusal)
+{
+  if (http_request_query (request, "stream") == NULL)
+    return camera->recording.is_sub ? "sub" : "main";
+  return http_camera_stream (request, camera, refusal);
+}
+
 gboolean http_camera_token_fits (const Caller *caller, const char *purpose, const Camera *camera)
 {
   return caller->kind != CALLER_PLAY

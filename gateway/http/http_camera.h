@@ -14,6 +14,9 @@ const Camera *http_camera_find (const HttpRequest *request, HttpResponse **refus
 /* "main" or "sub"; NULL and what to answer when the camera has no such stream. */
 const char *http_camera_stream (const HttpRequest *request, const Camera *camera, HttpResponse **refusal);
 
+/* The same; the stream that is recorded, when none is named. */
+const char *http_camera_recorded_stream (const HttpRequest *request, const Camera *camera, HttpResponse **refusal);
+
 /* Whether a play token, if that is what the caller has, is for this; `purpose` is "live" or "playback". */
 gboolean http_camera_token_fits (const Caller *caller, const char *purpose, const Camera *camera);
 

@@ -3,6 +3,7 @@
 
 #include "gateway/access/hold.h"
 #include "gateway/core/clock.h"
+#include "gateway/http/http_camera.h"
 #include "gateway/http/http_route.h"
 
 /* NULL and what to answer when the caller may not know of it. */
@@ -118,7 +119,7 @@ static HttpResponse *get_deletions (HttpRequest *request, const HttpContext *con
   gint64 from_us, to_us;
   gsize index;
   json_t *row;
-  const Camera *camera = find_camera (request, request->parameters[0], &refusal);
+  const Camera *camera = http_camera_find (request, &refusal);
   if (camera == NULL)
     return refusal;
   if (!http_request_time (request, "to", request->now_us, &to_us, &error)
@@ -126,8 +127,8 @@ static HttpResponse *get_deletions (HttpRequest *request, const HttpContext *con
     return http_response_error (error);
   if (from_us >= to_us)
     return http_response_problem (400, "invalid", "from must be before to");
-  if (context->media == NULL || !media_link_is_connected (context->media))
-    return http_response_problem (503, "media-away", "the media process is being started: try again in a moment");
+  if ((refusal = http_camera_refuse_away (context)) != NULL)
+    return refusal;
   json_t *found = media_link_deletions (context->media, camera->id, from_us, to_us, &error);
   if (found == NULL)
     return http_response_error (error);

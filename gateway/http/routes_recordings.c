@@ -53,7 +53,10 @@ static HttpResponse *get_recordings (HttpRequest *request, const HttpContext *co
     return http_response_problem (400, "invalid", "from must be before to");
   if ((refusal = http_camera_refuse_away (context)) != NULL)
     return refusal;
-  json_t *found = media_link_recordings (context->media, camera->id, from_us, to_us, &error);
+  const char *stream = http_camera_recorded_stream (request, camera, &refusal);
+  if (stream == NULL)
+    return refusal;
+  json_t *found = media_link_recordings (context->media, camera->id, stream, from_us, to_us, &error);
   if (found == NULL)
     return http_response_error (error);
   json_t *body = json_pack ("{s:o, s:o}", "spans", stretches_to_json (json_object_get (found, "spans"), FALSE), "gaps",
@@ -197,7 +200,7 @@ static HttpResponse *get_export (HttpRequest *request, const HttpContext *contex
   HttpResponse *refusal = NULL;
   gint64 from_us, to_us;
   const Camera *camera = http_camera_find (request, &refusal);
-  const char *stream = camera != NULL ? http_camera_stream (request, camera, &refusal) : NULL;
+  const char *stream = camera != NULL ? http_camera_recorded_stream (request, camera, &refusal) : NULL;
   if (stream == NULL || (refusal = refuse_reason (http_request_query (request, "reason"))) != NULL
       || (refusal = read_times (request, &from_us, &to_us)) != NULL
       || (refusal = refuse_playback (request, context, camera)) != NULL)
@@ -256,7 +259,7 @@ static HttpResponse *get_playback (HttpRequest *request, const HttpContext *cont
   gint64 from_us, to_us;
   double speed;
   const Camera *camera = http_camera_find (request, &refusal);
-  const char *stream = camera != NULL ? http_camera_stream (request, camera, &refusal) : NULL;
+  const char *stream = camera != NULL ? http_camera_recorded_stream (request, camera, &refusal) : NULL;
   if (stream == NULL || (refusal = http_camera_refuse_upgrade (request)) != NULL
       || (refusal = read_times (request, &from_us, &to_us)) != NULL
       || (refusal = refuse_playback (request, context, camera)) != NULL)
@@ -273,7 +276,7 @@ static HttpResponse *get_playback (HttpRequest *request, const HttpContext *cont
 }
 
 const HttpRoute recording_routes[] = {
-  { "GET", "/api/v1/cameras/{camera}/recordings", ROLES_OPERATE, get_recordings, "what is recorded, and the gaps", "from to",
+  { "GET", "/api/v1/cameras/{camera}/recordings", ROLES_OPERATE, get_recordings, "what is recorded, and the gaps", "stream from to",
     NULL, "application/json", 200 },
   { "GET", "/api/v1/cameras/{camera}/recordings.mp4", ROLES_OPERATE, get_export, "that time as one MP4",
     "from to reason stream token", NULL, "video/mp4", 200, TRUE },

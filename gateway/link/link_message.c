@@ -76,7 +76,7 @@ static const Kind kinds[LINK_KIND_COUNT] = {
     { { "codec", STRING, 0 }, { "taken_at", INTEGER, 0 } } },
   /* spans [[from,to],…], gaps [[from,to,"reason"],…]; `next` is set when more follows: ask again from there */
   [LINK_RECORDINGS_LIST] = { "recordings_list", TRUE,
-    { { "camera", STRING, 0 }, { "from", INTEGER, 0 }, { "to", INTEGER, 0 } },
+    { { "camera", STRING, 0 }, { "stream", STRING, OPTIONAL }, { "from", INTEGER, 0 }, { "to", INTEGER, 0 } },
     { { "spans", ARRAY, 0 }, { "gaps", ARRAY, 0 }, { "next", INTEGER, OPTIONAL } } },
   /* what retention took of a camera: [[stream, reason, from, to, segments, bytes, at]]; `next`: ask again after it */
   [LINK_DELETIONS_LIST] = { "deletions_list", TRUE,

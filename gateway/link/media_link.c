@@ -627,11 +627,13 @@ static gboolean append_all (json_t *whole, const char *field, const LinkMessage 
   return json_array_extend (json_object_get (whole, field), link_message_json (reply, field)) == 0;
 }
 
-json_t *media_link_recordings (MediaLink *link, const char *camera, gint64 from_us, gint64 to_us, GError **error)
+json_t *media_link_recordings (MediaLink *link, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
+                               GError **error)
 {
   json_t *whole = json_pack ("{s:[], s:[]}", "spans", "gaps");
   while (from_us < to_us) {
-    json_t *body = json_pack ("{s:s, s:I, s:I}", "camera", camera, "from", (json_int_t) from_us, "to", (json_int_t) to_us);
+    json_t *body = json_pack ("{s:s, s:s, s:I, s:I}", "camera", camera, "stream", stream, "from", (json_int_t) from_us, "to",
+                              (json_int_t) to_us);
     g_autoptr (LinkMessage) reply
       = link_endpoint_call (link->endpoint, link_message_new (LINK_RECORDINGS_LIST, body), 0, error);
     if (reply == NULL) {

@@ -84,7 +84,8 @@ void media_link_deletions_day (MediaLink *link, gint64 from_day, gint64 before_d
 json_t *media_link_recording (MediaLink *link, const char *camera);
 
 /* thread: any but main; waits. {"spans":[[from,to],…],"gaps":[[from,to,"reason"],…]} in wall microseconds, whole. */
-json_t *media_link_recordings (MediaLink *link, const char *camera, gint64 from_us, gint64 to_us, GError **error);
+json_t *media_link_recordings (MediaLink *link, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
+                               GError **error);
 
 /* thread: any but main; waits, up to two minutes: where the samples are is read first. Takes `pipe_fd`, the write end. Returns
  * how many bytes of MP4 will come, -1 with an error; `*spans` (the caller's): [[from,to],…] that they hold. */

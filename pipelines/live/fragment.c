@@ -121,7 +121,7 @@ static void put_payload (GByteArray *out, const GPtrArray *units, Medium medium)
     g_byte_array_append (out, unit->bytes, (guint) unit->size);
 }
 
-void fragment_append (GByteArray *out, guint32 sequence, const GPtrArray *units, gint64 zero_us)
+void fragment_append_head (GByteArray *out, guint32 sequence, const GPtrArray *units, gint64 zero_us)
 {
   gsize video_bytes, audio_bytes;
   gsize moof = open_box (out, "moof");
@@ -137,9 +137,13 @@ void fragment_append (GByteArray *out, guint32 sequence, const GPtrArray *units,
     set_32 (out, video_offset, data);
   if (audio_offset != 0)
     set_32 (out, audio_offset, data + video_bytes);
-
   box = open_box (out, "mdat");
+  set_32 (out, box, 8 + video_bytes + audio_bytes);
+}
+
+void fragment_append (GByteArray *out, guint32 sequence, const GPtrArray *units, gint64 zero_us)
+{
+  fragment_append_head (out, sequence, units, zero_us);
   put_payload (out, units, MEDIUM_VIDEO);
   put_payload (out, units, MEDIUM_AUDIO);
-  close_box (out, box);
 }

@@ -14,6 +14,9 @@ enum { FRAGMENT_UNITS_MAX = 1024 };
  * stream's timeline that becomes 0; no unit may be earlier. */
 void fragment_append (GByteArray *out, guint32 sequence, const GPtrArray *units, gint64 zero_us);
 
+/* The same without what the units hold: what must follow is the bytes of the pictures, then those of the sound. */
+void fragment_append_head (GByteArray *out, guint32 sequence, const GPtrArray *units, gint64 zero_us);
+
 /* A unit's time in microseconds of the stream's timeline. */
 gint64 access_unit_dts_us (const AccessUnit *unit);
 gint64 access_unit_pts_us (const AccessUnit *unit);

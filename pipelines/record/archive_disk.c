@@ -172,9 +172,9 @@ static gboolean start_file (ArchiveTrack *track, const GPtrArray *units, GBytes 
   SegmentFile *file = segment_file_new (path, units, head, error);
   if (file == NULL)
     return FALSE;
-  if (track->end_us == 0 && archive->predecessor_end_us != 0) {
+  if (track->end_us == 0 && (archive->predecessor_end_us != 0 || archive->is_rebuilt)) {
     track->end_us = recordings_index_end_us (archive->index, track->camera, track->stream);
-    open_gap (track, "media_restart");
+    open_gap (track, archive->is_rebuilt ? "index_rebuilt" : "media_restart");
   }
   if (track->end_us == 0 || track->gap_reason != NULL)
     close_gap (track, from_us);

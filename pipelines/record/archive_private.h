@@ -55,7 +55,8 @@ struct Archive {
   gboolean has_begun;       /* a transaction is open, which the next sync commits */
   gboolean has_lost;        /* a commit failed: rows and gaps must be written again */
   gboolean is_broken;       /* the index can't be read: it must be built anew */
-  Rebuild *rebuild;         /* NULL: the index is whole */
+  Rebuild *rebuild;         /* NULL: the index is whole, or was built anew */
+  gboolean is_rebuilt;      /* it was, by this process */
   GPtrArray *tracks;        /* of ArchiveTrack */
   GPtrArray *ended;         /* of OpenSegment */
   GHashTable *accounts;     /* camera → CameraAccount */

@@ -38,6 +38,7 @@ struct Rebuild {
   Archive *archive;
   GThread *thread;
   GHashTable *ends; /* "camera/stream" → gint64: where what was found ends */
+  GHashTable *known; /* the disk thread's: "camera/stream" whose last file had a row already */
   GPtrArray *batch; /* of Found: the thread's, and the disk thread's while it is waited for */
   guint files;
   GMutex mutex;
@@ -148,14 +149,18 @@ static gboolean is_ours (const Archive *archive, const SegmentRow *row)
   return FALSE;
 }
 
+/* The index has its row, or will have it. */
+static gboolean is_known (Archive *archive, const SegmentRow *row)
+{
+  return recordings_index_has_file (archive->index, row)
+         || (row->from_us > archive->since_us - NEW_US && is_ours (archive, row));
+}
+
 /* Enters a file that the index does not know, without its torn tail; one without a whole picture goes. */
-static gboolean enter (Archive *archive, Found *found, const char *reason, GError **error)
+static gboolean enter (Archive *archive, const Found *found, GError **error)
 {
   SegmentRow *row = found->row;
   g_autofree char *path = g_build_filename (archive->data_dir, row->file, NULL);
-  if (recordings_index_has_file (archive->index, row)
-      || (row->from_us > archive->since_us - NEW_US && is_ours (archive, row)))
-    return TRUE;
   if (row->bytes == 0) {
     (void) unlink (path);
     return TRUE;
@@ -165,9 +170,7 @@ static gboolean enter (Archive *archive, Found *found, const char *reason, GErro
   if (!recordings_index_put (archive->index, row, found->tracks, FALSE, error))
     return FALSE;
   archive_add_bytes (archive_account (archive, row->camera), archive, row->stream, row->bytes);
-  return found->gap_from_us == 0
-         || recordings_index_add_gap (archive->index, row->camera, row->stream, found->gap_from_us, row->from_us, reason,
-                                      error);
+  return TRUE;
 }
 
 /* ---- building anew ---- */
@@ -188,6 +191,23 @@ static void join (Rebuild *rebuild, Found *found)
   g_hash_table_replace (rebuild->ends, g_steal_pointer (&key), g_memdup2 (&row->to_us, sizeof row->to_us));
 }
 
+/* Time before a file is unknown, unless that file and the one before it have rows: then what lies between is known, too. */
+static gboolean enter_found (Rebuild *rebuild, const Found *found, GError **error)
+{
+  RecordingsIndex *index = rebuild->archive->index;
+  const SegmentRow *row = found->row;
+  g_autofree char *key = g_strconcat (row->camera, "/", row->stream, NULL);
+  gboolean has_row = is_known (rebuild->archive, row), had_row = g_hash_table_contains (rebuild->known, key);
+  if (found->gap_from_us != 0 && !(has_row && had_row)
+      && !recordings_index_add_gap (index, row->camera, row->stream, found->gap_from_us, row->from_us, "index_rebuilt", error))
+    return FALSE;
+  if (has_row)
+    g_hash_table_add (rebuild->known, g_steal_pointer (&key));
+  else
+    g_hash_table_remove (rebuild->known, key);
+  return has_row || enter (rebuild->archive, found, error);
+}
+
 /* On the disk thread. */
 static void enter_batch (gpointer data)
 {
@@ -195,7 +215,7 @@ static void enter_batch (gpointer data)
   Archive *archive = rebuild->archive;
   GError *error = NULL;
   for (guint i = 0; i < rebuild->batch->len && error == NULL && archive_index_begin (archive); i++)
-    enter (archive, rebuild->batch->pdata[i], "index_rebuilt", &error);
+    enter_found (rebuild, rebuild->batch->pdata[i], &error);
   archive_log_failure (archive, "index", "all", error);
   archive_index_commit (archive);
   g_mutex_lock (&rebuild->mutex);
@@ -268,6 +288,7 @@ static void enter_end (gpointer data)
     recordings_index_set_mark (archive->index, REBUILDING, FALSE, &error);
   archive_log_failure (archive, "index", "all", error);
   archive_index_commit (archive);
+  archive->is_rebuilt = TRUE;
   log_notice ("recordings: the index is whole again, with %u files", rebuild->files);
   g_mutex_lock (&rebuild->mutex);
   rebuild->is_entered = TRUE;
@@ -292,6 +313,7 @@ static void start_rebuild (Archive *archive)
   Rebuild *rebuild = g_new0 (Rebuild, 1);
   rebuild->archive = archive;
   rebuild->ends = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  rebuild->known = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   rebuild->batch = g_ptr_array_new_with_free_func (found_free);
   g_mutex_init (&rebuild->mutex);
   g_cond_init (&rebuild->entered);
@@ -312,6 +334,7 @@ void archive_end_rebuild (Archive *archive)
   g_thread_join (rebuild->thread);
   g_ptr_array_unref (rebuild->batch);
   g_hash_table_unref (rebuild->ends);
+  g_hash_table_unref (rebuild->known);
   g_cond_clear (&rebuild->entered);
   g_mutex_clear (&rebuild->mutex);
   g_free (rebuild);
@@ -402,22 +425,27 @@ static gboolean repair_rows (Archive *archive, GError **error)
   return rows != NULL;
 }
 
+static gboolean enter_newer (Archive *archive, const Found *found, GError **error)
+{
+  const SegmentRow *row = found->row;
+  if (!recordings_index_close_gap (archive->index, row->camera, row->stream, row->from_us, error)
+      || !enter (archive, found, error))
+    return FALSE;
+  archive->predecessor_end_us = MAX (archive->predecessor_end_us, row->to_us);
+  return row->bytes == 0
+         || recordings_index_open_gap (archive->index, row->camera, row->stream, row->to_us, "media_restart", error);
+}
+
 static gboolean take_newer_file (Archive *archive, const char *relative, gint64 end_us, GError **error)
 {
   SegmentName name;
   if (!segment_name_parse (relative, &name) || name.wall_us < end_us - GAP_MIN_US)
     return TRUE;
-  g_autofree Found *found = look_at (archive->data_dir, relative, &name);
+  Found *found = look_at (archive->data_dir, relative, &name);
   if (found == NULL)
     return TRUE;
-  gboolean is_good = recordings_index_close_gap (archive->index, name.camera, name.stream, name.wall_us, error)
-                     && enter (archive, found, "media_restart", error);
-  if (is_good && found->row->bytes > 0) {
-    archive->predecessor_end_us = MAX (archive->predecessor_end_us, found->row->to_us);
-    is_good = recordings_index_open_gap (archive->index, name.camera, name.stream, found->row->to_us, "media_restart", error);
-  }
-  segment_row_free (found->row);
-  g_free (found->tracks);
+  gboolean is_good = is_known (archive, found->row) || enter_newer (archive, found, error);
+  found_free (found);
   return is_good;
 }
 

@@ -365,15 +365,15 @@ static void split_spans (GArray *spans, guint *first, gint64 from_us, gint64 to_
 }
 
 /* Reads spans up to the entry bound. Returns where it stopped, 0 when everything was read. */
-static gint64 read_spans (RecordingsIndex *index, const char *camera, gint64 from_us, gint64 to_us, GArray *spans,
-                          GError **error)
+static gint64 read_spans (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
+                          GArray *spans, GError **error)
 {
   gint64 stopped_us = 0;
   Statement *statement
     = database_query (index->database, error,
                       "SELECT from_us, to_us FROM segments WHERE camera = ?1 AND stream = ?2 AND from_us <= ?4"
                       " AND to_us >= ?3 AND bytes > 0" NOT_LONG_BEFORE " ORDER BY from_us",
-                      "ssii", camera, "main", from_us, to_us);
+                      "ssii", camera, stream, from_us, to_us);
   while (stopped_us == 0 && statement_step (statement, error)) {
     gint64 start = statement_integer (statement, 0), end = statement_integer (statement, 1);
     if (spans->len >= LIST_ENTRIES_MAX / 2)
@@ -385,8 +385,8 @@ static gint64 read_spans (RecordingsIndex *index, const char *camera, gint64 fro
   return stopped_us;
 }
 
-static gint64 read_gaps (RecordingsIndex *index, const char *camera, gint64 from_us, gint64 to_us, gint64 now_us,
-                         GArray *spans, json_t *gaps, GError **error)
+static gint64 read_gaps (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
+                         gint64 now_us, GArray *spans, json_t *gaps, GError **error)
 {
   gint64 stopped_us = 0;
   guint first = 0;
@@ -394,7 +394,7 @@ static gint64 read_gaps (RecordingsIndex *index, const char *camera, gint64 from
     = database_query (index->database, error,
                       "SELECT from_us, coalesce(to_us, ?5), reason FROM gaps WHERE camera = ?1 AND stream = ?2"
                       " AND from_us < ?4 AND coalesce(to_us, ?5) > ?3" NOT_BEFORE_THE_LAST_GAPS " ORDER BY from_us",
-                      "ssiii", camera, "main", from_us, to_us, now_us);
+                      "ssiii", camera, stream, from_us, to_us, now_us);
   while (stopped_us == 0 && statement_step (statement, error)) {
     gint64 start = MAX (statement_integer (statement, 0), from_us), end = MIN (statement_integer (statement, 1), to_us);
     if (json_array_size (gaps) >= LIST_ENTRIES_MAX / 2) {
@@ -409,17 +409,17 @@ static gint64 read_gaps (RecordingsIndex *index, const char *camera, gint64 from
   return stopped_us;
 }
 
-json_t *recordings_index_list (RecordingsIndex *index, const char *camera, gint64 from_us, gint64 to_us, gint64 now_us,
-                               GError **error)
+json_t *recordings_index_list (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                               gint64 to_us, gint64 now_us, GError **error)
 {
   GError *read_error = NULL;
   g_autoptr (GArray) spans = g_array_new (FALSE, FALSE, sizeof (Span));
   json_t *gaps = json_array (), *list = json_array ();
 
-  gint64 next_us = read_spans (index, camera, from_us, to_us, spans, &read_error);
+  gint64 next_us = read_spans (index, camera, stream, from_us, to_us, spans, &read_error);
   gint64 end_us = next_us != 0 ? next_us : to_us;
   gint64 gaps_next_us
-    = read_error == NULL ? read_gaps (index, camera, from_us, end_us, now_us, spans, gaps, &read_error) : 0;
+    = read_error == NULL ? read_gaps (index, camera, stream, from_us, end_us, now_us, spans, gaps, &read_error) : 0;
   if (gaps_next_us != 0)
     next_us = end_us = gaps_next_us;
   if (read_error != NULL) {

@@ -100,6 +100,6 @@ GPtrArray *recordings_index_find (RecordingsIndex *index, const char *camera, co
 char *recordings_index_gap_reason (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
                                    gint64 to_us);
 
-/* {"spans":[[from,to]],"gaps":[[from,to,reason]],"next":…} of the camera's main stream, cut to [from, to] and `now`. */
-json_t *recordings_index_list (RecordingsIndex *index, const char *camera, gint64 from_us, gint64 to_us, gint64 now_us,
-                               GError **error);
+/* {"spans":[[from,to]],"gaps":[[from,to,reason]],"next":…} of a stream, cut to [from, to] and `now`. */
+json_t *recordings_index_list (RecordingsIndex *index, const char *camera, const char *stream, gint64 from_us,
+                               gint64 to_us, gint64 now_us, GError **error);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "gateway/core/error.h"
@@ -9,11 +10,14 @@
 #include "pipelines/live/fragment.h"
 #include "pipelines/live/init_segment.h"
 
-static gboolean write_all (SegmentFile *file, const guint8 *bytes, gsize size, GError **error)
+enum { PARTS_AT_ONCE = 1024, HEAD_BYTES = 256, HEAD_UNIT_BYTES = 16 };
+
+/* Appends all parts, which are used up. */
+static gboolean write_parts (SegmentFile *file, struct iovec *parts, guint count, GError **error)
 {
-  gsize written = 0;
-  while (written < size) {
-    gssize result = pwrite (file->fd, bytes + written, size - written, file->bytes + (gint64) written);
+  gint64 written = 0;
+  while (count > 0) {
+    gssize result = pwritev (file->fd, parts, (int) MIN (count, PARTS_AT_ONCE), file->bytes + written);
     if (result < 0 && errno == EINTR)
       continue;
     if (result <= 0) {
@@ -21,11 +25,39 @@ static gboolean write_all (SegmentFile *file, const guint8 *bytes, gsize size, G
       (void) !ftruncate (file->fd, file->bytes);
       return error_set_errno (error, number, "recording %s", file->path);
     }
-    written += (gsize) result;
+    written += result;
+    gsize left = (gsize) result;
+    for (; count > 0 && left >= parts->iov_len; parts++, count--)
+      left -= parts->iov_len;
+    if (count > 0)
+      *parts = (struct iovec){ (guint8 *) parts->iov_base + left, parts->iov_len - left };
   }
-  file->bytes += (gint64) size;
+  file->bytes += written;
   file->is_dirty = TRUE;
   return TRUE;
+}
+
+static guint add_parts (struct iovec *parts, const GPtrArray *units, Medium medium)
+{
+  guint count = 0;
+  for (guint i = 0; i < units->len; i++) {
+    AccessUnit *unit = units->pdata[i];
+    if (unit->format->medium == medium)
+      parts[count++] = (struct iovec){ unit->bytes, unit->size };
+  }
+  return count;
+}
+
+/* The units' bytes go to the kernel from where they are. */
+static gboolean write_fragment (SegmentFile *file, const GPtrArray *units, GError **error)
+{
+  g_autoptr (GByteArray) head = g_byte_array_sized_new (HEAD_BYTES + HEAD_UNIT_BYTES * units->len);
+  g_autofree struct iovec *parts = g_new (struct iovec, units->len + 1);
+  fragment_append_head (head, ++file->sequence, units, file->zero_us);
+  parts[0] = (struct iovec){ head->data, head->len };
+  guint count = 1 + add_parts (parts + 1, units, MEDIUM_VIDEO);
+  count += add_parts (parts + count, units, MEDIUM_AUDIO);
+  return write_parts (file, parts, count, error);
 }
 
 static MediaFormat *format_of (const GPtrArray *units, Medium medium)
@@ -61,8 +93,9 @@ SegmentFile *segment_file_new (const char *path, const GPtrArray *units, GBytes 
   file->video = media_format_ref (first->format);
   file->audio = audio != NULL ? media_format_ref (audio) : NULL;
   gsize size;
-  const guint8 *bytes = g_bytes_get_data (head, &size);
-  if (!write_all (file, bytes, size, error)) {
+  gconstpointer bytes = g_bytes_get_data (head, &size);
+  struct iovec part = { (gpointer) bytes, size };
+  if (!write_parts (file, &part, 1, error)) {
     segment_file_free (file);
     unlink (path);
     return NULL;
@@ -91,9 +124,7 @@ gboolean segment_file_append (SegmentFile *file, const GPtrArray *units, GError 
   }
   if (fitting->len == 0)
     return TRUE;
-  g_autoptr (GByteArray) fragment = g_byte_array_new ();
-  fragment_append (fragment, ++file->sequence, fitting, file->zero_us);
-  if (!write_all (file, fragment->data, fragment->len, error))
+  if (!write_fragment (file, fitting, error))
     return FALSE;
   file->end_us = end_us;
   return TRUE;

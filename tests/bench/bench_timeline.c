@@ -43,7 +43,7 @@ static guint list (const char *folder)
   guint entries = 0;
   while (from_us < to_us) {
     g_autoptr (RecordingsIndex) index = recordings_index_open (folder, DATABASE_READER, NULL);
-    json_t *page = recordings_index_list (index, "camera-3", from_us, to_us, to_us, NULL);
+    json_t *page = recordings_index_list (index, "camera-3", "main", from_us, to_us, to_us, NULL);
     gint64 next_us = json_integer_value (json_object_get (page, "next"));
     entries += json_array_size (json_object_get (page, "spans")) + json_array_size (json_object_get (page, "gaps"));
     char *text = json_dumps (page, JSON_COMPACT);

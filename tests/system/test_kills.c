@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "gateway/core/clock.h"
+#include "pipelines/record/recordings_index.h"
 #include "tests/support/test.h"
 #include "tests/support/township.h"
 
@@ -127,6 +129,63 @@ static void a_killed_gridgate_interrupts_neither_recording_nor_viewers_and_finds
   assert_int_equal (count_gaps (township), gaps);
 }
 
+static gboolean has_passed (gpointer data)
+{
+  return g_get_monotonic_time () >= *(gint64 *) data;
+}
+
+static gboolean has_more_gaps (gpointer data)
+{
+  return count_gaps (((gpointer *) data)[0]) > GPOINTER_TO_SIZE (((gpointer *) data)[1]);
+}
+
+/* Each file of the camera that the index says is finished: it plays, and the index knows its size. */
+static void check_recorded_files (Township *township, const char *camera)
+{
+  g_autofree char *data_dir = g_build_filename (township->folder, "data", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RecordingsIndex) index = recordings_index_open (data_dir, DATABASE_READER, &error);
+  assert_null (error);
+  g_autoptr (GPtrArray) rows = recordings_index_find (index, camera, "main", 0, G_MAXINT64 / 2, 1000, NULL);
+  assert_true (rows->len > 1);
+  for (guint i = 0; i + 1 < rows->len; i++) { /* the last one grows */
+    const SegmentRow *row = rows->pdata[i];
+    g_autofree char *path = g_build_filename (data_dir, row->file, NULL);
+    assert_int_equal (file_size (path), row->bytes);
+    assert_int_equal (process_run (township->folder, 20, NULL,
+                                   (const char *[]){ "ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null", "-", NULL }),
+                      0);
+  }
+}
+
+/* What was captured until a second before the kill is there: the gap begins no earlier. Two more are for a loaded machine. */
+static void a_media_that_is_killed_at_any_moment_loses_at_most_the_last_second (void **state)
+{
+  Township *township = *state;
+  g_autoptr (GRand) random = g_rand_new_with_seed (5);
+  for (guint i = 0; i < 3; i++) {
+    township_wait_camera (township, "school", "live", 20);
+    gsize gaps = count_gaps (township);
+    pid_t pid = township_worker_pid (township, "gridgate-media");
+    gint64 moment = g_get_monotonic_time () + g_rand_int_range (random, 2000000, 5000000);
+    assert_true (wait_until (has_passed, &moment, 20));
+    gint64 killed_us = g_get_real_time ();
+    kill (pid, SIGKILL);
+    assert_true (wait_until (media_is_another, (gpointer[]){ township, GINT_TO_POINTER (pid) }, 10));
+    township_wait_camera (township, "school", "live", 20);
+    assert_true (wait_until (has_more_gaps, (gpointer[]){ township, GSIZE_TO_POINTER (gaps) }, 20));
+    json_t *answer = http_client_get (township->http, recordings);
+    json_t *list = json_object_get (answer, "gaps"), *gap = json_array_get (list, json_array_size (list) - 1);
+    gint64 from_us = 0;
+    assert_string_equal (json_string_value (json_object_get (gap, "reason")), "media_restart");
+    assert_true (time_from_rfc3339 (json_string_value (json_object_get (gap, "from")), &from_us));
+    print_message ("killed after %.2f s that are not recorded\n", (double) (killed_us - from_us) / G_USEC_PER_SEC);
+    assert_true (killed_us - from_us > -G_USEC_PER_SEC && killed_us - from_us < 3 * G_USEC_PER_SEC);
+    json_decref (answer);
+  }
+  check_recorded_files (township, "school");
+}
+
 static void ending_it_is_not_cut_short_by_a_second_signal (void **state)
 {
   Township *township = *state;
@@ -144,6 +203,7 @@ int main (void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (a_killed_media_comes_back_within_three_seconds_and_says_what_is_missing),
     cmocka_unit_test (a_killed_gridgate_interrupts_neither_recording_nor_viewers_and_finds_the_others_again),
+    cmocka_unit_test (a_media_that_is_killed_at_any_moment_loses_at_most_the_last_second),
     cmocka_unit_test (ending_it_is_not_cut_short_by_a_second_signal),
   };
   return cmocka_run_group_tests (tests, township_setup, township_teardown);

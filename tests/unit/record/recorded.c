@@ -46,7 +46,7 @@ void recorded_write (ArchiveTrack *track, guint from_second, guint to_second, gi
 json_t *recorded_list (const char *folder, gint64 from_us, gint64 to_us)
 {
   g_autoptr (RecordingsIndex) index = recordings_index_open (folder, DATABASE_READER, NULL);
-  json_t *result = recordings_index_list (index, "bridge", from_us, to_us, to_us, NULL);
+  json_t *result = recordings_index_list (index, "bridge", "main", from_us, to_us, to_us, NULL);
   assert_non_null (result);
   return result;
 }

@@ -80,7 +80,7 @@ static json_t *list_heard (const char *folder, gint64 from_us, gint64 to_us)
   sqlite3_auto_extension ((void (*) (void)) hear);
   g_autoptr (RecordingsIndex) index = recordings_index_open (folder, DATABASE_READER, NULL);
   sqlite3_reset_auto_extension ();
-  json_t *list = recordings_index_list (index, "bridge", from_us, to_us, to_us, NULL);
+  json_t *list = recordings_index_list (index, "bridge", "main", from_us, to_us, to_us, NULL);
   assert_non_null (list);
   return list;
 }
