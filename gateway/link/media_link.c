@@ -529,9 +529,10 @@ static gboolean send_site_again (gpointer data)
 void media_link_set_holds (MediaLink *link, GPtrArray *holds)
 {
   g_mutex_lock (&link->mutex);
-  g_autoptr (GPtrArray) before = link->holds;
+  GPtrArray *before = link->holds;
   link->holds = holds;
   g_mutex_unlock (&link->mutex);
+  g_ptr_array_unref (before);
   g_main_context_invoke (NULL, send_site_again, link);
 }
 

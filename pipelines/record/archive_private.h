@@ -1,11 +1,13 @@
 /* archive_private.h: the archive's insides, shared by archive.c (threads and queue), archive_disk.c (files and rows),
- * archive_accounts.c (who has how much), archive_retain.c (what goes) and archive_repair.c (what a predecessor left).
+ * archive_accounts.c (who has how much), archive_retain.c (what goes) and archive_repair.c (what a predecessor left)
+ * and archive_rebuild.c (the index built anew).
  *
  * thread: the disk thread, but for what archive.c says. */
 #pragma once
 
 #include "gateway/core/queue.h"
 #include "pipelines/record/archive.h"
+#include "pipelines/record/recorded_files.h"
 #include "pipelines/record/recordings_index.h"
 #include "pipelines/record/segment_file.h"
 
@@ -136,6 +138,18 @@ gboolean archive_disk_open (Archive *archive, GError **error);
 
 /* Puts a new index in the place of one that can't be read, and builds it anew. */
 void archive_replace_index (Archive *archive);
+
+/* Whether the index has the row's file, or will have it. */
+gboolean archive_knows_file (Archive *archive, const SegmentRow *row);
+
+/* Enters a file that the index does not know, without its torn tail; one without a whole picture goes. */
+gboolean archive_enter_file (Archive *archive, const FoundFile *found, GError **error);
+
+/* ---- archive_rebuild.c ---- */
+
+#define ARCHIVE_REBUILDING "rebuilding" /* the index's mark while it is */
+
+void archive_start_rebuild (Archive *archive);
 
 /* Ends the thread that builds the index anew; the next start goes on with it. */
 void archive_end_rebuild (Archive *archive);
