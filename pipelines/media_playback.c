@@ -11,6 +11,7 @@
 #include "pipelines/playback/browser_playback.h"
 #include "pipelines/playback/export_plan.h"
 #include "pipelines/playback/playback_command.h"
+#include "pipelines/playback/rtsp_playback.h"
 
 /* Half of what a disk of a gateway reads: recording and whoever watches go on beside two exports at full speed. */
 enum { EXPORT_BYTES_PER_SECOND = 40 * 1000 * 1000, PIPE_BYTES = 1024 * 1024, EXTRA_BYTES_MAX = 4096 };
@@ -19,10 +20,11 @@ struct MediaPlayback {
   Media *media;
   char *data_dir;       /* NULL until the first site */
   FeedPool *pool;
+  RtspPlaybacks *rtsp;
   Loop *loop;           /* of all browsers */
   GPtrArray *browsers;  /* loop: of BrowserPlayback */
   GThreadPool *export_threads;
-  GMutex mutex;
+  GMutex mutex;         /* of `data_dir` too, where loops read it */
   GPtrArray *exports;   /* under mutex: of Export, that are asked for or run */
 };
 
@@ -254,8 +256,20 @@ static void on_site_changed (Media *media, const MediaSite *site, gpointer data)
 {
   MediaPlayback *playback = data;
   (void) media;
+  g_mutex_lock (&playback->mutex);
   g_free (playback->data_dir);
   playback->data_dir = g_strdup (site->data_dir);
+  g_mutex_unlock (&playback->mutex);
+}
+
+/* thread: any loop. */
+static char *copy_data_dir (gpointer data)
+{
+  MediaPlayback *playback = data;
+  g_mutex_lock (&playback->mutex);
+  char *copy = g_strdup (playback->data_dir);
+  g_mutex_unlock (&playback->mutex);
+  return copy;
 }
 
 typedef struct {
@@ -297,6 +311,12 @@ static void list_on_loop (gpointer data)
   }
 }
 
+/* thread: a loop, while main waits. */
+static void list_rtsp (const char *viewer, const char *camera, const char *stream, gint64 at_us, gpointer data)
+{
+  g_ptr_array_add (data, started_body (viewer, camera, stream, "rtsp", at_us));
+}
+
 /* gridgate may be another than the one that admitted them: they are told before the reply, as those of streams are. */
 static void on_site_ended (Media *media, json_t *reply, gpointer data)
 {
@@ -305,6 +325,7 @@ static void on_site_ended (Media *media, json_t *reply, gpointer data)
   Visit visit = { .playback = playback, .bodies = bodies };
   (void) reply;
   loop_call (playback->loop, list_on_loop, &visit);
+  rtsp_server_each_recorded (media->server, list_rtsp, bodies);
   g_mutex_lock (&playback->mutex);
   for (guint i = 0; i < playback->exports->len; i++) {
     const Export *export = playback->exports->pdata[i];
@@ -327,6 +348,8 @@ MediaPlayback *media_playback_new (Media *media)
   playback->exports = g_ptr_array_new ();
   playback->export_threads = g_thread_pool_new (run_export, NULL, EXPORTS_MAX, FALSE, NULL);
   g_mutex_init (&playback->mutex);
+  playback->rtsp = rtsp_playbacks_new (playback->pool, copy_data_dir, playback);
+  rtsp_server_set_recordings (media->server, rtsp_playbacks_recordings (playback->rtsp));
   media_add_part (media, &part);
   return playback;
 }
@@ -347,6 +370,7 @@ void media_playback_free (MediaPlayback *playback)
   feed_pool_free (playback->pool);
   for (guint i = 0; i < playback->media->loop_count; i++)
     loop_call (playback->media->loops[i], do_nothing, NULL); /* what was read last is handed over, to nobody */
+  rtsp_playbacks_free (playback->rtsp);
   g_ptr_array_unref (playback->browsers);
   g_ptr_array_unref (playback->exports);
   g_mutex_clear (&playback->mutex);

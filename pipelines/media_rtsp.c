@@ -60,6 +60,7 @@ static void ask (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer v
   add_text (body, "address", ask->address);
   add_text (body, "user_agent", ask->user_agent);
   add_text (body, "method", ask->method);
+  add_text (body, "purpose", ask->purpose);
   add_text (body, "token", ask->token);
   if (ask->answer != NULL) {
     add_text (body, "username", ask->answer->username);
@@ -85,6 +86,13 @@ static void on_viewer_started (const char *viewer, Stream *stream, gint64 at_us,
 }
 
 /* thread: any loop. */
+static void on_recording_started (const char *viewer, const char *camera, const char *stream, gint64 at_us, gpointer data)
+{
+  const MediaStream named = { .camera = (char *) camera, .name = (char *) stream };
+  media_send_event (data, LINK_VIEWER_STARTED, media_viewer_body (viewer, &named, "rtsp", at_us));
+}
+
+/* thread: any loop. */
 static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
 {
   media_send_event (data, LINK_VIEWER_ENDED,
@@ -92,7 +100,7 @@ static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char 
                                "sent_bytes", (json_int_t) sent_bytes, "reason", reason));
 }
 
-const RtspServerHandlers media_rtsp_handlers = { ask, on_viewer_started, on_viewer_ended };
+const RtspServerHandlers media_rtsp_handlers = { ask, on_viewer_started, on_viewer_ended, on_recording_started };
 
 /* ---- where it listens ---- */
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "gateway/core/error.h"
+#include "pipelines/live/fragment.h"
 #include "pipelines/playback/recording_cursor.h"
 
 enum { PARTS_A_BATCH = 64 };
@@ -154,6 +155,13 @@ static gboolean start_reading (PlaybackFeed *feed, GError **error)
   return recording_cursor_seek (feed->cursor, at_us, FALSE, error);
 }
 
+/* A part has its pictures first, then its sound; they are sent as they are shown. */
+static int compare_units (gconstpointer a, gconstpointer b)
+{
+  gint64 one = access_unit_dts_us (*(AccessUnit *const *) a), other = access_unit_dts_us (*(AccessUnit *const *) b);
+  return one < other ? -1 : one > other;
+}
+
 /* Ends with the first part that gave something, so that a gap is always before all units of its batch. */
 static void read_batch (PlaybackFeed *feed)
 {
@@ -194,6 +202,7 @@ static void run (gpointer data, gpointer unused)
   PlaybackFeed *feed = data;
   (void) unused;
   read_batch (feed);
+  g_ptr_array_sort (feed->batch->units, compare_units);
   loop_post (feed->loop, deliver, feed);
 }
 

@@ -24,7 +24,7 @@ static void on_verdict (int status, gint64 until_us, gpointer data)
   g_auto (RtspPath) path = { 0 };
   DirectoryEntry entry;
   rtsp_path_parse (request->type_data.request.uri, &path);
-  if (status == GST_RTSP_STS_OK && !session_find_entry (connection, &path, &entry))
+  if (status == GST_RTSP_STS_OK && !path.is_playback && !session_find_entry (connection, &path, &entry))
     status = GST_RTSP_STS_NOT_FOUND;
   if (status == GST_RTSP_STS_UNAUTHORIZED) {
     connection_respond_unauthorized (connection, request, FALSE);
@@ -36,7 +36,9 @@ static void on_verdict (int status, gint64 until_us, gpointer data)
       g_free (connection->token);
       connection->token = g_strdup (path.token);
     }
-    if (request->type_data.request.method == GST_RTSP_DESCRIBE) {
+    if (path.is_playback) {
+      recorded_open (connection, g_steal_pointer (&request), &path);
+    } else if (request->type_data.request.method == GST_RTSP_DESCRIBE) {
       connection->request = g_steal_pointer (&request);
       session_start_describe (connection, &entry);
     } else {
@@ -51,7 +53,7 @@ static gboolean is_about (const DigestAnswer *answer, const RtspPath *path)
 {
   g_auto (RtspPath) answered = { 0 };
   return rtsp_path_parse (answer->uri, &answered) && strcmp (answered.camera, path->camera) == 0
-         && answered.stream == path->stream;
+         && answered.stream == path->stream && answered.is_playback == path->is_playback;
 }
 
 static void put_question (RtspConnection *connection, GstRTSPMessage *request, const RtspPath *path,
@@ -68,6 +70,7 @@ static void put_question (RtspConnection *connection, GstRTSPMessage *request, c
                        gst_rtsp_method_as_text (request->type_data.request.method) };
   question.token = path->token != NULL ? path->token : answer == NULL ? connection->token : NULL;
   question.answer = answer;
+  question.purpose = path->is_playback ? "playback" : "live";
   PendingAsk *ask = g_new (PendingAsk, 1);
   *ask = (PendingAsk){ connection, shared };
   connection->ask = ask;

@@ -38,7 +38,7 @@ void connection_watch_again (RtspConnection *connection)
 {
   if (connection->watch == NULL)
     return;
-  gboolean reads = connection->ask == NULL && connection->wait_stream == NULL;
+  gboolean reads = connection->ask == NULL && connection->wait_stream == NULL && !recorded_waits (connection);
   loop_watch_change (connection->watch, (reads ? EPOLLIN : 0u) | (outlet_is_waiting (&connection->outlet) ? EPOLLOUT : 0u));
 }
 
@@ -125,7 +125,7 @@ static gboolean move (RtspConnection *connection, const GstRTSPMessage *request)
 {
   g_auto (RtspPath) path = { 0 };
   GstRTSPMethod method = request->type == GST_RTSP_MESSAGE_REQUEST ? request->type_data.request.method : 0;
-  if (connection->session != NULL || !(method & (GST_RTSP_DESCRIBE | GST_RTSP_SETUP))
+  if (connection->session != NULL || connection->recorded.session != NULL || !(method & (GST_RTSP_DESCRIBE | GST_RTSP_SETUP))
       || !rtsp_path_parse (request->type_data.request.uri, &path))
     return FALSE;
   Loop *loop = directory_loop (connection_shared (connection)->directory, path.camera, path.stream);
@@ -210,7 +210,7 @@ static Step process (RtspConnection *connection)
 {
   Step step = STEP_ON;
   while (step == STEP_ON && !connection->is_closed && connection->ask == NULL && connection->wait_stream == NULL
-         && connection->input->len > 0)
+         && !recorded_waits (connection) && connection->input->len > 0)
     step = process_one (connection);
   return step;
 }
@@ -257,8 +257,12 @@ static void on_ready (guint32 events, gpointer data)
       rtsp_connection_close (connection, "closed");
       return;
     }
-    if (!outlet_is_waiting (&connection->outlet))
+    if (!outlet_is_waiting (&connection->outlet)) {
       connection_watch_again (connection);
+      recorded_resume (connection);
+    }
+    if (connection->is_closed)
+      return;
   }
   if (events & EPOLLIN)
     read_some (connection);
@@ -312,7 +316,7 @@ void rtsp_connection_tick (RtspConnection *connection)
   gint64 idle_us = now - last_sign_us (connection);
   if (connection->wait_stream != NULL)
     session_try_describe (connection, now - connection->wait_since_us >= DESCRIBE_WAIT_US);
-  if (connection->wait_stream != NULL || connection->ask != NULL)
+  if (connection->wait_stream != NULL || connection->ask != NULL || recorded_waits (connection))
     return;
   if (process (connection) == STEP_MOVED || connection->is_closed) /* what was sent while a DESCRIBE waited */
     return;
@@ -324,7 +328,7 @@ void rtsp_connection_tick (RtspConnection *connection)
     rtsp_connection_close (connection, "camera away");
   } else if (connection->input->len > 0 && now - connection->input_since_us > REQUEST_TIMEOUT_US) {
     rtsp_connection_close (connection, "timeout");
-  } else if ((!player->is_playing || player->udp != NULL)
+  } else if (!connection->recorded.is_playing && (!player->is_playing || player->udp != NULL)
              && idle_us > (connection->had_request ? SESSION_TIMEOUT_S * G_USEC_PER_SEC : REQUEST_TIMEOUT_US)) {
     rtsp_connection_close (connection, "timeout");
   }
@@ -348,6 +352,7 @@ void rtsp_connection_close (RtspConnection *connection, const char *reason)
   connection->is_closed = TRUE;
   session_stop_waiting (connection);
   session_end (connection, reason);
+  recorded_close (connection);
   admission_cancel (connection);
   g_queue_unlink (&connection->place->connections, &connection->link);
   g_clear_pointer (&connection->watch, loop_watch_remove);
@@ -373,4 +378,12 @@ const char *rtsp_connection_viewer (const RtspConnection *connection, const Stre
   *at_us = connection->played_us;
   gboolean plays = connection->session != NULL && connection->player.is_playing && connection->player.stream == stream;
   return plays ? connection->viewer : NULL;
+}
+
+const char *rtsp_connection_recorded (const RtspConnection *connection, const char **camera, const char **stream, gint64 *at_us)
+{
+  *camera = connection->recorded.camera;
+  *stream = connection->recorded.stream;
+  *at_us = connection->played_us;
+  return connection->recorded.session != NULL && connection->views ? connection->viewer : NULL;
 }

@@ -27,6 +27,7 @@ typedef struct {
   gint connections; /* atomic */
   gint asks;        /* atomic, that wait */
   Admission admission; /* of sessions */
+  const RtspRecordings *recordings; /* NULL: none are served */
 } RtspServerShared;
 
 RtspServerShared *rtsp_server_shared (RtspServer *server);
@@ -49,3 +50,6 @@ gboolean rtsp_connection_watches (const RtspConnection *connection, const Stream
 
 /* The viewer that plays `stream`, and since when (wall time); NULL: it does not. */
 const char *rtsp_connection_viewer (const RtspConnection *connection, const Stream *stream, gint64 *at_us);
+
+/* The viewer of recordings, of which, and since when (wall time); NULL: it is none. */
+const char *rtsp_connection_recorded (const RtspConnection *connection, const char **camera, const char **stream, gint64 *at_us);

@@ -1,5 +1,5 @@
-/* rtsp_connection_private.h: what the three files of a client's connection share: its bytes (rtsp_connection.c), its requests
- * and session (rtsp_session.c), and the question whether it may play (rtsp_admission.c).
+/* rtsp_connection_private.h: what the files of a client's connection share: its bytes (rtsp_connection.c), its requests and
+ * session (rtsp_session.c), the same on recordings (rtsp_recorded.c), and whether it may play (rtsp_admission.c).
  *
  * thread: the loop that the connection is on. */
 #pragma once
@@ -43,6 +43,15 @@ struct RtspConnection {
   Stream *wait_stream; /* NULL: no DESCRIBE waits */
   gint64 wait_since_us;
 
+  struct {
+    gpointer session;   /* of rtsp_recordings.h; NULL: none */
+    char *camera;
+    const char *stream; /* static */
+    gint64 from_us, to_us;
+    gboolean waits;     /* `request` waits for it */
+    gboolean is_playing;
+  } recorded;
+
   gint64 last_request_us, input_since_us;
   gboolean views; /* the register knows of it */
   gboolean shakes_hands; /* of TLS */
@@ -84,6 +93,18 @@ void session_set_up (RtspConnection *connection, const GstRTSPMessage *request, 
 void session_try_describe (RtspConnection *connection, gboolean is_late);
 void session_stop_waiting (RtspConnection *connection);
 void session_end (RtspConnection *connection, const char *reason);
+
+/* ---- rtsp_recorded.c ---- */
+
+/* The client was admitted. Takes `request`. */
+void recorded_open (RtspConnection *connection, GstRTSPMessage *request, const RtspPath *path);
+gboolean recorded_is_open_for (const RtspConnection *connection, const RtspPath *path);
+gboolean recorded_waits (const RtspConnection *connection);
+void recorded_play (RtspConnection *connection, GstRTSPMessage *request);
+void recorded_pause (RtspConnection *connection, GstRTSPMessage *request);
+void recorded_resume (RtspConnection *connection); /* the outlet is empty */
+void recorded_close (RtspConnection *connection);
+void recorded_end (RtspConnection *connection, const char *reason); /* of a session that has begun */
 
 /* ---- rtsp_admission.c ---- */
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "gateway/core/clock.h"
 #include "gateway/core/ids.h"
 
 enum { TOKEN_MAX = 1024 };
@@ -32,13 +33,22 @@ static gboolean take_track (char *text, int *track)
   return TRUE;
 }
 
-static char *take_token (const char *query)
+/* The value of a parameter, decoded; NULL: it isn't there. */
+static char *take_parameter (const char *query, const char *name)
 {
   g_auto (GStrv) parameters = g_strsplit (query, "&", 16);
+  gsize length = strlen (name);
   for (char **parameter = parameters; *parameter != NULL; parameter++)
-    if (g_str_has_prefix (*parameter, "token=") && strlen (*parameter) < TOKEN_MAX)
-      return g_uri_unescape_string (*parameter + strlen ("token="), NULL);
+    if (strncmp (*parameter, name, length) == 0 && (*parameter)[length] == '=' && strlen (*parameter) < TOKEN_MAX)
+      return g_uri_unescape_string (*parameter + length + 1, NULL);
   return NULL;
+}
+
+/* FALSE when there is something that is no time. */
+static gboolean take_time (const char *query, const char *name, gint64 *time_us)
+{
+  g_autofree char *text = take_parameter (query, name);
+  return text == NULL || (time_from_rfc3339 (text, time_us) && *time_us >= 0);
 }
 
 static gboolean read_segments (const char *text, RtspPath *path)
@@ -47,7 +57,10 @@ static gboolean read_segments (const char *text, RtspPath *path)
   guint count = g_strv_length (segments);
   while (count > 3 && *segments[count - 1] == '\0')
     count--;
-  if (count < 3 || count > 4 || *segments[0] != '\0' || strcmp (segments[1], "live") != 0 || !site_id_is_valid (segments[2]))
+  if (count < 3 || count > 4 || *segments[0] != '\0' || !site_id_is_valid (segments[2]))
+    return FALSE;
+  path->is_playback = strcmp (segments[1], "playback") == 0;
+  if (!path->is_playback && strcmp (segments[1], "live") != 0)
     return FALSE;
   if (count == 4 && strcmp (segments[3], "sub") != 0)
     return FALSE;
@@ -58,19 +71,20 @@ static gboolean read_segments (const char *text, RtspPath *path)
 
 gboolean rtsp_path_parse (const char *uri, RtspPath *path)
 {
-  *path = (RtspPath){ .track = -1 };
+  *path = (RtspPath){ .track = -1, .from_us = -1, .to_us = -1 };
   g_autofree char *copy = g_strdup (uri);
   char *query = strchr (copy, '?');
   if (query != NULL)
     *query++ = '\0';
   char *text = path_start (copy);
   if (!take_track (text, &path->track) || (query != NULL && !take_track (query, &path->track))
-      || !read_segments (text, path)) {
+      || !read_segments (text, path)
+      || (query != NULL && (!take_time (query, "from", &path->from_us) || !take_time (query, "to", &path->to_us)))) {
     rtsp_path_clear (path);
     return FALSE;
   }
   if (query != NULL)
-    path->token = take_token (query);
+    path->token = take_parameter (query, "token");
   gsize length = strlen (copy);
   while (length > 0 && copy[length - 1] == '/')
     length--;

@@ -1,4 +1,5 @@
-/* rtsp_path.h: what a request's URI names: /live/CAMERA[/sub][/trackID=N][?token=…].
+/* rtsp_path.h: what a request's URI names: /live/CAMERA[/sub][/trackID=N][?token=…], or
+ * /playback/CAMERA[/sub]?from=TIME[&to=TIME].
  *
  * thread: any. */
 #pragma once
@@ -9,6 +10,8 @@ typedef struct {
   char *camera;
   const char *stream; /* static: "main" or "sub" */
   int track;          /* -1: none named */
+  gboolean is_playback;
+  gint64 from_us, to_us; /* wall; -1: not named */
   char *token;        /* NULL: none */
   char *base;         /* the URI up to the stream, without track and query */
 } RtspPath;

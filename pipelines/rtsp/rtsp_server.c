@@ -335,6 +335,37 @@ void rtsp_server_each_viewer (RtspServer *server, Stream *stream,
   }
 }
 
+void rtsp_server_set_recordings (RtspServer *server, const RtspRecordings *recordings)
+{
+  rtsp_server_shared (server)->recordings = recordings;
+}
+
+typedef struct {
+  RtspServerLoop *place;
+  RtspRecordedVisit visit;
+  gpointer data;
+} RecordedWalk;
+
+static void walk_recorded (gpointer data)
+{
+  const RecordedWalk *walk = data;
+  for (GList *link = walk->place->connections.head; link != NULL; link = link->next) {
+    const char *camera, *stream;
+    gint64 at_us;
+    const char *viewer = rtsp_connection_recorded (link->data, &camera, &stream, &at_us);
+    if (viewer != NULL)
+      walk->visit (viewer, camera, stream, at_us, walk->data);
+  }
+}
+
+void rtsp_server_each_recorded (RtspServer *server, RtspRecordedVisit visit, gpointer data)
+{
+  for (guint i = 0; i < server->loop_count; i++) {
+    RecordedWalk walk = { &server->loops[i], visit, data };
+    loop_call (walk.place->loop, walk_recorded, &walk);
+  }
+}
+
 RtspServerCounts rtsp_server_counts (RtspServer *server, Stream *stream)
 {
   RtspServerLoop *place = rtsp_server_loop (server, stream_loop (stream));

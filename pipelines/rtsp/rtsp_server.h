@@ -1,4 +1,4 @@
-/* rtsp_server.h: serves /live/CAMERA and /live/CAMERA/sub over RTSP, by TCP interleaved and UDP, and over RTSPS by TCP alone
+/* rtsp_server.h: serves /live/CAMERA and /live/CAMERA/sub, and /playback/CAMERA from recordings, over RTSP, by TCP interleaved and UDP, and over RTSPS by TCP alone
  * (there is no SRTP in this version), to whom gridgate admits.
  *
  * A connection starts on the first loop and moves to its camera's with the first request that names one. Each DESCRIBE and
@@ -12,6 +12,7 @@
 #include "pipelines/rtp/outlet.h"
 #include "pipelines/rtsp/digest.h"
 #include "pipelines/rtsp/directory.h"
+#include "pipelines/rtsp/rtsp_recordings.h"
 
 typedef struct RtspServer RtspServer;
 
@@ -19,6 +20,7 @@ typedef struct RtspServer RtspServer;
 typedef struct {
   const char *viewer, *camera, *stream, *address, *user_agent; /* user_agent may be NULL */
   const char *method;
+  const char *purpose;        /* "live" "playback" */
   const char *token;          /* or NULL */
   const DigestAnswer *answer; /* or NULL */
 } RtspAsk;
@@ -31,10 +33,19 @@ typedef struct {
   void (*ask) (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer verdict_data, gpointer data);
   void (*viewer_started) (const char *viewer, Stream *stream, gint64 at_us, gpointer data);
   void (*viewer_ended) (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data);
+  /* With rtsp_server_set_recordings only. */
+  void (*recording_started) (const char *viewer, const char *camera, const char *stream, gint64 at_us, gpointer data);
 } RtspServerHandlers;
 
 RtspServer *rtsp_server_new (Loop *const *loops, guint loop_count, Directory *directory, const RtspServerHandlers *handlers,
                              gpointer data);
+
+/* Serves recordings as well, at /playback/CAMERA. `recordings` must outlive the server. Before the first client. */
+void rtsp_server_set_recordings (RtspServer *server, const RtspRecordings *recordings);
+
+/* thread: main. Who plays recordings now. */
+typedef void (*RtspRecordedVisit) (const char *viewer, const char *camera, const char *stream, gint64 at_us, gpointer data);
+void rtsp_server_each_recorded (RtspServer *server, RtspRecordedVisit visit, gpointer data);
 
 /* Listens on "host:port" instead of where it did; present connections stay. An error leaves it as it was. */
 gboolean rtsp_server_listen (RtspServer *server, const char *address, GError **error);

@@ -26,6 +26,10 @@ void session_end (RtspConnection *connection, const char *reason)
 {
   if (connection->session == NULL)
     return;
+  if (connection->recorded.session != NULL) {
+    recorded_end (connection, reason);
+    return;
+  }
   RtspServerShared *shared = connection_shared (connection);
   const UdpOutlet *udp = connection->player.udp;
   if (connection->views) {
@@ -261,6 +265,10 @@ static void handle_play (RtspConnection *connection, GstRTSPMessage *request)
     connection_respond (connection, request, GST_RTSP_STS_SESSION_NOT_FOUND);
     return;
   }
+  if (connection->recorded.session != NULL) {
+    recorded_play (connection, request);
+    return;
+  }
   if (connection->views) {
     connection_respond (connection, request, GST_RTSP_STS_OK);
     return;
@@ -292,8 +300,14 @@ static void handle_setup (RtspConnection *connection, GstRTSPMessage *request)
     admission_ask (connection, request);
     return;
   }
-  if (!rtsp_path_parse (request->type_data.request.uri, &path)
-      || strcmp (path.camera, stream_camera (player->stream)) != 0
+  gboolean is_path = rtsp_path_parse (request->type_data.request.uri, &path);
+  if (is_path && connection->recorded.session != NULL && path.is_playback && recorded_is_open_for (connection, &path)) {
+    GstRTSPMessage *copy = NULL;
+    gst_rtsp_message_copy (request, &copy);
+    recorded_open (connection, copy, &path);
+    return;
+  }
+  if (!is_path || connection->recorded.session != NULL || path.is_playback || strcmp (path.camera, stream_camera (player->stream)) != 0
       || strcmp (path.stream, stream_name (player->stream)) != 0) {
     connection_respond (connection, request, GST_RTSP_STS_AGGREGATE_OPERATION_NOT_ALLOWED);
     return;
@@ -304,7 +318,7 @@ static void handle_setup (RtspConnection *connection, GstRTSPMessage *request)
 static void handle_options (RtspConnection *connection, GstRTSPMessage *request)
 {
   GstRTSPMessage *response = connection_response_new (connection, request, GST_RTSP_STS_OK);
-  add_header (response, GST_RTSP_HDR_PUBLIC, g_strdup ("OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, SET_PARAMETER, TEARDOWN"));
+  add_header (response, GST_RTSP_HDR_PUBLIC, g_strdup ("OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"));
   connection_send (connection, response);
 }
 
@@ -322,7 +336,10 @@ static void handle_teardown (RtspConnection *connection, GstRTSPMessage *request
 
 static void handle_pause (RtspConnection *connection, GstRTSPMessage *request)
 {
-  connection_respond (connection, request, GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE);
+  if (connection->session != NULL && connection->recorded.session != NULL)
+    recorded_pause (connection, request);
+  else
+    connection_respond (connection, request, GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE);
 }
 
 static const struct {

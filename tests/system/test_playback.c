@@ -1,5 +1,7 @@
 /* What was recorded, out again: as a file over HTTP, with its entries in the viewing register. Real cameras' streams (GStreamer's
  * server over files of ffmpeg's), a real gateway, ffprobe and ffmpeg on the other side. */
+#include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -187,13 +189,198 @@ static void a_token_for_playback_opens_it_and_one_for_live_does_not (void **stat
   }
 }
 
+/* ---- RTSP ---- */
+
+static char *playback_url (Recorded *recorded, const char *camera, gint64 to_us)
+{
+  Township *township = recorded->township;
+  g_autofree char *from = time_to_rfc3339 (recorded->from_us), *to = time_to_rfc3339 (to_us);
+  return g_strdup_printf ("rtsp://%s:%s@127.0.0.1:%d/playback/%s?from=%s&to=%s", township->token_id, township->token_secret,
+                          township->rtsp_port, camera, from, to);
+}
+
+static void ffmpeg_plays_back (Recorded *recorded, const char *camera, const char *codec)
+{
+  Township *township = recorded->township;
+  g_autofree char *url = playback_url (recorded, camera, recorded->from_us + 5 * SECOND);
+  char *said = NULL;
+  int status = process_run (township->folder, 60, &said,
+                            (const char *[]){ "ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-count_frames", "-show_entries",
+                                              "stream=codec_name,nb_read_frames", "-of", "csv=p=0", url, NULL });
+  if (status != 0)
+    fail_msg ("ffprobe: %s", said);
+  g_auto (GStrv) lines = g_strsplit (said, "\n", -1);
+  assert_true (g_strv_length (lines) >= 2);
+  g_auto (GStrv) video = g_strsplit (lines[0], ",", -1), audio = g_strsplit (lines[1], ",", -1);
+  assert_string_equal (video[0], codec);
+  assert_string_equal (audio[0], "aac");
+  assert_in_range (g_ascii_strtoll (video[1], NULL, 10), 120, 180); /* five seconds, from the key picture before */
+  assert_in_range (g_ascii_strtoll (audio[1], NULL, 10), 30, 80);
+  g_free (said);
+}
+
+static void ffmpeg_plays_recordings_over_rtsp_to_their_end (void **state)
+{
+  ffmpeg_plays_back (*state, "h264", "h264");
+  ffmpeg_plays_back (*state, "h265", "hevc");
+}
+
+static void rtspsrc_plays_recordings_to_their_end (void **state)
+{
+  Recorded *recorded = *state;
+  Township *township = recorded->township;
+  g_autofree char *from = time_to_rfc3339 (recorded->from_us), *to = time_to_rfc3339 (recorded->from_us + 4 * SECOND);
+  g_autofree char *location = g_strdup_printf ("location=rtsp://127.0.0.1:%d/playback/h264?from=%s&to=%s", township->rtsp_port, from, to);
+  g_autofree char *user = g_strdup_printf ("user-id=%s", township->token_id);
+  g_autofree char *password = g_strdup_printf ("user-pw=%s", township->token_secret);
+  char *said = NULL;
+  int status = process_run (
+    township->folder, 60, &said,
+    (const char *[]){ "gst-launch-1.0", "-q", "rtspsrc", location, user, password, "protocols=tcp", "latency=0", "!",
+                      "application/x-rtp,media=video", "!", "rtph264depay", "!", "decodebin", "!", "identity", "eos-after=80", "!",
+                      "fakesink", "sync=false", NULL });
+  if (status != 0 || strstr (said, "ERROR") != NULL)
+    fail_msg ("rtspsrc: %s", said);
+  g_free (said);
+}
+
+/* ---- by hand ---- */
+
+typedef struct {
+  int fd;
+  guint sequence, keys, byes;
+  GByteArray *input;
+} Dialog;
+
+/* Takes interleaved packets out of the front: counts BYEs, and packets with a marker on channel 0. FALSE: more must come. */
+static gboolean take_packets (Dialog *dialog)
+{
+  while (dialog->input->len >= 4 && dialog->input->data[0] == '$') {
+    const guint8 *frame = dialog->input->data;
+    guint size = 4 + (guint) (frame[2] << 8 | frame[3]);
+    if (dialog->input->len < size)
+      return FALSE;
+    dialog->keys += frame[1] == 0 && (frame[5] & 0x80) != 0;
+    dialog->byes += frame[1] == 1 && size == 4 + 28 + 8 && frame[4 + 29] == 203;
+    g_byte_array_remove_range (dialog->input, 0, size);
+  }
+  return TRUE;
+}
+
+static void read_more (Dialog *dialog)
+{
+  guint8 bytes[16384];
+  gssize size = recv (dialog->fd, bytes, sizeof bytes, 0);
+  assert_true (size > 0);
+  g_byte_array_append (dialog->input, bytes, (guint) size);
+}
+
+/* The answer's head; g_free. */
+static char *converse (Dialog *dialog, const char *format, ...)
+{
+  va_list arguments;
+  va_start (arguments, format);
+  g_autofree char *start = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_autofree char *request = g_strdup_printf ("%sCSeq: %u\r\n\r\n", start, ++dialog->sequence);
+  assert_int_equal (send (dialog->fd, request, strlen (request), MSG_NOSIGNAL), strlen (request));
+  for (;; read_more (dialog)) {
+    if (!take_packets (dialog))
+      continue;
+    const char *text = (const char *) dialog->input->data;
+    const char *end = dialog->input->len > 0 ? g_strstr_len (text, dialog->input->len, "\r\n\r\n") : NULL;
+    if (end == NULL)
+      continue;
+    char *head = g_strndup (text, (gsize) (end + 4 - text));
+    const char *length = strstr (head, "Content-Length: ");
+    gsize whole = strlen (head) + (length != NULL ? (gsize) atoi (length + 16) : 0);
+    while (dialog->input->len < whole)
+      read_more (dialog);
+    g_byte_array_remove_range (dialog->input, 0, (guint) whole);
+    return head;
+  }
+}
+
+static void must_say (char *head, const char *what)
+{
+  if (strstr (head, what) == NULL)
+    fail_msg ("%s is not in: %s", what, head);
+  g_free (head);
+}
+
+static char *clock_text (gint64 wall_us)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (wall_us / G_USEC_PER_SEC);
+  return g_date_time_format (time, "%Y%m%dT%H%M%SZ");
+}
+
+static void a_client_pauses_seeks_and_winds_on_to_the_end (void **state)
+{
+  Recorded *recorded = *state;
+  Township *township = recorded->township;
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons ((guint16) township->rtsp_port),
+                                 .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct timeval watchdog = { .tv_sec = 30 };
+  Dialog dialog = { .fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .input = g_byte_array_new () };
+  g_autofree char *token = play_token (township, "playback"), *seek = clock_text (recorded->from_us + 3 * SECOND);
+  g_autofree char *from = time_to_rfc3339 (recorded->from_us), *to = time_to_rfc3339 (recorded->to_us);
+  g_autofree char *base = g_strdup_printf ("rtsp://127.0.0.1:%d/playback/h264", township->rtsp_port);
+  setsockopt (dialog.fd, SOL_SOCKET, SO_RCVTIMEO, &watchdog, sizeof watchdog);
+  assert_int_equal (connect (dialog.fd, (struct sockaddr *) &address, sizeof address), 0);
+  must_say (converse (&dialog, "DESCRIBE %s?from=%s&to=%s&token=%s RTSP/1.0\r\n", base, from, to, token), "200 OK");
+  char *setup = converse (&dialog, "SETUP %s/trackID=0 RTSP/1.0\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n", base);
+  g_autofree char *session = g_strndup (strstr (setup, "Session: ") + 9, strcspn (strstr (setup, "Session: ") + 9, ";\r"));
+  must_say (setup, "interleaved=0-1");
+  char *play = converse (&dialog, "PLAY %s RTSP/1.0\r\nSession: %s\r\nRange: npt=0-\r\n", base, session);
+  assert_non_null (strstr (play, "RTP-Info: url=rtsp://"));
+  must_say (play, "Range: clock=");
+  must_say (converse (&dialog, "PAUSE %s RTSP/1.0\r\nSession: %s\r\n", base, session), "200 OK");
+  must_say (converse (&dialog, "PLAY %s RTSP/1.0\r\nSession: %s\r\nRange: clock=%s-\r\n", base, session, seek), "200 OK");
+  must_say (converse (&dialog, "PLAY %s RTSP/1.0\r\nSession: %s\r\nRange: nonsense\r\n", base, session), "457");
+  dialog.keys = 0;
+  must_say (converse (&dialog, "PLAY %s RTSP/1.0\r\nSession: %s\r\nRange: npt=0-\r\nScale: 16\r\n", base, session), "Scale: 16");
+  while (dialog.byes == 0) {
+    read_more (&dialog);
+    take_packets (&dialog);
+  }
+  assert_in_range (dialog.keys, 4, 30); /* key pictures of ten seconds, one each two; and what was under way before */
+  must_say (converse (&dialog, "TEARDOWN %s RTSP/1.0\r\nSession: %s\r\n", base, session), "200 OK");
+  close (dialog.fd);
+  g_byte_array_unref (dialog.input);
+}
+
+static void rtsp_playback_stands_in_the_register (void **state)
+{
+  json_t *views = http_client_get (((Recorded *) *state)->township->http, "/api/v1/views?limit=100");
+  size_t index, found = 0;
+  json_t *view;
+  json_array_foreach (json_object_get (views, "items"), index, view)
+    found += strcmp (json_string_value (json_object_get (view, "kind")), "playback") == 0;
+  json_decref (views);
+  assert_true (found >= 3);
+}
+
+static void where_nothing_is_recorded_rtsp_says_404 (void **state)
+{
+  Recorded *recorded = *state;
+  Township *township = recorded->township;
+  g_autofree char *url = g_strdup_printf ("rtsp://%s:%s@127.0.0.1:%d/playback/h264?from=2020-01-01T00:00:00Z&to=2020-01-01T00:01:00Z",
+                                          township->token_id, township->token_secret, township->rtsp_port);
+  char *said = NULL;
+  assert_int_not_equal (process_run (township->folder, 30, &said, (const char *[]){ "ffprobe", "-v", "error", "-rtsp_transport", "tcp",
+                                                                                    url, NULL }), 0);
+  assert_non_null (strstr (said, "404"));
+  g_free (said);
+}
+
 static gboolean are_all_closed (const json_t *answer)
 {
   size_t index;
   json_t *view;
   guint exports = 0;
   json_array_foreach (json_object_get (answer, "items"), index, view) {
-    if (strcmp (json_string_value (json_object_get (view, "kind")), "export") != 0)
+    const char *kind = json_string_value (json_object_get (view, "kind"));
+    if (strcmp (kind, "export") != 0 && strcmp (kind, "playback") != 0)
       continue;
     exports++;
     if (json_is_null (json_object_get (view, "to")))
@@ -202,7 +389,7 @@ static gboolean are_all_closed (const json_t *answer)
   return exports > 0;
 }
 
-static void every_export_is_closed_in_the_register (void **state)
+static void every_look_is_closed_in_the_register (void **state)
 {
   json_decref (township_wait_for (((Recorded *) *state)->township, "/api/v1/views?limit=100", are_all_closed, 20));
 }
@@ -213,7 +400,12 @@ int main (void)
     cmocka_unit_test (an_export_is_one_file_that_plays_and_stands_in_the_register),
     cmocka_unit_test (an_export_without_a_reason_or_a_recording_is_refused),
     cmocka_unit_test (a_token_for_playback_opens_it_and_one_for_live_does_not),
-    cmocka_unit_test (every_export_is_closed_in_the_register),
+    cmocka_unit_test (ffmpeg_plays_recordings_over_rtsp_to_their_end),
+    cmocka_unit_test (rtspsrc_plays_recordings_to_their_end),
+    cmocka_unit_test (a_client_pauses_seeks_and_winds_on_to_the_end),
+    cmocka_unit_test (rtsp_playback_stands_in_the_register),
+    cmocka_unit_test (where_nothing_is_recorded_rtsp_says_404),
+    cmocka_unit_test (every_look_is_closed_in_the_register),
   };
   return cmocka_run_group_tests (tests, recorded_setup, recorded_teardown);
 }

@@ -1,0 +1,233 @@
+/* /playback/CAMERA?from=…&to=…: DESCRIBE, SETUP, PLAY and PAUSE on recordings. */
+#include <string.h>
+
+#include "gateway/core/ids.h"
+#include "pipelines/rtsp/rtsp_connection_private.h"
+#include "pipelines/rtsp/rtsp_range.h"
+#include "pipelines/rtsp/rtsp_transport.h"
+
+static const RtspRecordings *recordings_of (RtspConnection *connection)
+{
+  return connection_shared (connection)->recordings;
+}
+
+gboolean recorded_waits (const RtspConnection *connection)
+{
+  return connection->recorded.waits;
+}
+
+void recorded_close (RtspConnection *connection)
+{
+  gpointer session = g_steal_pointer (&connection->recorded.session);
+  if (session != NULL)
+    recordings_of (connection)->close (session);
+  g_clear_pointer (&connection->recorded.camera, g_free);
+  connection->recorded.waits = connection->recorded.is_playing = FALSE;
+}
+
+static void wait_with (RtspConnection *connection, GstRTSPMessage *taken)
+{
+  connection->request = taken;
+  connection->recorded.waits = TRUE;
+  connection_watch_again (connection);
+}
+
+static GstRTSPMessage *stop_waiting (RtspConnection *connection)
+{
+  connection->recorded.waits = FALSE;
+  return g_steal_pointer (&connection->request);
+}
+
+/* ---- SETUP ---- */
+
+static GstRTSPStatusCode set_track_up (RtspConnection *connection, const RtspTransport *transport, guint track)
+{
+  RtspServerShared *shared = connection_shared (connection);
+  gboolean is_first = connection->session == NULL;
+  if (connection->recorded.is_playing)
+    return GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE;
+  if (is_first && !admission_take (&shared->admission))
+    return GST_RTSP_STS_NOT_ENOUGH_BANDWIDTH;
+  if (is_first)
+    connection->session = random_hex (8);
+  if (shared->recordings->set_up (connection->recorded.session, track, (guint8) transport->first, (guint8) transport->second))
+    return GST_RTSP_STS_OK;
+  if (is_first) {
+    admission_release (&shared->admission);
+    g_clear_pointer (&connection->session, g_free);
+  }
+  return GST_RTSP_STS_BAD_REQUEST;
+}
+
+static void set_up (RtspConnection *connection, const GstRTSPMessage *request, const RtspPath *path)
+{
+  RtspTransport transport;
+  guint track = (guint) MAX (path->track, 0);
+  GstRTSPStatusCode status = GST_RTSP_STS_UNSUPPORTED_TRANSPORT;
+  if (rtsp_transport_choose (rtsp_message_header (request, GST_RTSP_HDR_TRANSPORT), RTSP_TAKES_TCP, &transport)) {
+    transport.first = transport.first < 0 ? (int) (2 * track) : transport.first;
+    transport.second = transport.second < 0 ? transport.first + 1 : transport.second;
+    status = set_track_up (connection, &transport, track);
+  }
+  GstRTSPMessage *response = connection_response_new (connection, request, status);
+  if (status == GST_RTSP_STS_OK)
+    add_header (response, GST_RTSP_HDR_TRANSPORT,
+                g_strdup_printf ("RTP/AVP/TCP;unicast;interleaved=%d-%d", transport.first, transport.second));
+  connection_send (connection, response);
+}
+
+/* ---- what the session tells ---- */
+
+static void answer_describe (RtspConnection *connection, const GstRTSPMessage *request, const RtspPath *path, const char *sdp)
+{
+  GstRTSPMessage *response = connection_response_new (connection, request, GST_RTSP_STS_OK);
+  add_header (response, GST_RTSP_HDR_CONTENT_TYPE, g_strdup ("application/sdp"));
+  add_header (response, GST_RTSP_HDR_CONTENT_BASE, g_strconcat (path->base, "/", NULL));
+  gst_rtsp_message_set_body (response, (const guint8 *) sdp, (guint) strlen (sdp));
+  connection_send (connection, response);
+}
+
+static void on_described (const char *sdp, gpointer data)
+{
+  RtspConnection *connection = data;
+  g_autoptr (GstRTSPMessage) request = stop_waiting (connection);
+  g_auto (RtspPath) path = { 0 };
+  if (sdp == NULL || !rtsp_path_parse (request->type_data.request.uri, &path)) {
+    recorded_close (connection);
+    connection_respond (connection, request, GST_RTSP_STS_NOT_FOUND);
+  } else if (request->type_data.request.method == GST_RTSP_DESCRIBE) {
+    answer_describe (connection, request, &path, sdp);
+  } else {
+    set_up (connection, request, &path);
+  }
+  connection_resume (connection);
+}
+
+/* Clients want whole URLs in RTP-Info. */
+static char *with_base (const char *rtp_info, const char *base)
+{
+  g_auto (GStrv) tracks = g_strsplit (rtp_info, ",", -1);
+  GString *text = g_string_new (NULL);
+  for (char **track = tracks; *track != NULL; track++)
+    g_string_append_printf (text, "%surl=%s/%s", text->len > 0 ? "," : "", base, *track);
+  return g_string_free (text, FALSE);
+}
+
+static void on_playing (const RtspRecordedPlay *play, gpointer data)
+{
+  RtspConnection *connection = data;
+  g_autoptr (GstRTSPMessage) request = stop_waiting (connection);
+  g_auto (RtspPath) path = { 0 };
+  rtsp_path_parse (request->type_data.request.uri, &path);
+  GstRTSPMessage *response
+    = connection_response_new (connection, request, play != NULL ? GST_RTSP_STS_OK : GST_RTSP_STS_INVALID_RANGE);
+  if (play != NULL) {
+    g_autofree char *from = rtsp_clock_text (play->from_us);
+    g_autofree char *to = connection->recorded.to_us >= 0 ? rtsp_clock_text (connection->recorded.to_us) : g_strdup ("");
+    add_header (response, GST_RTSP_HDR_RANGE, g_strdup_printf ("clock=%s-%s", from, to));
+    add_header (response, GST_RTSP_HDR_SCALE, g_strdup_printf ("%.2f", play->scale));
+    add_header (response, GST_RTSP_HDR_RTP_INFO, with_base (play->rtp_info, path.base));
+  }
+  connection_send (connection, response);
+  connection_resume (connection);
+}
+
+static void on_ended (const char *reason, gpointer data)
+{
+  rtsp_connection_close (data, reason);
+}
+
+static const RtspRecordedEvents events = { on_described, on_playing, on_ended };
+
+/* ---- requests ---- */
+
+gboolean recorded_is_open_for (const RtspConnection *connection, const RtspPath *path)
+{
+  return connection->recorded.session != NULL && strcmp (connection->recorded.camera, path->camera) == 0
+         && connection->recorded.stream == path->stream;
+}
+
+/* Takes `request`: a DESCRIBE, or the SETUP of a session's first track. A DESCRIBE opens anew: it may name another time. */
+void recorded_open (RtspConnection *connection, GstRTSPMessage *request, const RtspPath *path)
+{
+  const RtspRecordings *recordings = recordings_of (connection);
+  gboolean is_describe = request->type_data.request.method == GST_RTSP_DESCRIBE;
+  if (!is_describe && recorded_is_open_for (connection, path)) {
+    set_up (connection, request, path);
+    gst_rtsp_message_free (request);
+    return;
+  }
+  recorded_close (connection);
+  if (recordings == NULL || path->from_us < 0 || (path->to_us >= 0 && path->to_us <= path->from_us)) {
+    connection_respond (connection, request, recordings == NULL ? GST_RTSP_STS_NOT_FOUND : GST_RTSP_STS_BAD_REQUEST);
+    gst_rtsp_message_free (request);
+    return;
+  }
+  RtspRecordedTime time = { path->camera, path->stream, path->from_us, path->to_us, &connection->outlet };
+  connection->recorded.camera = g_strdup (path->camera);
+  connection->recorded.stream = path->stream;
+  connection->recorded.from_us = path->from_us;
+  connection->recorded.to_us = path->to_us;
+  wait_with (connection, request);
+  connection->recorded.session = recordings->open (connection->place->loop, &time, &events, connection, recordings->owner);
+}
+
+static void enter_in_register (RtspConnection *connection)
+{
+  RtspServerShared *shared = connection_shared (connection);
+  if (connection->views)
+    return;
+  connection->views = TRUE;
+  connection->sent_before = connection->outlet.sent_bytes;
+  connection->played_us = g_get_real_time ();
+  shared->handlers.recording_started (connection->viewer, connection->recorded.camera, connection->recorded.stream,
+                                      connection->played_us, shared->data);
+}
+
+/* A PLAY while it plays moves it at once (RFC 2326 10.5 would queue it; clients that seek pause first, or mean this). */
+void recorded_play (RtspConnection *connection, GstRTSPMessage *request)
+{
+  RtspRange range;
+  if (!rtsp_range_parse (rtsp_message_header (request, GST_RTSP_HDR_RANGE), connection->recorded.from_us, &range)) {
+    connection_respond (connection, request, GST_RTSP_STS_INVALID_RANGE);
+    return;
+  }
+  double scale = rtsp_scale_parse (rtsp_message_header (request, GST_RTSP_HDR_SCALE));
+  GstRTSPMessage *copy = NULL;
+  gst_rtsp_message_copy (request, &copy);
+  enter_in_register (connection);
+  if (range.to_us >= 0)
+    connection->recorded.to_us = range.to_us;
+  connection->recorded.is_playing = TRUE;
+  wait_with (connection, copy);
+  recordings_of (connection)->play (connection->recorded.session, range.from_us, range.to_us, scale);
+}
+
+void recorded_pause (RtspConnection *connection, GstRTSPMessage *request)
+{
+  recordings_of (connection)->pause (connection->recorded.session);
+  connection->recorded.is_playing = FALSE;
+  connection_respond (connection, request, GST_RTSP_STS_OK);
+}
+
+void recorded_resume (RtspConnection *connection)
+{
+  if (connection->recorded.session != NULL)
+    recordings_of (connection)->resume (connection->recorded.session);
+}
+
+/* The session ends: TEARDOWN, or the connection does. */
+void recorded_end (RtspConnection *connection, const char *reason)
+{
+  RtspServerShared *shared = connection_shared (connection);
+  recorded_close (connection);
+  if (connection->views) {
+    connection->views = FALSE;
+    shared->handlers.viewer_ended (connection->viewer, connection->outlet.sent_bytes - connection->sent_before, reason,
+                                   shared->data);
+    g_free (connection->viewer);
+    connection->viewer = ulid_new (g_get_real_time ());
+  }
+  admission_release (&shared->admission);
+  g_clear_pointer (&connection->session, g_free);
+}
