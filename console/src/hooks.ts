@@ -17,7 +17,7 @@ export function useNow(everyMs = 1000): number {
   return now
 }
 
-export interface Route { page: 'wall' | 'incidents' | 'sensors' | 'silences'; id: string | null }
+export interface Route { page: 'wall' | 'incidents' | 'sensors' | 'silences' | 'playback'; id: string | null }
 
 export function routeOf(hash: string): Route {
   const [page = '', id = ''] = hash.replace(/^#\/?/, '').split('/')
@@ -28,7 +28,7 @@ export function routeOf(hash: string): Route {
     // A mangled link leads to the list.
   }
   if (page === 'incidents') return { page, id: decoded }
-  return { page: page === 'sensors' || page === 'silences' ? page : 'wall', id: null }
+  return { page: page === 'sensors' || page === 'silences' || page === 'playback' ? page : 'wall', id: null }
 }
 
 export function useRoute(): Route {

@@ -373,6 +373,27 @@ static void where_nothing_is_recorded_rtsp_says_404 (void **state)
   g_free (said);
 }
 
+static void an_operator_plays_seeks_and_exports_in_the_browser (void **state)
+{
+  Recorded *recorded = *state;
+  Township *township = recorded->township;
+  if (g_getenv ("GRIDGATE_NODE") == NULL) {
+    print_message ("this build has no console\n");
+    skip ();
+  }
+  g_autofree char *script = g_build_filename (g_getenv ("GRIDGATE_SOURCE_ROOT"), "tests/browser/playback.mjs", NULL);
+  g_autofree char *url = g_strconcat ("GRIDGATE_URL=", township->base_url, "/", NULL);
+  g_autofree char *from = g_strdup_printf ("GRIDGATE_RECORDED_FROM=%" G_GINT64_FORMAT, recorded->from_us / 1000);
+  g_autoptr (Process) browser
+    = process_start_with (township->folder, (const char *[]){ g_getenv ("GRIDGATE_NODE"), script, NULL },
+                          (const char *[]){ url, "GRIDGATE_NAME=admin", "GRIDGATE_PASSWORD=admin-password-1", "GRIDGATE_CAMERA=h264",
+                                            from, NULL });
+  int status = process_wait (browser, 120);
+  g_autofree char *told = process_output (browser);
+  if (status != 0)
+    fail_msg ("playback.mjs ended with %d:\n%s", status, told);
+}
+
 static gboolean are_all_closed (const json_t *answer)
 {
   size_t index;
@@ -405,6 +426,7 @@ int main (void)
     cmocka_unit_test (a_client_pauses_seeks_and_winds_on_to_the_end),
     cmocka_unit_test (rtsp_playback_stands_in_the_register),
     cmocka_unit_test (where_nothing_is_recorded_rtsp_says_404),
+    cmocka_unit_test (an_operator_plays_seeks_and_exports_in_the_browser),
     cmocka_unit_test (every_look_is_closed_in_the_register),
   };
   return cmocka_run_group_tests (tests, recorded_setup, recorded_teardown);

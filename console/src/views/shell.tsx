@@ -8,6 +8,7 @@ import type { Model } from '../model'
 import { named, t } from '../strings'
 import { IncidentsPage } from './incidents'
 import { Mark } from './card_form'
+import { PlaybackPage } from './playback'
 import { SensorsPage } from './sensors'
 import { SilencesPage } from './silences'
 import { WallPage } from './wall'
@@ -19,6 +20,7 @@ export function Shell({ model, onLanguage, onSignOut }: ShellProps) {
   const route = useRoute()
   const openCount = [...model.incidents.values()].filter(({ state }) => isOpen(state)).length
   const maySeeSilences = ['admin', 'auditor', 'operator'].includes(model.session.role)
+  const mayPlayBack = model.session.role === 'admin' || model.session.role === 'operator'
   const title = model.site.gateway?.name ?? t('app_name')
 
   useEffect(() => {
@@ -39,6 +41,7 @@ export function Shell({ model, onLanguage, onSignOut }: ShellProps) {
         <nav aria-label={t('nav')}>
           {link('wall', t('nav_wall'))}
           {link('incidents', t('nav_incidents'), openCount)}
+          {mayPlayBack && link('playback', t('nav_playback'))}
           {link('sensors', t('nav_sensors'))}
           {maySeeSilences && link('silences', t('nav_silences'))}
         </nav>
@@ -62,6 +65,7 @@ export function Shell({ model, onLanguage, onSignOut }: ShellProps) {
         {!model.isLoaded && !model.loadProblem && <p class="muted pad">{t('loading')}</p>}
         {model.isLoaded && route.page === 'wall' && <WallPage model={model} />}
         {model.isLoaded && route.page === 'incidents' && <IncidentsPage model={model} chosen={route.id} />}
+        {model.isLoaded && route.page === 'playback' && mayPlayBack && <PlaybackPage model={model} />}
         {model.isLoaded && route.page === 'sensors' && <SensorsPage model={model} />}
         {model.isLoaded && route.page === 'silences' && <SilencesPage model={model} />}
       </main>
