@@ -1,4 +1,4 @@
-/* http_pipe.c: bytes of another process to a client over libmicrohttpd: a reader that suspends its connection while the pipe is
+/* http_pipe.c: bytes of another process or thread to a client over libmicrohttpd: a reader that suspends its connection while the pipe is
  * empty. libmicrohttpd's own answer from a pipe reads with its one thread, and would wait with it. */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -13,6 +13,7 @@ typedef struct {
   HttpPipes *pipes;
   struct MHD_Connection *connection;
   int fd;
+  HttpProducer *producer; /* NULL: another process */
   gboolean is_suspended, is_watched; /* under the pipes' mutex */
 } Pipe;
 
@@ -87,6 +88,8 @@ static ssize_t read_pipe (void *data, uint64_t position, char *buffer, size_t ro
   gssize size = read (pipe->fd, buffer, room);
   if (size > 0)
     return size;
+  if (size == 0 && pipe->producer != NULL && http_producer_is_whole (pipe->producer))
+    return MHD_CONTENT_READER_END_OF_STREAM;
   gboolean is_empty = size < 0 && (errno == EAGAIN || errno == EINTR);
   return is_empty && suspend (pipe) ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
 }
@@ -98,20 +101,22 @@ static void free_pipe (void *data)
   g_hash_table_remove (pipe->pipes->all, pipe);
   g_mutex_unlock (&pipe->pipes->mutex);
   close (pipe->fd); /* which takes it out of the epoll set */
+  http_producer_end (pipe->producer);
   g_free (pipe);
 }
 
-struct MHD_Response *http_pipe_start (HttpServer *server, struct MHD_Connection *connection, int pipe_fd, guint64 bytes)
+struct MHD_Response *http_pipe_start (HttpServer *server, struct MHD_Connection *connection, HttpResponse *response)
 {
   HttpPipes *pipes = http_server_pipes (server);
   Pipe *pipe = g_new0 (Pipe, 1);
   pipe->pipes = pipes;
   pipe->connection = connection;
-  pipe->fd = pipe_fd;
+  pipe->fd = g_steal_fd (&response->pipe_fd);
+  pipe->producer = g_steal_pointer (&response->producer);
   g_mutex_lock (&pipes->mutex);
   g_hash_table_add (pipes->all, pipe);
   g_mutex_unlock (&pipes->mutex);
-  return MHD_create_response_from_callback (bytes, BLOCK_BYTES, read_pipe, pipe, free_pipe);
+  return MHD_create_response_from_callback (response->pipe_bytes, BLOCK_BYTES, read_pipe, pipe, free_pipe);
 }
 
 void http_pipes_end (HttpPipes *pipes)

@@ -1,4 +1,4 @@
-/* http_private.h: what server, response, stream and pipe share; for those four files only. */
+/* http_private.h: what server, response, stream, pipe and producer share; for those five files only. */
 #pragma once
 
 #include <microhttpd.h>
@@ -12,6 +12,7 @@ struct HttpResponse {
   gboolean is_stream, is_pipe;
   int pipe_fd; /* until the server has it; -1: there is none */
   guint64 pipe_bytes;
+  HttpProducer *producer; /* who fills the pipe; NULL: another process */
   HttpStreamSource stream;
   HttpTaken taken;
   gpointer taken_data;
@@ -40,7 +41,13 @@ typedef struct HttpPipes HttpPipes;
 HttpPipes *http_pipes_new (void);
 HttpPipes *http_server_pipes (HttpServer *server);
 
-/* The answer that reads from `pipe_fd`, which it takes; it suspends and resumes its connection itself. */
-struct MHD_Response *http_pipe_start (HttpServer *server, struct MHD_Connection *connection, int pipe_fd, guint64 bytes);
+/* The answer that reads from the response's pipe, which it takes with its producer; it suspends and resumes its connection
+ * itself. */
+struct MHD_Response *http_pipe_start (HttpServer *server, struct MHD_Connection *connection, HttpResponse *response);
 void http_pipes_end (HttpPipes *pipes); /* they break off at once, and none begins any more */
 void http_pipes_free (HttpPipes *pipes); /* after the connections */
+
+/* A thread that writes; `*read_fd` is the other end, which does not block. NULL when too many are under way. Takes `data`. */
+HttpProducer *http_producer_start (HttpProduce produce, gpointer data, GDestroyNotify free_data, int *read_fd);
+gboolean http_producer_is_whole (HttpProducer *producer); /* after the end of what it wrote: whether that was all */
+void http_producer_end (HttpProducer *producer);          /* after `read_fd` was closed; waits for the thread. NULL is taken */

@@ -180,6 +180,17 @@ HttpResponse *http_response_pipe (int pipe_fd, guint64 size, const char *content
   return response;
 }
 
+HttpResponse *http_response_produced (const char *content_type, HttpProduce produce, gpointer data, GDestroyNotify free_data)
+{
+  int read_fd;
+  HttpProducer *producer = http_producer_start (produce, data, free_data, &read_fd);
+  if (producer == NULL)
+    return NULL;
+  HttpResponse *response = http_response_pipe (read_fd, MHD_SIZE_UNKNOWN, content_type);
+  response->producer = producer;
+  return response;
+}
+
 static void remember_header (HttpResponse *response, const char *name, const char *value)
 {
   for (guint i = 0; i < response->headers->len; i += 2)
@@ -218,6 +229,7 @@ void http_response_free (HttpResponse *response)
     response->free_handover (response->handover);
   if (response->pipe_fd >= 0)
     close (response->pipe_fd);
+  http_producer_end (response->producer);
   g_ptr_array_unref (response->headers);
   g_free (response->accept);
   g_free (response);

@@ -37,6 +37,14 @@ HttpResponse *http_response_file (int file_fd, const char *content_type, const c
  * without a good end. */
 HttpResponse *http_response_pipe (int pipe_fd, guint64 size, const char *content_type);
 
+/* What `produce` writes, on a thread of its own; takes `data`. It writes by http_producer_write, which waits for the client and
+ * says FALSE when nobody reads any more; nothing is kept but what a socket's buffer holds. FALSE from `produce` ends the
+ * connection without a good end. NULL when too many are under way. */
+typedef struct HttpProducer HttpProducer;
+typedef gboolean (*HttpProduce) (HttpProducer *producer, gpointer data);
+HttpResponse *http_response_produced (const char *content_type, HttpProduce produce, gpointer data, GDestroyNotify free_data);
+gboolean http_producer_write (HttpProducer *producer, const char *text, gsize size);
+
 /* The connection becomes the taker's: 101, then `taken` on a worker thread with a descriptor that it owns and the bytes
  * that came with the request. `free_data` runs in every case, `taken` or not. */
 typedef void (*HttpTaken) (int socket_fd, const void *extra, gsize extra_size, gpointer data);

@@ -345,8 +345,7 @@ static void complete (Exchange *exchange, HttpResponse *response)
   if (response->is_stream)
     response->mhd = http_stream_start (exchange->server, connection, &response->stream);
   else if (response->is_pipe)
-    response->mhd
-      = http_pipe_start (exchange->server, connection, g_steal_fd (&response->pipe_fd), response->pipe_bytes);
+    response->mhd = http_pipe_start (exchange->server, connection, response);
   else
     response->mhd = websocket_answer (response);
   for (guint i = 0; (response->is_stream || response->is_pipe) && i < response->headers->len; i += 2)

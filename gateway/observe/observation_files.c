@@ -6,9 +6,9 @@
 #include "gateway/core/error.h"
 #include "gateway/core/log.h"
 
-enum { REJECTED_KEPT = 1000, REJECTED_PAYLOAD_MAX = 4096, FILES_TRIED_FOR_LAST = 31 };
+enum { REJECTED_KEPT = 1000, REJECTED_KEPT_OF_SOURCE = 100, REJECTED_PAYLOAD_MAX = 4096, REJECTED_TOPIC_MAX = 1024, FILES_TRIED_FOR_LAST = 31 };
 
-enum { FLAG_QUALITY = 3, FLAG_HISTORICAL = 4, FLAG_BOOLEAN = 32, FLAG_STATE = 64 }; /* and the marks: 8, 16 */
+enum { FLAG_HISTORICAL = 4, FLAG_STATE = 64 }; /* beside those of the header */
 
 #define REPLAY_CHUNK 10000
 #define PREFIX "observations-"
@@ -19,6 +19,7 @@ enum { FLAG_QUALITY = 3, FLAG_HISTORICAL = 4, FLAG_BOOLEAN = 32, FLAG_STATE = 64
   "CREATE INDEX IF NOT EXISTS observations_at ON observations (series, at);"                                           \
   "CREATE TABLE IF NOT EXISTS rejected (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, broker TEXT NOT NULL,"            \
   " topic TEXT NOT NULL, sensor TEXT, reason TEXT NOT NULL, detail TEXT, payload BLOB);"                               \
+  "CREATE INDEX IF NOT EXISTS rejected_of_source ON rejected (broker, sensor);"                                        \
   "CREATE TABLE IF NOT EXISTS deliveries (broker TEXT PRIMARY KEY, packet_ids BLOB NOT NULL, hashes BLOB NOT NULL,"    \
   " next INTEGER NOT NULL) WITHOUT ROWID;"
 
@@ -56,6 +57,19 @@ static gint64 last_number_in (const char *path)
     return database_integer (database, 0, "SELECT max (number) FROM observations", "");
   log_error ("observations: %s can't be read: %s", path, error->message);
   return 0;
+}
+
+gboolean observation_file_may_have (const char *path, gint64 from_us)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (from_us / G_USEC_PER_SEC - 86400);
+  g_autofree char *first = time != NULL ? g_date_time_format (time, PREFIX "%Y%m%d.db") : NULL;
+  g_autofree char *name = g_path_get_basename (path);
+  return first == NULL || from_us <= 0 || strcmp (name, first) >= 0;
+}
+
+gint64 observation_first_ms (gint64 time_us)
+{
+  return time_us / 1000 + (time_us % 1000 > 0 ? 1 : 0);
 }
 
 ObservationFiles *observation_files_new (const char *data_dir, gint64 floor, GError **error)
@@ -153,7 +167,7 @@ static gint64 series_of (ObservationFiles *files, const Observation *observation
 static gint64 flags_of (const Observation *observation)
 {
   return (gint64) observation->quality | (observation->is_historical ? FLAG_HISTORICAL : 0)
-         | (observation->is_state ? FLAG_STATE : 0) | (observation->kind == VALUE_BOOLEAN ? FLAG_BOOLEAN : 0);
+         | (observation->is_state ? FLAG_STATE : 0) | (observation->kind == VALUE_BOOLEAN ? OBSERVATION_BOOLEAN : 0);
 }
 
 /* A text is a blob: as text, SQLite would make a number of "3" in a column of numbers. */
@@ -184,18 +198,30 @@ gboolean observation_files_add (ObservationFiles *files, Observation *observatio
   return TRUE;
 }
 
+/* So that a device that sends nonsense all day does not push out what others have sent. */
+static gboolean forget_rejected (ObservationFiles *files, const char *broker, const char *sensor, GError **error)
+{
+  gint64 last = database_last_rowid (files->database);
+  return database_run (files->database, error, "DELETE FROM rejected WHERE id <= ?", "i", last - REJECTED_KEPT)
+         && database_run (files->database, error,
+                          "DELETE FROM rejected WHERE broker = ?1 AND sensor IS ?2 AND id <= (SELECT id FROM rejected WHERE"
+                          " broker = ?1 AND sensor IS ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+                          "ssi", broker, sensor, (gint64) REJECTED_KEPT_OF_SOURCE);
+}
+
 gboolean observation_files_reject (ObservationFiles *files, const RawMessage *message, const char *sensor,
                                    const char *reason, const char *detail, GError **error)
 {
   gsize size;
   const void *payload = g_bytes_get_data (message->payload, &size);
+  g_autofree char *start = g_strndup (message->topic, REJECTED_TOPIC_MAX);
+  g_autofree char *topic = g_utf8_make_valid (start, -1);
   return database_run (files->database, error,
                        "INSERT INTO rejected (at, broker, topic, sensor, reason, detail, payload)"
                        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                       "isssssb", message->receive_time_us, message->broker, message->topic, sensor, reason, detail,
+                       "isssssb", message->receive_time_us, message->broker, topic, sensor, reason, detail,
                        payload != NULL ? payload : "", MIN (size, (gsize) REJECTED_PAYLOAD_MAX))
-         && database_run (files->database, error, "DELETE FROM rejected WHERE id <= ?", "i",
-                          database_last_rowid (files->database) - REJECTED_KEPT);
+         && forget_rejected (files, message->broker, sensor, error);
 }
 
 gboolean observation_files_keep_deliveries (ObservationFiles *files, const char *broker, const Deliveries *deliveries,
@@ -245,8 +271,8 @@ Observation *observation_of_row (Statement *row, guint *marks)
   observation->unit = g_strdup (statement_text (row, 3));
   observation->phenomenon_time_us = statement_integer (row, 4) * 1000;
   observation->receive_time_us = observation->phenomenon_time_us + statement_integer (row, 5) * 1000;
-  set_value (observation, row, 6, (flags & FLAG_BOOLEAN) != 0);
-  observation->quality = (Quality) MIN (flags & FLAG_QUALITY, QUALITY_BAD);
+  set_value (observation, row, 6, (flags & OBSERVATION_BOOLEAN) != 0);
+  observation->quality = (Quality) MIN (flags & OBSERVATION_QUALITY, QUALITY_BAD);
   observation->is_historical = (flags & FLAG_HISTORICAL) != 0;
   observation->is_state = (flags & FLAG_STATE) != 0;
   observation->sequence = statement_is_null (row, 8) ? -1 : statement_integer (row, 8);

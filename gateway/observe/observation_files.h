@@ -35,13 +35,16 @@ gint64 observation_files_last (const ObservationFiles *files);
 
 gboolean observation_files_begin (ObservationFiles *files, gint64 wall_us, GError **error);
 
+/* Of the column `flags`. */
+enum { OBSERVATION_QUALITY = 3, OBSERVATION_BOOLEAN = 32 };
+
 /* Marks of an observation, for counting messages again after a kill. */
 enum { FIRST_OF_SENSOR = 8, FIRST_OF_MESSAGE = 16 };
 
 /* Numbers the observation. `marks`: whether it is the first one of its message, or of its sensor's part of it. */
 gboolean observation_files_add (ObservationFiles *files, Observation *observation, guint marks, GError **error);
 
-/* `sensor` may be NULL. Payloads are cut to 4 KiB; the file keeps the last 1000. */
+/* `sensor` may be NULL. Payloads are cut to 4 KiB, topics to 1 KiB; the file keeps the last 100 of each sensor, and 1000 in all. */
 gboolean observation_files_reject (ObservationFiles *files, const RawMessage *message, const char *sensor,
                                    const char *reason, const char *detail, GError **error);
 gboolean observation_files_keep_deliveries (ObservationFiles *files, const char *broker, const Deliveries *deliveries,
@@ -68,9 +71,19 @@ void observation_files_free (ObservationFiles *files);
 /* For readers: the paths of all files, oldest first; thread: any. Free with g_ptr_array_unref. */
 GPtrArray *observation_files_list (const char *data_dir);
 
+/* FALSE: nothing from `from_us` on can stand in this file. Data may come days late, but never much before its time. */
+gboolean observation_file_may_have (const char *path, gint64 from_us);
+
+/* Columns `at` are whole ms: the first that is not before `time_us`. */
+gint64 observation_first_ms (gint64 time_us);
+
 /* "number, sensor, metric, unit, at, delay, value, flags, sequence" of a row; the value of a text is a blob, so what
  * computes with values in SQL asks for typeof (value) = 'real'. */
 #define OBSERVATION_COLUMNS                                                                                            \
   "SELECT o.number, s.sensor, s.metric, s.unit, o.at, o.delay, o.value, o.flags, o.sequence"                           \
   " FROM observations o JOIN series s ON s.id = o.series "
+
+/* Those of one series by their times, from ?2 to before ?3: the index gives them in this order. */
+#define OBSERVATION_SERIES_ROWS                                                                                        \
+  OBSERVATION_COLUMNS "WHERE o.series = ?1 AND o.at >= ?2 AND o.at < ?3 ORDER BY o.at, o.number"
 Observation *observation_of_row (Statement *row, guint *marks); /* marks may be NULL */

@@ -41,11 +41,11 @@ static int compare_observations (gconstpointer a, gconstpointer b)
   " AND o.series IN (SELECT id FROM series WHERE (?4 IS NULL OR sensor = ?4) AND (?5 IS NULL OR metric = ?5))"         \
   " ORDER BY o.at, o.number LIMIT ?6"
 
-static void collect (const char *path, const ObservationQuery *query, const Place *place, GPtrArray *found)
+static void collect (const char *path, const ObservationQuery *query, const Place *place, gint64 to_ms,
+                     GPtrArray *found)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (Database) database = database_open (path, DATABASE_READER, &error);
-  gint64 to_ms = query->to_us != 0 ? (query->to_us + 999) / 1000 : G_MAXINT64;
   g_autoptr (Statement) rows = database == NULL ? NULL
     : database_query (database, &error, OBSERVATION_COLUMNS CONDITIONS, "iiissi", place->at_ms, place->number, to_ms,
                       query->sensor, query->metric, (gint64) query->limit + 1);
@@ -55,13 +55,15 @@ static void collect (const char *path, const ObservationQuery *query, const Plac
     log_limited (LOG_LEVEL_WARNING, "observations: %s was left out of an answer: %s", path, error->message);
 }
 
-/* Data may arrive days late but never much before its time: files before the day before `from` can't have it. */
-static gboolean may_have (const char *path, gint64 from_us)
+/* Keeps what the page can have, and one more, which tells that there is another. What later files have is on it only
+ * up to the returned time, so that of a month all but the first day are left almost unread. */
+static gint64 keep_page (GPtrArray *found, guint limit, gint64 to_ms)
 {
-  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (from_us / G_USEC_PER_SEC - 86400);
-  g_autofree char *first = time != NULL ? g_date_time_format (time, "observations-%Y%m%d.db") : NULL;
-  g_autofree char *name = g_path_get_basename (path);
-  return first == NULL || from_us <= 0 || strcmp (name, first) >= 0;
+  g_ptr_array_sort (found, compare_observations);
+  if (found->len <= limit)
+    return to_ms;
+  g_ptr_array_set_size (found, (int) limit + 1);
+  return ((const Observation *) found->pdata[limit])->phenomenon_time_us / 1000 + 1;
 }
 
 json_t *observe_query (const char *data_dir, const char *gateway, const ObservationQuery *query, GError **error)
@@ -71,10 +73,12 @@ json_t *observe_query (const char *data_dir, const char *gateway, const Observat
     return NULL;
   g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
   g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func ((GDestroyNotify) observation_unref);
+  gint64 to_ms = query->to_us != 0 ? observation_first_ms (query->to_us) : G_MAXINT64;
   for (guint i = 0; i < paths->len; i++)
-    if (may_have (paths->pdata[i], query->from_us))
-      collect (paths->pdata[i], query, &place, found);
-  g_ptr_array_sort (found, compare_observations);
+    if (observation_file_may_have (paths->pdata[i], query->from_us)) {
+      collect (paths->pdata[i], query, &place, to_ms, found);
+      to_ms = keep_page (found, query->limit, to_ms);
+    }
 
   json_t *items = json_array ();
   guint count = MIN (found->len, query->limit);
@@ -86,43 +90,4 @@ json_t *observe_query (const char *data_dir, const char *gateway, const Observat
     next = json_sprintf ("%" G_GINT64_FORMAT "-%" G_GINT64_FORMAT, last->phenomenon_time_us / 1000, last->number);
   }
   return json_pack ("{s:o, s:o}", "items", items, "next", next);
-}
-
-/* Rejected payloads: text where it is UTF-8, base64 where it isn't. */
-static json_t *describe_rejected (Statement *row)
-{
-  gsize size;
-  const void *payload = statement_blob (row, 6, &size);
-  g_autofree char *at = time_to_rfc3339 (statement_integer (row, 0));
-  json_t *object = json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s?}", "at", at, "broker", statement_text (row, 1), "topic",
-                              statement_text (row, 2), "sensor", statement_text (row, 3), "reason",
-                              statement_text (row, 4), "detail", statement_text (row, 5));
-  json_t *text = json_stringn (payload != NULL ? payload : "", size);
-  if (text != NULL) {
-    json_object_set_new (object, "payload", text);
-  } else {
-    g_autofree char *encoded = g_base64_encode (payload, size);
-    json_object_set_new (object, "payload_base64", json_string (encoded));
-  }
-  return object;
-}
-
-json_t *observe_rejected (const char *data_dir, guint limit)
-{
-  json_t *items = json_array ();
-  g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
-  for (guint i = paths->len; i-- > 0 && json_array_size (items) < limit;) {
-    g_autoptr (GError) error = NULL;
-    g_autoptr (Database) database = database_open (paths->pdata[i], DATABASE_READER, &error);
-    g_autoptr (Statement) rows = database == NULL ? NULL
-      : database_query (database, &error,
-                        "SELECT at, broker, topic, sensor, reason, detail, payload FROM rejected ORDER BY id DESC LIMIT ?",
-                        "i", (gint64) (limit - json_array_size (items)));
-    while (statement_step (rows, &error))
-      json_array_append_new (items, describe_rejected (rows));
-    if (error != NULL)
-      log_limited (LOG_LEVEL_WARNING, "observations: %s was left out of an answer: %s", (char *) paths->pdata[i],
-                   error->message);
-  }
-  return json_pack ("{s:o}", "items", items);
 }

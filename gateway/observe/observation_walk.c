@@ -43,22 +43,13 @@ static gboolean walk_file (Walker *walker, const char *path, GError **error)
   return FALSE;
 }
 
-/* A file of a day holds what was received then, or shortly before. */
-static gboolean may_have (const char *path, gint64 from_us)
-{
-  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (from_us / G_USEC_PER_SEC - 86400);
-  g_autofree char *first = time != NULL ? g_date_time_format (time, "observations-%Y%m%d.db") : NULL;
-  g_autofree char *name = g_path_get_basename (path);
-  return from_us == 0 || first == NULL || strcmp (name, first) >= 0;
-}
-
 gboolean observation_walk (const char *data_dir, const ObservationWalk *walk, ObservationVisit visit, gpointer data,
                            GError **error)
 {
   Walker walker = { .walk = walk, .visit = visit, .data = data };
   g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
   for (guint i = 0; i < paths->len && !walker.is_over; i++)
-    if (may_have (paths->pdata[i], walk->from_us) && !walk_file (&walker, paths->pdata[i], error))
+    if (observation_file_may_have (paths->pdata[i], walk->from_us) && !walk_file (&walker, paths->pdata[i], error))
       return FALSE;
   return TRUE;
 }

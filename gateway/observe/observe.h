@@ -49,8 +49,8 @@ json_t *observe_sensor_json (Observe *observe, const char *sensor);
 gboolean observe_broker_status (Observe *observe, const char *broker, BrokerStatus *status);
 
 /* thread: any; reads files. Rejected payloads of late, newest first: {"items":[{"at","broker","topic","sensor","reason",
- * "detail","payload"|"payload_base64"}]}. A payload is cut to 4 KiB, a day keeps its last 1000. */
-json_t *observe_rejected (const char *data_dir, guint limit);
+ * "detail","payload"|"payload_base64"}],"next":null}. `broker` and `sensor` may be NULL: any. What is kept: observation_files.h. */
+json_t *observe_rejected (const char *data_dir, const char *broker, const char *sensor, guint limit);
 
 /* thread: any; reads files. {"items":[observation…],"next":CURSOR|null} by phenomenon time. `sensor` and `metric` may be
  * NULL: all; `from_us` to `to_us` (excluded). */

@@ -280,7 +280,7 @@ static void the_account_balances_and_says_why (void **state)
   assert_int_equal (counted (fixture, NULL, "pending"), 0);
   assert_balanced (fixture);
 
-  json_t *rejected = observe_rejected (fixture->folder, 100);
+  json_t *rejected = observe_rejected (fixture->folder, "village", NULL, 100);
   json_t *newest = json_array_get (json_object_get (rejected, "items"), 0);
   assert_int_equal (json_array_size (json_object_get (rejected, "items")), 6);
   assert_string_equal (json_string_value (json_object_get (newest, "reason")), "unknown_topic");
