@@ -177,7 +177,7 @@ static gboolean check_span (const ObservationSpan *span, guint *count, GError **
 
 json_t *observation_buckets (const char *data_dir, const ObservationSpan *span, GError **error)
 {
-  guint count;
+  guint count = 0;
   if (!check_span (span, &count, error))
     return NULL;
   g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
