@@ -10,7 +10,7 @@
 enum { IN_FLIGHT_MAX = 20, WAITING_MAX = 100000 };
 
 typedef struct {
-  char *payload;
+  GBytes *payload;
   guint64 tag;
   gboolean is_in_flight;
 } Message;
@@ -30,7 +30,7 @@ struct SimSensor {
 static void message_free (gpointer data)
 {
   Message *message = data;
-  g_free (message->payload);
+  g_bytes_unref (message->payload);
   g_free (message);
 }
 
@@ -41,8 +41,9 @@ static void pump (SimSensor *sensor)
   for (GList *link = g_queue_peek_nth_link (&sensor->waiting, sensor->in_flight);
        link != NULL && sensor->in_flight < IN_FLIGHT_MAX; link = link->next) {
     Message *message = link->data;
-    if (!mqtt_client_publish (sensor->client, script->topic, message->payload, strlen (message->payload), script->qos,
-                              script->retain, message->tag))
+    gsize size;
+    const char *bytes = g_bytes_get_data (message->payload, &size);
+    if (!mqtt_client_publish (sensor->client, script->topic, bytes, size, script->qos, script->retain, message->tag))
       return;
     message->is_in_flight = TRUE;
     sensor->in_flight++;
@@ -50,7 +51,7 @@ static void pump (SimSensor *sensor)
 }
 
 /* A plain sensor forgets what it can't send; only a sequenced one keeps everything until it is acknowledged. */
-static void enqueue (SimSensor *sensor, char *payload)
+static void enqueue (SimSensor *sensor, GBytes *payload)
 {
   Message *message = g_new0 (Message, 1);
   message->payload = payload;
@@ -180,7 +181,7 @@ void sim_sensor_burst (SimSensor *sensor, guint count)
 
 void sim_sensor_send (SimSensor *sensor, const char *payload)
 {
-  enqueue (sensor, g_strdup (payload));
+  enqueue (sensor, g_bytes_new (payload, strlen (payload)));
   pump (sensor);
 }
 

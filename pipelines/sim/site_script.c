@@ -12,7 +12,7 @@ static const char *const codecs[] = { "h264", "h265", NULL };
 static const char *const audios[] = { "none", "aac", "pcma", NULL };
 static const char *const pacings[] = { "paced", "burst", NULL };
 static const char *const modes[] = { "normal", "raw", NULL };
-static const char *const formats[] = { "json", "value", NULL };
+static const char *const formats[] = { "json", "value", "senml", "csv", "binary", NULL };
 static const char *const curve_kinds[] = { "constant", "ramp", "sine", "points", NULL };
 static const char *const shapes[] = { "linear", "steps", NULL };
 static const char *const raw_faults[] = {
@@ -315,9 +315,19 @@ static void sensor_free (gpointer item)
   g_free (sensor->id);
   g_free (sensor->broker);
   g_free (sensor->topic);
+  g_free (sensor->unit);
   curve_free (sensor->curve);
   json_decref (sensor->fields);
   g_free (sensor);
+}
+
+static void sensor_check (YamlReader *reader, struct fy_node *node, gpointer item)
+{
+  const SensorScript *sensor = item;
+  if (sensor->fields != NULL && sensor->format != PAYLOAD_JSON)
+    yaml_fault (reader, yaml_at (node, "fields"), "fields are for format json");
+  if (sensor->unit != NULL && sensor->format != PAYLOAD_SENML)
+    yaml_fault (reader, yaml_at (node, "unit"), "unit is for format senml");
 }
 
 static const Field sensor_fields[] = {
@@ -326,6 +336,7 @@ static const Field sensor_fields[] = {
   { "topic", FIELD_TEXT, G_STRUCT_OFFSET (SensorScript, topic), TRUE },
   { "format", FIELD_CHOICE, G_STRUCT_OFFSET (SensorScript, format), .choices = formats },
   { "fields", FIELD_CUSTOM, G_STRUCT_OFFSET (SensorScript, fields), .convert = convert_fields },
+  { "unit", FIELD_TEXT, G_STRUCT_OFFSET (SensorScript, unit) },
   { "interval", FIELD_DURATION, G_STRUCT_OFFSET (SensorScript, interval_us), .least = 0.001, .most = 1e6 },
   { "curve", FIELD_FORM, G_STRUCT_OFFSET (SensorScript, curve), TRUE, .form = &curve_form },
   { "noise", FIELD_REAL, G_STRUCT_OFFSET (SensorScript, noise) },
@@ -336,7 +347,8 @@ static const Field sensor_fields[] = {
   { "sequence", FIELD_BOOLEAN, G_STRUCT_OFFSET (SensorScript, is_sequenced) },
   { NULL },
 };
-static const Form sensor_form = { "a sensor", sensor_fields, sizeof (SensorScript), sensor_init, NULL, sensor_free };
+static const Form sensor_form
+    = { "a sensor", sensor_fields, sizeof (SensorScript), sensor_init, sensor_check, sensor_free };
 
 /* centers and receivers */
 

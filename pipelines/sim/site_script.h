@@ -11,7 +11,7 @@
 typedef enum { CODEC_H264, CODEC_H265 } VideoCodec;
 typedef enum { AUDIO_NONE, AUDIO_AAC, AUDIO_PCMA } AudioCodec;
 typedef enum { PACING_PACED, PACING_BURST } Pacing;
-typedef enum { PAYLOAD_JSON, PAYLOAD_VALUE } PayloadFormat;
+typedef enum { PAYLOAD_JSON, PAYLOAD_VALUE, PAYLOAD_SENML, PAYLOAD_CSV, PAYLOAD_BINARY } PayloadFormat;
 
 /* What a raw camera does wrong; raw_camera.h says each. */
 typedef enum {
@@ -62,6 +62,7 @@ typedef struct {
 
 typedef struct {
   char *id, *broker, *topic;
+  char *unit;      /* of SenML (RFC 8428 12.1); NULL: none is said */
   int format, qos; /* PayloadFormat */
   gboolean retain, is_sequenced;
   gint64 interval_us;

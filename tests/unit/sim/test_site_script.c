@@ -88,6 +88,9 @@ static void faults_name_place_and_what_is_expected (void **state)
   assert_fault (*state, "cameras: [{id: a, size: 640}]\n", "1:25", "640x360");
   assert_fault (*state, "cameras: [{id: a, fps: 100}]\n", "1:24", "1 to 60");
   assert_fault (*state, "cameras: [{id: a b}]\n", "1:16", "no name");
+  assert_fault (*state, "sensors: [{id: a, broker: b, topic: t, format: csv, curve: {kind: constant}, fields: {a: 1}}]\n", "1:87",
+                "format json");
+  assert_fault (*state, "sensors: [{id: a, broker: b, topic: t, unit: m, curve: {kind: constant}}]\n", "1:46", "format senml");
   assert_fault (*state, "cameras: [{id: a, port: 9}, {id: b, port: 9}]\n", "1:43", "another camera");
   assert_fault (*state, "cameras: [{id: a}, {id: a}]\n", "1:12", "called \"a\"");
   assert_fault (*state, "cameras: [{name: a}]\n", "1:12", "needs the key \"id\"");
