@@ -142,7 +142,7 @@ void archive_replace_index (Archive *archive);
 /* Whether the index has the row's file, or will have it. */
 gboolean archive_knows_file (Archive *archive, const SegmentRow *row);
 
-/* Enters a file that the index does not know, without its torn tail; one without a whole picture goes. */
+/* Enters a file that the index does not know, without its torn tail; one without a whole fragment is set aside. */
 gboolean archive_enter_file (Archive *archive, const FoundFile *found, GError **error);
 
 /* ---- archive_rebuild.c ---- */

@@ -15,6 +15,10 @@
 
 #define NEW_US ((gint64) 86400 * G_USEC_PER_SEC) /* what is older is not ours, even if the clock was set back */
 
+#define ASIDE "recordings.broken"
+
+enum { ASIDE_FILES_MAX = 64 };
+
 /* Whether we write it ourselves, and its row is not there yet. */
 static gboolean is_ours (const Archive *archive, const SegmentRow *row)
 {
@@ -35,12 +39,48 @@ gboolean archive_knows_file (Archive *archive, const SegmentRow *row)
          || (row->from_us > archive->since_us - NEW_US && is_ours (archive, row));
 }
 
+static void make_room_aside (const Archive *archive)
+{
+  g_autoptr (GPtrArray) names = recorded_names (archive->data_dir, ASIDE);
+  for (guint i = 0; i + ASIDE_FILES_MAX <= names->len; i++) {
+    g_autofree char *path = g_build_filename (archive->data_dir, ASIDE, names->pdata[i], NULL);
+    (void) unlink (path);
+  }
+}
+
+/* Without a whole fragment there is nothing to play, but where only the head is damaged somebody may still get the pictures
+ * out. Names begin with the day, so that the oldest make room. */
+static void set_aside (const Archive *archive, const char *relative)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) parts = g_strsplit (relative, "/", 5);
+  g_autofree char *from = g_build_filename (archive->data_dir, relative, NULL);
+  g_autofree char *folder = g_build_filename (archive->data_dir, ASIDE, NULL);
+  struct stat status;
+  if (g_strv_length (parts) != 5 || lstat (from, &status) != 0)
+    return;
+  if (status.st_size == 0) {
+    (void) unlink (from);
+    return;
+  }
+  g_autofree char *name = g_strconcat (parts[3], "-", parts[1], "-", parts[2], "-", parts[4], NULL);
+  g_autofree char *to = g_build_filename (folder, name, NULL);
+  make_room_aside (archive);
+  if (folder_make (folder, &error) && rename (from, to) != 0)
+    error_set_errno (&error, errno, "%s", to);
+  log_limited (LOG_LEVEL_WARNING, "recording %s has no whole fragment: %s%s", from,
+               error != NULL ? "it can't be set aside: " : "it is kept as ", error != NULL ? error->message : to);
+}
+
 gboolean archive_enter_file (Archive *archive, const FoundFile *found, GError **error)
 {
   SegmentRow *row = found->row;
+  struct stat status;
   g_autofree char *path = g_build_filename (archive->data_dir, row->file, NULL);
+  if (lstat (path, &status) != 0 && errno == ENOENT)
+    return TRUE; /* since it was looked at it was moved by a report, or deleted */
   if (row->bytes == 0) {
-    (void) unlink (path);
+    set_aside (archive, row->file);
     return TRUE;
   }
   if (row->bytes < found->file_bytes)
@@ -113,7 +153,7 @@ static gboolean repair_row (Archive *archive, SegmentRow *row, GError **error)
   }
   g_clear_error (&walk_error);
   if (facts.fragments == 0) {
-    (void) unlink (path);
+    set_aside (archive, row->file);
     return recordings_index_remove (archive->index, row->id, error);
   }
   row->to_us = row->from_us + facts.duration_us;

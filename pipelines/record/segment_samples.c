@@ -167,22 +167,39 @@ static gboolean take_fragment (const SegmentSamples *samples, const Fragment *fr
   return TRUE;
 }
 
-gboolean segment_samples_next (SegmentSamples *samples, GArray *out)
+static gboolean fragment_at (SegmentSamples *samples, gint64 at, Fragment *fragment)
 {
   char type[5];
-  g_array_set_size (out, 0);
-  gint64 moof_size = read_head (samples, samples->at, type);
+  gint64 moof_size = read_head (samples, at, type);
   if (moof_size == 0 || strcmp (type, "moof") != 0)
     return FALSE;
-  gint64 data_size = read_head (samples, samples->at + moof_size, type);
+  gint64 data_size = read_head (samples, at + moof_size, type);
   if (data_size == 0 || strcmp (type, "mdat") != 0)
     return FALSE;
-  g_autofree guint8 *body = read_body (samples, samples->at + BOX_HEAD, moof_size - BOX_HEAD);
+  *fragment = (Fragment){ at, at + moof_size + BOX_HEAD, at + moof_size + data_size };
+  return TRUE;
+}
+
+/* Steps over what is damaged. */
+static gboolean next_fragment (SegmentSamples *samples, Fragment *fragment)
+{
+  if (fragment_at (samples, samples->at, fragment))
+    return TRUE;
+  gint64 at = segment_find_fragment (samples->read, samples->data, samples->at, samples->size);
+  return at >= 0 && fragment_at (samples, at, fragment);
+}
+
+gboolean segment_samples_next (SegmentSamples *samples, GArray *out)
+{
+  Fragment fragment;
+  g_array_set_size (out, 0);
+  if (!next_fragment (samples, &fragment))
+    return FALSE;
+  gint64 body_bytes = fragment.data_from - fragment.moof_at - 2 * BOX_HEAD;
+  g_autofree guint8 *body = read_body (samples, fragment.moof_at + BOX_HEAD, body_bytes);
   if (body == NULL)
     return FALSE;
-  gint64 data_at = samples->at + moof_size;
-  Fragment fragment = { samples->at, data_at + BOX_HEAD, data_at + data_size };
-  if (!take_fragment (samples, &fragment, (BoxSpan){ body, (gsize) (moof_size - BOX_HEAD) }, out)) {
+  if (!take_fragment (samples, &fragment, (BoxSpan){ body, (gsize) body_bytes }, out)) {
     g_array_set_size (out, 0);
     return FALSE;
   }

@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "gateway/core/error.h"
+#include "gateway/core/log.h"
 #include "pipelines/live/init_segment.h"
 #include "pipelines/record/boxes.h"
 
-enum { BOXES_MAX = 100000 };
+enum { BOXES_MAX = 100000, SEARCH_BYTES = 64 * 1024 };
 
 /* The time scale of the video track (8.4.2); 0 when there is none. */
 static guint32 video_time_scale (BoxSpan moov)
@@ -89,46 +90,114 @@ static void take_end (SegmentFacts *facts, guint64 ticks, guint32 time_scale)
     facts->duration_us = MAX (facts->duration_us, (gint64) (ticks * G_USEC_PER_SEC / time_scale));
 }
 
+/* ---- beyond damage ---- */
+
+/* Whether a moof as we write it, mfhd first, and its mdat are there as a whole. */
+static gboolean is_fragment (SegmentRead read, gpointer data, gint64 at, gint64 size)
+{
+  guint8 moof[2 * BOX_HEAD], mdat[BOX_HEAD];
+  if (size - at < (gint64) sizeof moof + BOX_HEAD || !read (at, moof, sizeof moof, data))
+    return FALSE;
+  gint64 length = box_get_32 (moof);
+  if (memcmp (moof + 4, "moof", 4) != 0 || memcmp (moof + BOX_HEAD + 4, "mfhd", 4) != 0 || length < (gint64) sizeof moof
+      || length > SEGMENT_MOOF_BYTES_MAX || length > size - at - BOX_HEAD || !read (at + length, mdat, sizeof mdat, data))
+    return FALSE;
+  gint64 data_length = box_get_32 (mdat);
+  return memcmp (mdat + 4, "mdat", 4) == 0 && data_length >= BOX_HEAD && data_length <= size - at - length;
+}
+
+gint64 segment_find_fragment (SegmentRead read, gpointer data, gint64 from, gint64 size)
+{
+  g_autofree guint8 *chunk = g_malloc (SEARCH_BYTES);
+  for (gint64 at = from; size - at >= BOX_HEAD; at += SEARCH_BYTES - (BOX_HEAD - 1)) {
+    gsize length = (gsize) MIN (SEARCH_BYTES, size - at), skipped = 0;
+    if (!read (at, chunk, length, data))
+      return -1;
+    for (const guint8 *type; (type = memmem (chunk + skipped, length - skipped, "moof", 4)) != NULL;
+         skipped = (gsize) (type - chunk) + 1)
+      if (type - chunk >= 4 && is_fragment (read, data, at + (type - chunk) - 4, size))
+        return at + (type - chunk) - 4;
+  }
+  return -1;
+}
+
+/* ---- the walk ---- */
+
+typedef struct {
+  SegmentRead read;
+  gpointer data;
+  gint64 size, at;
+  guint32 time_scale;
+  guint64 end_ticks;
+  gboolean has_moov, in_fragment;
+} Walk;
+
+static gboolean take_body (Walk *walk, SegmentFacts *facts, gint64 length, gboolean is_moov)
+{
+  g_autofree guint8 *body = read_body (walk->read, walk->data, walk->at + BOX_HEAD, length - BOX_HEAD);
+  if (body == NULL || (!is_moov && (!walk->has_moov || walk->in_fragment)))
+    return FALSE;
+  BoxSpan span = { body, (gsize) length - BOX_HEAD };
+  if (is_moov) {
+    walk->time_scale = video_time_scale (span);
+    take_tracks (facts, span);
+  } else {
+    walk->end_ticks = video_end (span);
+  }
+  walk->has_moov |= is_moov;
+  walk->in_fragment = !is_moov;
+  return TRUE;
+}
+
+/* FALSE: what is here is not whole, or not ours. */
+static gboolean take_box (Walk *walk, SegmentFacts *facts)
+{
+  guint8 head[BOX_HEAD];
+  if (!walk->read (walk->at, head, BOX_HEAD, walk->data))
+    return FALSE;
+  gint64 length = box_get_32 (head);
+  if (length < BOX_HEAD || length > walk->size - walk->at)
+    return FALSE;
+  gboolean is_moov = memcmp (head + 4, "moov", 4) == 0, is_moof = memcmp (head + 4, "moof", 4) == 0;
+  if (is_moov || is_moof) {
+    if (!take_body (walk, facts, length, is_moov))
+      return FALSE;
+  } else if (memcmp (head + 4, "mdat", 4) == 0) {
+    if (!walk->in_fragment)
+      return FALSE;
+    walk->in_fragment = FALSE;
+    facts->fragments++;
+    take_end (facts, walk->end_ticks, walk->time_scale);
+  } else if (memcmp (head + 4, "ftyp", 4) != 0) {
+    return FALSE;
+  }
+  walk->at += length;
+  if (walk->has_moov && !walk->in_fragment)
+    facts->good_bytes = walk->at;
+  return TRUE;
+}
+
+/* A moof without its mdat may be followed by a whole fragment at once. */
+static gboolean step_over_damage (Walk *walk)
+{
+  gint64 from = walk->in_fragment ? walk->at : walk->at + 1;
+  gint64 next = walk->has_moov ? segment_find_fragment (walk->read, walk->data, from, walk->size) : -1;
+  walk->in_fragment = FALSE;
+  if (next >= 0)
+    walk->at = next;
+  return next >= 0;
+}
+
 SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size)
 {
   SegmentFacts facts = { 0 };
-  guint32 time_scale = 0;
-  guint64 end_ticks = 0;
-  gboolean has_moov = FALSE, in_fragment = FALSE;
-  guint8 head[BOX_HEAD];
-  gint64 at = 0;
-
-  for (guint i = 0; i < BOXES_MAX && at + BOX_HEAD <= size && read (at, head, BOX_HEAD, data); i++) {
-    gint64 length = box_get_32 (head);
-    if (length < BOX_HEAD || length > size - at)
-      break;
-    gboolean is_moov = memcmp (head + 4, "moov", 4) == 0, is_moof = memcmp (head + 4, "moof", 4) == 0;
-    if (is_moov || is_moof) {
-      g_autofree guint8 *body = read_body (read, data, at + BOX_HEAD, length - BOX_HEAD);
-      if (body == NULL || (is_moof && (!has_moov || in_fragment)))
+  Walk walk = { .read = read, .data = data, .size = size };
+  for (guint i = 0; i < BOXES_MAX && walk.at + BOX_HEAD <= size; i++)
+    if (!take_box (&walk, &facts)) {
+      if (!step_over_damage (&walk))
         break;
-      BoxSpan span = { body, (gsize) length - BOX_HEAD };
-      if (is_moov) {
-        time_scale = video_time_scale (span);
-        take_tracks (&facts, span);
-      } else {
-        end_ticks = video_end (span);
-      }
-      has_moov |= is_moov;
-      in_fragment = is_moof;
-    } else if (memcmp (head + 4, "mdat", 4) == 0) {
-      if (!in_fragment)
-        break;
-      in_fragment = FALSE;
-      facts.fragments++;
-      take_end (&facts, end_ticks, time_scale);
-    } else if (memcmp (head + 4, "ftyp", 4) != 0) {
-      break; /* nothing else is ours */
+      facts.is_damaged = TRUE;
     }
-    at += length;
-    if (has_moov && !in_fragment)
-      facts.good_bytes = at;
-  }
   return facts;
 }
 
@@ -153,7 +222,9 @@ gboolean segment_walk_file (const char *path, gboolean repair, SegmentFacts *fac
     file.problem = errno;
   else
     *facts = segment_walk (read_file, &file, status.st_size);
-  if (repair && file.problem == 0 && facts->good_bytes < status.st_size)
+  if (file.problem == 0 && facts->is_damaged)
+    log_limited (LOG_LEVEL_WARNING, "recording %s is damaged in its middle: what is behind the damage is kept", path);
+  if (repair && file.problem == 0 && facts->fragments > 0 && facts->good_bytes < status.st_size)
     (void) !(ftruncate (file.fd, facts->good_bytes) == 0 && fsync (file.fd) == 0);
   if (file.fd >= 0)
     close (file.fd);

@@ -67,6 +67,17 @@ GPtrArray *recorded_rows (const char *folder)
   return recordings_index_find (index, "bridge", "main", 0, G_MAXINT64 / 2, 1000, NULL);
 }
 
+gboolean recorded_read_memory (gint64 offset, guint8 *bytes, gsize size, gpointer data)
+{
+  const GBytes *file = data;
+  gsize file_size;
+  const guint8 *all = g_bytes_get_data ((GBytes *) file, &file_size);
+  if (offset < 0 || size > file_size || (gsize) offset > file_size - size)
+    return FALSE;
+  memcpy (bytes, all + offset, size);
+  return TRUE;
+}
+
 static guint sum_of (GHashTable *counts)
 {
   guint sum = 0;

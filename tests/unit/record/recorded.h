@@ -29,6 +29,9 @@ gint64 recorded_at (json_t *result, const char *name, guint entry, guint field);
 guint recorded_count (json_t *result, const char *name);
 GPtrArray *recorded_rows (const char *folder);
 
+/* A SegmentRead of a GBytes. */
+gboolean recorded_read_memory (gint64 offset, guint8 *bytes, gsize size, gpointer data);
+
 /* What an archive has told last, of all and of "bridge". */
 typedef struct {
   gboolean is_recording, is_camera_recording, is_writing;

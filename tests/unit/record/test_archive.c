@@ -170,17 +170,6 @@ static void a_file_that_is_gone_leaves_the_index (void **state)
   assert_int_equal (after->len, 0);
 }
 
-static gboolean read_memory (gint64 offset, guint8 *bytes, gsize size, gpointer data)
-{
-  const GBytes *file = data;
-  gsize file_size;
-  const guint8 *all = g_bytes_get_data ((GBytes *) file, &file_size);
-  if (offset < 0 || size > file_size || (gsize) offset > file_size - size)
-    return FALSE;
-  memcpy (bytes, all + offset, size);
-  return TRUE;
-}
-
 static void cut_at_any_byte_every_whole_fragment_is_found (void **state)
 {
   ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
@@ -198,7 +187,7 @@ static void cut_at_any_byte_every_whole_fragment_is_found (void **state)
   g_autoptr (GBytes) file = g_bytes_new (bytes, size);
   guint last = 0;
   for (gsize cut = 0; cut <= size; cut += cut + 200 < size ? 97 : 1) {
-    SegmentFacts facts = segment_walk (read_memory, file, (gint64) cut);
+    SegmentFacts facts = segment_walk (recorded_read_memory, file, (gint64) cut);
     assert_true (facts.good_bytes <= (gint64) cut);
     assert_true (facts.fragments >= last);
     assert_int_equal (facts.duration_us / 100000, facts.fragments * 10);

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "pipelines/live/fragment.h"
+#include "pipelines/record/archive_private.h"
 #include "pipelines/record/segment_name.h"
+#include "pipelines/record/segment_samples.h"
 #include "tests/support/folder.h"
 #include "tests/support/test.h"
 #include "tests/unit/record/recorded.h"
@@ -158,7 +160,131 @@ static void an_index_that_breaks_while_it_is_used_is_built_anew (void **state)
   json_decref (list);
 }
 
-/* The child is killed as soon as its first file has grown, most likely before the row is there. */
+/* Eight fragments in one file; free with g_free. */
+static char *record_one_file (const char *folder)
+{
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (folder, &settings, clock_system (), NULL, NULL, NULL);
+  ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
+  recorded_write (track, 0, 8, 0, NULL);
+  archive_track_free (track, NULL);
+  archive_free (archive);
+  g_autoptr (GPtrArray) rows = recorded_rows (folder);
+  assert_int_equal (rows->len, 1);
+  return g_build_filename (folder, ((SegmentRow *) rows->pdata[0])->file, NULL);
+}
+
+/* Overwrites the head of the box `type` that is the `number`th of its kind. */
+static void damage_box (const char *path, const char *type, guint number)
+{
+  g_autofree char *bytes = NULL;
+  gsize size;
+  assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  const char *at = bytes;
+  for (guint i = 0; i < number; i++) {
+    at = memmem (at + 1, size - (gsize) (at + 1 - bytes), type, 4);
+    assert_non_null (at);
+  }
+  int fd = open (path, O_WRONLY);
+  assert_int_equal (pwrite (fd, "damaged!", 8, at - 4 - bytes), 8);
+  close (fd);
+}
+
+static guint fragments_played (const char *path, gint64 bytes)
+{
+  guint count = 0;
+  g_autofree char *all = NULL;
+  gsize size;
+  assert_true (g_file_get_contents (path, &all, &size, NULL));
+  assert_int_equal (size, bytes);
+  g_autoptr (GBytes) file = g_bytes_new (all, size);
+  g_autoptr (SegmentSamples) samples = segment_samples_new (recorded_read_memory, file, bytes);
+  g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (SegmentSample));
+  while (segment_samples_next (samples, found))
+    count++;
+  return count;
+}
+
+/* The third fragment is lost, nothing else. */
+static void assert_only_the_damage_is_lost (const char *folder, const SegmentRow *before, const char *path)
+{
+  g_autoptr (GPtrArray) rows = recorded_rows (folder);
+  assert_int_equal (rows->len, 1);
+  const SegmentRow *row = rows->pdata[0];
+  assert_int_equal (row->bytes, before->bytes);
+  assert_in_range (ABS (row->to_us - before->to_us), 0, 2000);
+  assert_int_equal (fragments_played (path, row->bytes), 7);
+}
+
+static void a_file_that_is_damaged_in_its_middle_keeps_what_is_behind (void **state)
+{
+  g_autofree char *path = record_one_file (*state);
+  g_autoptr (GPtrArray) before = recorded_rows (*state);
+  damage_box (path, "moof", 3);
+  remove_index (*state);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  wait_until_whole (archive, *state);
+  archive_free (archive);
+  assert_only_the_damage_is_lost (*state, before->pdata[0], path);
+
+  g_autofree char *index = g_build_filename (*state, "recordings.db", NULL); /* as after a kill */
+  Database *database = database_open (index, DATABASE_WRITER, NULL);
+  assert_true (database_script (database, "UPDATE segments SET is_open = 1;", NULL));
+  database_close (database);
+  archive_free (archive_new (*state, &settings, clock_system (), NULL, NULL, NULL));
+  assert_only_the_damage_is_lost (*state, before->pdata[0], path);
+}
+
+static void a_file_without_a_whole_fragment_is_set_aside (void **state)
+{
+  g_autofree char *path = record_one_file (*state);
+  g_autofree char *bytes = NULL, *kept = NULL, *folder = g_build_filename (*state, "recordings.broken", NULL);
+  gsize size, kept_size;
+  damage_box (path, "moov", 1);
+  assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  remove_index (*state);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  wait_until_whole (archive, *state);
+  archive_free (archive);
+  g_autoptr (GPtrArray) rows = recorded_rows (*state);
+  assert_int_equal (rows->len, 0);
+  g_autoptr (GDir) names = g_dir_open (folder, 0, NULL);
+  assert_non_null (names);
+  g_autofree char *aside = g_build_filename (folder, g_dir_read_name (names), NULL);
+  assert_true (g_file_get_contents (aside, &kept, &kept_size, NULL));
+  assert_int_equal (kept_size, size);
+  assert_memory_equal (kept, bytes, size);
+}
+
+typedef struct {
+  Archive *archive;
+  FoundFile found;
+} Late;
+
+static void enter_late (gpointer data)
+{
+  Late *late = data;
+  assert_true (archive_index_begin (late->archive) && archive_enter_file (late->archive, &late->found, NULL)
+               && archive_index_commit (late->archive));
+}
+
+static void a_file_that_was_moved_since_it_was_looked_at_is_not_entered (void **state)
+{
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  SegmentRow row = { 0, recorded_start_us, recorded_start_us + G_USEC_PER_SEC, 1000, (char *) "bridge", (char *) "main",
+                     (char *) "recordings/bridge/main/20251125/203456-123.mp4" };
+  Late late = { archive, { &row, (char *) "h264", 0, 1000 } };
+  archive_call (archive, enter_late, &late);
+  archive_flush (archive);
+  archive_free (archive);
+  g_autoptr (GPtrArray) rows = recorded_rows (*state);
+  assert_int_equal (rows->len, 0);
+}
+
+/* The child is killed as soon as its first fragment is whole, most likely before the row is there. */
 static void write_and_die (const char *folder)
 {
   ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
@@ -166,10 +292,10 @@ static void write_and_die (const char *folder)
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   g_autofree char *name = segment_name_new ("bridge", "main", access_unit_dts_wall_us (recorded_units->pdata[0]), 0);
   g_autofree char *path = g_build_filename (folder, name, NULL);
-  struct stat status = { 0 };
+  SegmentFacts facts = { 0 };
   alarm (WATCHDOG_US / G_USEC_PER_SEC);
   recorded_write (track, 0, 3, 0, NULL);
-  while (stat (path, &status) != 0 || status.st_size < 20000)
+  while (!segment_walk_file (path, FALSE, &facts, NULL) || facts.fragments == 0)
     g_thread_yield ();
   kill (getpid (), SIGKILL);
 }
@@ -224,6 +350,9 @@ int main (void)
     IN_FOLDER (an_index_that_is_lost_is_built_from_the_files),
     IN_FOLDER (an_index_that_is_broken_is_kept_and_built_anew_while_recording_goes_on),
     IN_FOLDER (an_index_that_breaks_while_it_is_used_is_built_anew),
+    IN_FOLDER (a_file_that_is_damaged_in_its_middle_keeps_what_is_behind),
+    IN_FOLDER (a_file_without_a_whole_fragment_is_set_aside),
+    IN_FOLDER (a_file_that_was_moved_since_it_was_looked_at_is_not_entered),
     IN_FOLDER (a_file_without_a_row_is_found_after_a_kill),
     cmocka_unit_test (names_say_camera_stream_and_time),
   };
