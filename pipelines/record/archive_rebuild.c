@@ -109,10 +109,13 @@ static void walk_day (Rebuild *rebuild, const DayFolder *day)
     hand_over (rebuild, enter_batch);
 }
 
-/* From the end of what was found to what was recorded meanwhile. */
-static void enter_last_gap (Archive *archive, const char *key, gint64 end_us)
+/* From the end of what was found to what was recorded meanwhile. A last file that has a row may still have grown since. */
+static void enter_last_gap (const Rebuild *rebuild, const char *key, gint64 end_us)
 {
+  Archive *archive = rebuild->archive;
   GError *error = NULL;
+  if (g_hash_table_contains (rebuild->known, key))
+    return;
   g_auto (GStrv) parts = g_strsplit (key, "/", 2);
   gint64 next_us = recordings_index_begin_after (archive->index, parts[0], parts[1], end_us);
   if (next_us - end_us >= GAP_MIN_US && archive_index_begin (archive))
@@ -129,7 +132,7 @@ static void enter_end (gpointer data)
   gpointer key, value;
   g_hash_table_iter_init (&iterator, rebuild->ends);
   while (g_hash_table_iter_next (&iterator, &key, &value))
-    enter_last_gap (archive, key, *(gint64 *) value);
+    enter_last_gap (rebuild, key, *(gint64 *) value);
   if (archive_index_begin (archive))
     recordings_index_set_mark (archive->index, ARCHIVE_REBUILDING, FALSE, &error);
   archive_log_failure (archive, "index", "all", error);

@@ -284,6 +284,29 @@ static void a_file_that_was_moved_since_it_was_looked_at_is_not_entered (void **
   assert_int_equal (rows->len, 0);
 }
 
+/* The file is cut here, but its row is whole: as when it was looked at before the last seconds were written. */
+static void a_file_that_grew_since_it_was_looked_at_is_followed_by_no_gap (void **state)
+{
+  g_autofree char *path = record_one_file (*state);
+  g_autoptr (GPtrArray) rows = recorded_rows (*state);
+  const SegmentRow *first = rows->pdata[0];
+  SegmentRow next = { 0, first->to_us, first->to_us + G_USEC_PER_SEC, 1000, first->camera, first->stream,
+                      (char *) "recordings/bridge/main/20251125/203456-123.mp4" };
+  RecordingsIndex *index = recordings_index_open (*state, DATABASE_WRITER, NULL);
+  assert_true (recordings_index_put (index, &next, "h264", FALSE, NULL)
+               && recordings_index_set_mark (index, ARCHIVE_REBUILDING, TRUE, NULL));
+  recordings_index_close (index);
+  assert_int_equal (truncate (path, first->bytes / 2), 0);
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  wait_until_whole (archive, *state);
+  archive_free (archive);
+  json_t *list = recorded_list (*state, recorded_start_us - HOUR_US, recorded_start_us + HOUR_US);
+  assert_int_equal (recorded_count (list, "spans"), 1);
+  assert_int_equal (recorded_count (list, "gaps"), 0);
+  json_decref (list);
+}
+
 /* The child is killed as soon as its first fragment is whole, most likely before the row is there. */
 static void write_and_die (const char *folder)
 {
@@ -353,6 +376,7 @@ int main (void)
     IN_FOLDER (a_file_that_is_damaged_in_its_middle_keeps_what_is_behind),
     IN_FOLDER (a_file_without_a_whole_fragment_is_set_aside),
     IN_FOLDER (a_file_that_was_moved_since_it_was_looked_at_is_not_entered),
+    IN_FOLDER (a_file_that_grew_since_it_was_looked_at_is_followed_by_no_gap),
     IN_FOLDER (a_file_without_a_row_is_found_after_a_kill),
     cmocka_unit_test (names_say_camera_stream_and_time),
   };
