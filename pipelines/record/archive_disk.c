@@ -416,6 +416,7 @@ void archive_disk_close (Archive *archive)
 {
   for (guint i = 0; i < archive->tracks->len; i++)
     archive_disk_pause (archive->tracks->pdata[i], "media_stopped");
+  archive_save_age (archive);
   archive_disk_sync (archive);
   archive_end_rebuild (archive);
 }

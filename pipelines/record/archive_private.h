@@ -66,7 +66,7 @@ struct Archive {
   gint64 bytes;             /* of all files */
   RetentionClock age;
   const char *stop_reason;  /* NULL: recording */
-  gint64 since_us, told_us, stopped_monotonic_us, pruned_us;
+  gint64 since_us, told_us, stopped_monotonic_us, pruned_us, aged_us;
 };
 
 struct ArchiveTrack {
@@ -127,6 +127,11 @@ void archive_tell_now_and_then (Archive *archive);
 
 /* Deletes what retention says, stops and resumes recording. */
 void archive_disk_retain (Archive *archive);
+
+#define ARCHIVE_AGE "age" /* the index's mark: how far the retention clock has come */
+
+/* With the next commit. */
+void archive_save_age (Archive *archive);
 
 /* Nothing is recorded from now on. */
 void archive_stop_recording (Archive *archive, const char *reason);

@@ -264,8 +264,9 @@ gboolean archive_disk_open (Archive *archive, GError **error)
   if (!folder_make (folder, error) || !open_index (archive, error))
     return FALSE;
   archive->since_us = clock_wall_us (archive->clock);
-  retention_clock_start (&archive->age, recordings_index_newest_us (archive->index), archive->since_us,
-                         clock_monotonic_us (archive->clock));
+  gint64 aged_us = recordings_index_mark (archive->index, ARCHIVE_AGE);
+  retention_clock_start (&archive->age, aged_us > 0 ? aged_us : recordings_index_newest_us (archive->index),
+                         archive->since_us, clock_monotonic_us (archive->clock));
   if (recordings_index_mark (archive->index, ARCHIVE_REBUILDING))
     archive_start_rebuild (archive);
   return TRUE;

@@ -13,6 +13,7 @@ enum {
   TURN_US = 200 * 1000, /* deleting takes no longer at a time: files of this second wait to be synced */
 };
 
+#define AGE_US ((gint64) 60 * G_USEC_PER_SEC)
 #define PRUNE_US ((gint64) 3600 * G_USEC_PER_SEC)
 
 typedef struct {
@@ -240,6 +241,15 @@ static void each_camera (Turn *turn, void (*visit) (Turn *turn, CameraAccount *a
     visit (turn, value);
 }
 
+void archive_save_age (Archive *archive)
+{
+  GError *error = NULL;
+  archive->aged_us = clock_monotonic_us (archive->clock);
+  if (archive_index_begin (archive))
+    recordings_index_set_mark (archive->index, ARCHIVE_AGE, archive->age.highest_us, &error);
+  archive_log_failure (archive, "index", "all", error);
+}
+
 static void prune (Archive *archive)
 {
   GError *error = NULL;
@@ -274,6 +284,8 @@ void archive_disk_retain (Archive *archive)
   each_camera (&turn, limit_camera);
   gboolean is_done = limit_all (&turn);
   prune (archive);
+  if (archive->aged_us == 0 || clock_monotonic_us (archive->clock) - archive->aged_us >= AGE_US)
+    archive_save_age (archive);
   if (!archive_index_commit (archive))
     take_back (&turn);
   follow (archive, turn.stop_reason, is_done && !turn.is_failing);

@@ -52,13 +52,14 @@ gboolean retention_lacks_space (const RetentionLimits *limits, const RetentionFa
 
 /* The clock that ages recordings. It follows the wall, but runs at most twice as fast as time does: a wall clock that
  * jumps forward (a dead battery, a wrong time server) must not delete a month in an hour. It begins at the newest
- * recording, so that a wrong clock at start does no harm either. A wall that was behind for a while and comes back is
+ * recording, or where an earlier process had come, so that a wrong clock at start does no harm either. A wall that was behind for a while and comes back is
  * followed at once to where it had been. */
 typedef struct {
   gint64 now_us, monotonic_us;
   gint64 highest_us; /* that it has shown, or a recording */
 } RetentionClock;
 
-/* `newest_us`: the end of the newest recording; 0: there is none. */
+/* `newest_us`: where an earlier process had come (what was recorded under a wrong clock says nothing), or the end of the newest
+ * recording; 0: there is neither. */
 void retention_clock_start (RetentionClock *clock, gint64 newest_us, gint64 wall_us, gint64 monotonic_us);
 gint64 retention_clock_advance (RetentionClock *clock, gint64 wall_us, gint64 monotonic_us);

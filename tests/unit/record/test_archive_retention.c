@@ -206,6 +206,29 @@ static void deletions_are_summed_up_by_day_and_camera (void **state)
   fixture_close (&fixture);
 }
 
+/* What was recorded under the wrong clock is the newest then, and must not pass for today. */
+static void a_clock_that_jumped_deletes_nothing_in_bulk_after_a_restart_either (void **state)
+{
+  Fixture fixture;
+  fixture_open (&fixture, *state);
+  clock_fake_step_wall (fixture.clock, 400 * DAY_US);
+  recorded_write (fixture.track, 0, 2, 400 * DAY_US, NULL);
+  archive_pause (fixture.track, NULL);
+  archive_flush (fixture.archive);
+  archive_track_free (g_steal_pointer (&fixture.track), NULL);
+  archive_track_free (g_steal_pointer (&fixture.other), NULL);
+  archive_free (fixture.archive);
+  fixture.archive = archive_new (*state, &fixture.settings, fixture.clock, NULL, NULL, NULL);
+  clock_fake_advance (fixture.clock, HOUR_US);
+  archive_flush (fixture.archive);
+  assert_int_equal (rows_of (*state, "bridge"), 10);
+  assert_int_equal (rows_of (*state, "gate"), 8);
+  clock_fake_advance (fixture.clock, DAY_US); /* counts twice, and both days are over */
+  archive_flush (fixture.archive);
+  assert_int_equal (rows_of (*state, "bridge"), 2);
+  fixture_close (&fixture);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown (test, folder_setup, folder_teardown)
 
 int main (void)
@@ -215,6 +238,7 @@ int main (void)
     IN_FOLDER (a_camera_has_its_own_time),
     IN_FOLDER (what_is_held_stays_whatever_the_limits_say),
     IN_FOLDER (deletions_are_summed_up_by_day_and_camera),
+    IN_FOLDER (a_clock_that_jumped_deletes_nothing_in_bulk_after_a_restart_either),
   };
   return cmocka_run_group_tests (tests, recorded_set_up, recorded_tear_down);
 }
