@@ -291,16 +291,14 @@ gint64 recordings_index_newest_us (RecordingsIndex *index)
   return database_integer (index->database, 0, "SELECT coalesce(max(to_us), 0) FROM segments", "");
 }
 
-gint64 recordings_index_oldest_us (RecordingsIndex *index)
-{
-  return database_integer (index->database, 0, "SELECT coalesce(min(from_us), 0) FROM segments", "");
-}
-
+/* The last that began, or one that began less than an hour (the longest segment) before it: at its start a gateway asks this
+ * for each day of each stream, which a walk through all rows makes minutes. */
 gint64 recordings_index_end_us (RecordingsIndex *index, const char *camera, const char *stream)
 {
   return database_integer (index->database, 0,
-                           "SELECT coalesce(max(to_us), 0) FROM segments WHERE camera = ? AND stream = ?", "ss", camera,
-                           stream);
+                           "SELECT coalesce(max(to_us), 0) FROM segments WHERE camera = ?1 AND stream = ?2 AND from_us >="
+                           " (SELECT max(from_us) - 3600000000 FROM segments WHERE camera = ?1 AND stream = ?2)", "ss",
+                           camera, stream);
 }
 
 gint64 recordings_index_known_us (RecordingsIndex *index, const char *camera, const char *stream)

@@ -82,7 +82,6 @@ Database *recordings_index_database (RecordingsIndex *index);
 
 gint64 recordings_index_bytes (RecordingsIndex *index);
 gint64 recordings_index_newest_us (RecordingsIndex *index); /* 0: nothing is recorded */
-gint64 recordings_index_oldest_us (RecordingsIndex *index);
 
 /* The end of what is recorded of one stream; 0: nothing. */
 gint64 recordings_index_end_us (RecordingsIndex *index, const char *camera, const char *stream);

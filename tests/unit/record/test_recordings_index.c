@@ -119,6 +119,20 @@ static void an_hour_costs_an_hour_wherever_it_lies (void **state)
   }
 }
 
+static void the_end_of_a_stream_is_found_without_a_walk_through_all_of_it (void **state)
+{
+  fill (*state);
+  heard = (Heard){ .statements = g_ptr_array_new_with_free_func (g_free) };
+  sqlite3_auto_extension ((void (*) (void)) hear);
+  RecordingsIndex *index = recordings_index_open (*state, DATABASE_READER, NULL);
+  sqlite3_reset_auto_extension ();
+  assert_int_equal (recordings_index_end_us (index, "bridge", "main"), start_us + MINUTES * minute_us);
+  assert_int_equal (recordings_index_end_us (index, "bridge", "sub"), 0);
+  recordings_index_close (index);
+  assert_true (heard.machine_steps < 60 * 20);
+  g_ptr_array_unref (heard.statements);
+}
+
 static void an_index_of_the_first_version_is_carried_over (void **state)
 {
   g_autofree char *path = g_build_filename (*state, "recordings.db", NULL);
@@ -165,6 +179,8 @@ int main (void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (a_timeline_is_read_from_the_index_alone, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (an_hour_costs_an_hour_wherever_it_lies, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (the_end_of_a_stream_is_found_without_a_walk_through_all_of_it, folder_setup,
+                                     folder_teardown),
     cmocka_unit_test_setup_teardown (an_index_of_the_first_version_is_carried_over, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (a_file_that_began_an_hour_ago_touches_now, folder_setup, folder_teardown),
   };
