@@ -34,13 +34,23 @@ static void count_repairs (CameraTimes *times, guint track, guint repairs)
     track_clock_repaired (&times->clocks[track]);
 }
 
+static guint64 told_ntp (const TrackClock *clock, gint64 elapsed_us, gint64 wall_offset_us)
+{
+  return ntp_from_wall_us (clock->told_base_us + elapsed_us + wall_offset_us);
+}
+
 static void note_capture (CameraTimes *times, guint track, gint64 now_us, gint64 wall_us)
 {
   const Timeline *timeline = &times->timelines[track];
   TrackClock *clock = &times->clocks[track];
-  gint64 captured_us = track_clock_captured_us (clock, &times->camera, timeline_elapsed_us (timeline), now_us);
-  *stream_capture_time (times->stream, track) = (CaptureTime){ TRUE, clock->is_reported, (guint32) timeline->ticks,
+  guint32 timestamp = (guint32) timeline->ticks;
+  gint64 elapsed_us = timeline_elapsed_us (timeline);
+  gint64 captured_us = track_clock_captured_us (clock, &times->camera, elapsed_us, now_us);
+  *stream_capture_time (times->stream, track) = (CaptureTime){ TRUE, clock->is_reported, timestamp,
                                                                captured_us + wall_us - now_us };
+  if (!clock->is_reported) /* who joins now is told something at once */
+    *stream_sender_report (times->stream, track) = (SenderReport){ told_ntp (clock, elapsed_us, wall_us - now_us), timestamp,
+                                                                   timeline->ssrc, timeline->clock_rate };
 }
 
 TimelineStep camera_times_packet (CameraTimes *times, guint track, guint8 *packet, gint64 now_us, gint64 wall_us)
@@ -70,12 +80,13 @@ static gboolean take_report (CameraTimes *times, guint track, SenderReport *repo
     count_repairs (times, track, 1 << REPAIR_REPORT);
     return FALSE;
   }
-  if (!track_clock_report (clock, &times->camera, sender_report_wall_us (report), elapsed_us, now_us))
-    count_repairs (times, track, 1 << REPAIR_REPORT);
-  gint64 ours_minus_camera_us = times->camera.difference_us - clock->shift_us + wall_us - now_us;
-  counters->clock_skew_us = -ours_minus_camera_us;
-  counters->has_clock_skew = TRUE;
-  report->ntp = ntp_from_wall_us (clock->report_wall_us + ours_minus_camera_us);
+  if (report->ntp != 0) { /* a camera without a clock says none (RFC 3550 6.4.1) */
+    if (!track_clock_report (clock, &times->camera, sender_report_wall_us (report), elapsed_us, now_us))
+      count_repairs (times, track, 1 << REPAIR_REPORT);
+    counters->clock_skew_us = clock->shift_us - times->camera.difference_us - (wall_us - now_us);
+    counters->has_clock_skew = TRUE;
+  }
+  report->ntp = told_ntp (clock, elapsed_us, wall_us - now_us);
   *stream_sender_report (times->stream, track) = *report;
   return TRUE;
 }
@@ -85,7 +96,7 @@ gboolean camera_times_rtcp (CameraTimes *times, guint track, guint8 *packet, gsi
   SenderReport report = { 0 };
   if (!timeline_rtcp (&times->timelines[track], packet, size, &report))
     return FALSE;
-  if (report.ntp == 0)
+  if (report.clock_rate == 0) /* none */
     return TRUE;
   if (!take_report (times, track, &report, now_us, wall_us))
     return FALSE;

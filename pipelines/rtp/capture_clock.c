@@ -8,6 +8,8 @@ enum {
   LATE_MAX_US = 30 * G_USEC_PER_SEC,    /* a picture said to be older lies */
   ARRIVAL_RESET_US = 5 * G_USEC_PER_SEC,
   ARRIVAL_CREEP = 256, /* a delay that stays is taken into the base by this fraction a picture */
+  TOLD_BACK_US = 5 * 1000, /* a report: a viewer whose clock goes back by more than a packet (20 ms of sound) sees time run backward */
+  TOLD_LATE_MAX_US = G_USEC_PER_SEC, /* who was told a time so much too late is told the right one at once */
 };
 
 void camera_clock_restart (CameraClock *camera)
@@ -17,7 +19,7 @@ void camera_clock_restart (CameraClock *camera)
 
 void track_clock_restart (TrackClock *track)
 {
-  *track = (TrackClock){ .has_base = track->has_base, .base_us = track->base_us };
+  *track = (TrackClock){ .has_base = track->has_base, .base_us = track->base_us, .told_base_us = track->told_base_us };
 }
 
 void track_clock_repaired (TrackClock *track)
@@ -48,9 +50,26 @@ static gint64 wall_jump_us (const TrackClock *track, gint64 wall_us, gint64 elap
   return ABS (jump_us) > limit_us ? jump_us : 0;
 }
 
+static gint64 reported_base_us (const TrackClock *track, const CameraClock *camera)
+{
+  return track->report_wall_us - track->shift_us + camera->difference_us - track->report_elapsed_us;
+}
+
+/* What viewers are told goes back slowly; by how much it is late is the same for all tracks, so they lie to each other
+ * rightly at once, and what must move moves forward. */
+static void tell (TrackClock *track, CameraClock *camera, gboolean was_told)
+{
+  gint64 base_us = reported_base_us (track, camera);
+  gint64 needed_us = was_told ? track->told_base_us - TOLD_BACK_US - base_us : 0;
+  camera->told_late_us = MAX (camera->told_late_us - TOLD_BACK_US, 0);
+  if (needed_us < TOLD_LATE_MAX_US)
+    camera->told_late_us = MAX (camera->told_late_us, needed_us);
+  track->told_base_us = base_us + camera->told_late_us;
+}
+
 gboolean track_clock_report (TrackClock *track, CameraClock *camera, gint64 wall_us, gint64 elapsed_us, gint64 arrival_us)
 {
-  gboolean is_first = !track->is_reported;
+  gboolean is_first = !track->is_reported, was_told = track->has_base;
   gint64 jump_us = !is_first ? wall_jump_us (track, wall_us, elapsed_us, arrival_us) : 0;
   track->shift_us += jump_us;
   gint64 difference_us = arrival_us - (wall_us - track->shift_us);
@@ -65,6 +84,7 @@ gboolean track_clock_report (TrackClock *track, CameraClock *camera, gint64 wall
   track->is_reported = track->has_base = TRUE;
   track->was_repaired = FALSE;
   camera_clock_note (camera, difference_us, arrival_us);
+  tell (track, camera, was_told);
   return jump_us == 0 && !is_astray;
 }
 
@@ -76,6 +96,7 @@ static gint64 by_arrival (TrackClock *track, gint64 elapsed_us, gint64 arrival_u
   else
     track->base_us += late_us / ARRIVAL_CREEP;
   track->has_base = TRUE;
+  track->told_base_us = track->base_us;
   return track->base_us + elapsed_us;
 }
 
@@ -83,7 +104,7 @@ gint64 track_clock_captured_us (TrackClock *track, const CameraClock *camera, gi
 {
   if (!track->is_reported)
     return by_arrival (track, elapsed_us, arrival_us);
-  track->base_us = track->report_wall_us - track->shift_us + camera->difference_us - track->report_elapsed_us;
+  track->base_us = reported_base_us (track, camera);
   gint64 captured_us = track->base_us + elapsed_us;
   return captured_us < arrival_us - LATE_MAX_US ? arrival_us : MIN (captured_us, arrival_us);
 }

@@ -8,6 +8,10 @@
  *
  * One difference serves all tracks of a camera, so sound and picture lie to each other as the camera says.
  *
+ * Viewers are told the capture times from their first packet on, which is by arrival while the camera has not reported yet, and
+ * clients set their clocks anew by each report. What they are told therefore follows the capture times without going back: it
+ * stays late by as much for all tracks alike, less with each report.
+ *
  * thread: the loop's. */
 #pragma once
 
@@ -18,6 +22,7 @@ typedef struct {
   gboolean is_known;
   gint64 difference_us;             /* ours minus the camera's */
   gint64 window_us, least_us, least_before_us;
+  gint64 told_late_us;              /* by how much viewers are told too late a time */
 } CameraClock;
 
 /* One track's. */
@@ -28,6 +33,7 @@ typedef struct {
   gint64 shift_us;                  /* what the camera's wall clock has jumped since the first report */
   gint64 report_wall_us, report_elapsed_us, report_arrival_us; /* the last report, its wall time as the camera says it */
   gboolean was_repaired;            /* the timeline was, since then */
+  gint64 told_base_us;              /* base_us as viewers are told it; once there is a base */
 } TrackClock;
 
 /* New connection: what arrival said until now stays the guess. */

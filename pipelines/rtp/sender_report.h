@@ -7,7 +7,7 @@
 
 /* A mapping of wall clock to our RTP time. */
 typedef struct {
-  guint64 ntp; /* 32.32 seconds since 1900; 0: none came yet, or it said none */
+  guint64 ntp; /* 32.32 seconds since 1900; 0: none came yet, or a camera without a clock said none */
   guint32 timestamp, ssrc, clock_rate;
 } SenderReport;
 

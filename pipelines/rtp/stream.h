@@ -81,7 +81,8 @@ void stream_end (Stream *stream, const char *reason);
 
 StreamCounters *stream_counters (Stream *stream);
 
-/* The newest sender report of a track, as it was sent on; its `ntp` is 0 while none came. The source writes it. */
+/* The newest sender report of a track, as it was sent on; before the camera's first, what one would say by arrival. Its `ntp`
+ * is 0 while nothing came of the track. The source writes it. */
 SenderReport *stream_sender_report (Stream *stream, guint track);
 
 /* When the picture or sound with `timestamp` of a track was captured; others of the track lie to it as their timestamps do. */

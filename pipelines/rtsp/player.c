@@ -184,7 +184,7 @@ char *player_rtp_info (const Player *player, const char *base_url)
 }
 
 /* Cameras report every few seconds. A viewer that got its first report then would move its clock in the middle of play
- * (ffmpeg does), so it gets one at once, for the time of the first packet. */
+ * (ffmpeg does), so it gets one at once, for the time of the first packet, or the newest where none is kept. */
 static gboolean send_report (Player *player, guint track, const SenderReport *report, guint32 timestamp)
 {
   Loop *loop = stream_loop (player->stream);
@@ -203,8 +203,8 @@ static gboolean send_reports (Player *player)
   for (guint i = 0; i < player->tracks->count && is_open; i++) {
     const SenderReport *report = stream_sender_report (player->stream, i);
     const guint8 *packet = first_packet_of_track (player, i);
-    if (report->ntp != 0 && packet != NULL)
-      is_open = send_report (player, i, report, timestamp_of (packet));
+    if (report->ntp != 0 && player->channels[2 * i] != PLAYER_NO_CHANNEL)
+      is_open = send_report (player, i, report, packet != NULL ? timestamp_of (packet) : report->timestamp);
   }
   return is_open;
 }

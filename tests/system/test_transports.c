@@ -15,7 +15,7 @@ typedef struct {
   Township *township;
   Process *simulator;
   int sub_port; /* of its camera s3 */
-  Process *plain, *secure; /* both without sound: ffmpeg moves its clock when the first report tells how far both are apart */
+  Process *plain, *secure;
   UdpRelay *relay;
 } Transports;
 
@@ -31,7 +31,7 @@ static Process *start_server (Township *township, int port, const char *const *e
 {
   g_autofree char *program = built_program ("tests/support/rtsp_file_server");
   g_autofree char *number = g_strdup_printf ("%d", port);
-  g_autofree char *file = g_strdup_printf ("h264=%s/h264.mp4:h264", township->folder);
+  g_autofree char *file = g_strdup_printf ("h264=%s/h264.mp4:h264+aac", township->folder);
   Process *server = process_start_with (township->folder, (const char *[]){ program, number, file, NULL }, environment);
   g_free (process_wait_for (server, "ready", 20));
   return server;

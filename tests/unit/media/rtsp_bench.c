@@ -202,6 +202,16 @@ void assert_closed (Client *client)
   close (client->fd);
 }
 
+void assert_report (Client *client, guint8 channel)
+{
+  while (client->filled < 4 + 28)
+    assert_true (receive (client));
+  assert_int_equal (client->input[0], '$');
+  assert_int_equal (client->input[1], channel);
+  assert_int_equal ((guint8) client->input[5], 200);
+  drop_input (client, 4 + 28);
+}
+
 void play (Client *client)
 {
   request (client, "DESCRIBE", "/live/bridge", "");
@@ -210,6 +220,7 @@ void play (Client *client)
   assert_answer (client, 200, "interleaved=0-1");
   request (client, "PLAY", "/live/bridge", "");
   assert_answer (client, 200, "RTP-Info: url=rtsp://127.0.0.1/live/bridge/trackID=0;seq=");
+  assert_report (client, 1);
 }
 
 void assert_next_packet (Client *client, guint8 channel, guint8 nal)

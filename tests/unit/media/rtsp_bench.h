@@ -67,3 +67,4 @@ void play (Client *client);
 
 /* The next media packet; the client keeps what follows. */
 void assert_next_packet (Client *client, guint8 channel, guint8 nal);
+void assert_report (Client *client, guint8 channel); /* the sender report that comes before the first packet */

@@ -153,7 +153,82 @@ static void after_a_reconnect_the_last_mapping_is_the_guess (void **state)
   bench_free (&bench);
 }
 
+/* ---- what viewers are told ---- */
+
+/* Its base, after a picture and perhaps a report; sent at once but encoded in `encoding_us`. */
+static gint64 told_us (TrackClock *track, CameraClock *camera, gint64 now, gint64 encoding_us, gboolean reports)
+{
+  if (reports)
+    track_clock_report (track, camera, DAY_US + now, now, now + 1000);
+  track_clock_captured_us (track, camera, now, now + encoding_us);
+  return track->told_base_us;
+}
+
+static void what_viewers_are_told_goes_back_by_less_than_a_packet_when_reports_begin (void **state)
+{
+  (void) state;
+  CameraClock camera = { 0 };
+  TrackClock video = { 0 }, audio = { 0 };
+  gint64 video_us = told_us (&video, &camera, 0, 300000, FALSE), audio_us = told_us (&audio, &camera, 0, 60000, FALSE);
+  assert_int_equal (video_us, 300000);
+  assert_int_equal (audio_us, 60000);
+  for (gint64 second = 2; second < 400; second += 5) {
+    gint64 picture_us = told_us (&video, &camera, second * G_USEC_PER_SEC, 300000, TRUE);
+    assert_true (picture_us >= video_us - 10000);
+    gint64 sound_us = told_us (&audio, &camera, second * G_USEC_PER_SEC, 60000, TRUE);
+    assert_true (sound_us >= audio_us - 10000);
+    assert_in_range (picture_us - sound_us, 0, 10000); /* from the first reports on they lie to each other rightly */
+    video_us = picture_us;
+    audio_us = sound_us;
+  }
+  assert_int_equal (video_us, 1000);
+  assert_int_equal (audio_us, 1000);
+}
+
+static void who_was_told_a_time_far_too_late_is_told_the_right_one (void **state)
+{
+  (void) state;
+  CameraClock camera = { 0 };
+  TrackClock video = { 0 };
+  told_us (&video, &camera, 0, 4 * G_USEC_PER_SEC, FALSE);
+  assert_int_equal (told_us (&video, &camera, G_USEC_PER_SEC, 300000, TRUE), 1000);
+}
+
 /* ---- through a stream ---- */
+
+static gint64 reported_us (const guint8 *report)
+{
+  SenderReport read = { (guint64) read_32 (report + 8) << 32 | read_32 (report + 12), 0, 0, 90000 };
+  return sender_report_wall_us (&read);
+}
+
+static void before_the_first_report_there_is_one_by_arrival_and_later_ones_agree (void **state)
+{
+  (void) state;
+  Loop *loop = loop_new (NULL);
+  Stream *stream = stream_new (loop, "bridge", "main");
+  CameraTimes times = { .stream = stream };
+  TrackList tracks = { .count = 1, .tracks = { { .medium = MEDIUM_VIDEO, .clock_rate = 90000 } } };
+  camera_times_set_tracks (&times, &tracks);
+  guint8 packet[12] = { 0x80, 96, 0, 1, 0, 0, 0x13, 0x88, 0, 0, 0, 7 };
+  assert_int_equal (stream_sender_report (stream, 0)->ntp, 0);
+  camera_times_packet (&times, 0, packet, 5000000, WALL_US);
+  const SenderReport *first = stream_sender_report (stream, 0);
+  assert_int_equal (first->timestamp, 5000);
+  assert_int_equal (first->ssrc, read_32 (packet + 8));
+  assert_in_range (sender_report_wall_us (first) - WALL_US + 2, 0, 4);
+
+  guint8 clockless[SENDER_REPORT_BYTES] = { 0x80, 200, 0, 6, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x13, 0x88 };
+  assert_true (camera_times_rtcp (&times, 0, clockless, sizeof clockless, 5000000, WALL_US));
+  assert_in_range (reported_us (clockless) - WALL_US + 2, 0, 4);
+  assert_false (stream_counters (stream)->has_clock_skew);
+
+  guint8 report[SENDER_REPORT_BYTES] = { 0x80, 200, 0, 6, 0, 0, 0, 7, 0xe0, 0, 0, 5, 0x80, 0, 0, 0, 0, 0, 0x5b, 0xd8 }; /* 206 ms on */
+  assert_true (camera_times_rtcp (&times, 0, report, sizeof report, 5000000, WALL_US));
+  assert_in_range (reported_us (report) - (WALL_US + 205689 - 5000) + 20, 0, 40);
+  stream_free (stream);
+  loop_free (loop);
+}
 
 static void a_report_goes_on_with_our_time (void **state)
 {
@@ -168,9 +243,8 @@ static void a_report_goes_on_with_our_time (void **state)
   camera_times_packet (&times, 0, packet, 5000000, WALL_US);
   assert_false (stream_capture_time (stream, 0)->is_reported);
   assert_true (camera_times_rtcp (&times, 0, report, sizeof report, 5000000, WALL_US));
-  SenderReport read = { (guint64) read_32 (report + 8) << 32 | read_32 (report + 12), 0, 0, 90000 };
-  assert_in_range (sender_report_wall_us (&read) - WALL_US + 2, 0, 4);
-  assert_int_equal (read.ntp, stream_sender_report (stream, 0)->ntp);
+  assert_in_range (reported_us (report) - WALL_US + 2, 0, 4);
+  assert_int_equal ((guint64) read_32 (report + 8) << 32 | read_32 (report + 12), stream_sender_report (stream, 0)->ntp);
   assert_true (stream_counters (stream)->clock_skew_us < -G_GINT64_CONSTANT (3000000000) * G_USEC_PER_SEC);
 
   report[18] = 0x40; /* a time that is far from the packets' */
@@ -192,6 +266,9 @@ int main (void)
     cmocka_unit_test (two_tracks_lie_to_each_other_as_the_camera_says),
     cmocka_unit_test (a_track_without_a_common_clock_does_not_spoil_the_other),
     cmocka_unit_test (after_a_reconnect_the_last_mapping_is_the_guess),
+    cmocka_unit_test (what_viewers_are_told_goes_back_by_less_than_a_packet_when_reports_begin),
+    cmocka_unit_test (who_was_told_a_time_far_too_late_is_told_the_right_one),
+    cmocka_unit_test (before_the_first_report_there_is_one_by_arrival_and_later_ones_agree),
     cmocka_unit_test (a_report_goes_on_with_our_time),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

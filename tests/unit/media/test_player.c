@@ -114,11 +114,28 @@ static void a_viewer_of_the_sound_alone_goes_on_after_a_skip (void **state)
   assert_int_equal (drain (bench), 4 + AUDIO_BYTES);
 }
 
+static void a_track_of_which_nothing_is_kept_is_reported_at_the_start_too (void **state)
+{
+  Bench *bench = *state;
+  guint8 bytes[4 + SENDER_REPORT_BYTES];
+  *stream_sender_report (bench->stream, 1) = (SenderReport){ G_GUINT64_CONSTANT (5) << 32, 77, 9, 8000 };
+  assert_true (player_set_up (&bench->player, 0, 0, 1));
+  assert_true (player_set_up (&bench->player, 1, 2, 3));
+  player_start (&bench->player);
+  assert_int_equal (recv (bench->fds[1], bytes, sizeof bytes, MSG_DONTWAIT), sizeof bytes);
+  assert_int_equal (bytes[1], 3);
+  assert_int_equal (bytes[4 + 1], 200);
+  assert_int_equal (bytes[4 + 7], 9);
+  assert_int_equal (bytes[4 + 11], 5);
+  assert_int_equal (bytes[4 + 19], 77);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (a_viewer_of_some_tracks_that_is_behind_holds_what_waits_and_little_more, setup, teardown),
     cmocka_unit_test_setup_teardown (a_viewer_of_the_sound_alone_goes_on_after_a_skip, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_track_of_which_nothing_is_kept_is_reported_at_the_start_too, setup, teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

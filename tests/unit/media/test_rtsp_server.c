@@ -74,6 +74,7 @@ static void other_channels_get_a_copy_of_their_own (void **state)
   assert_answer (&client, 200, "interleaved=6-7");
   request (&client, "PLAY", "/live/bridge", "");
   assert_answer (&client, 200, NULL);
+  assert_report (&client, 7);
   assert_next_packet (&client, 6, 0x67);
   close (client.fd);
 }
@@ -234,6 +235,7 @@ static void requests_may_come_in_one_piece (void **state)
   assert_answer (&client, 200, "CSeq: 2");
   assert_answer (&client, 200, "CSeq: 3");
   assert_answer (&client, 200, "CSeq: 4");
+  assert_report (&client, 1);
   assert_next_packet (&client, 0, 0x67);
   close (client.fd);
 }
