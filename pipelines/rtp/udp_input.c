@@ -79,13 +79,24 @@ static gboolean is_same_host (const struct sockaddr_storage *a, const struct soc
   return ((const struct sockaddr_in *) a)->sin_addr.s_addr == ((const struct sockaddr_in *) b)->sin_addr.s_addr;
 }
 
-/* FALSE for what is no numeric address of the same family. */
+/* Some cameras name no address of theirs but 0.0.0.0, which would be ourselves, or the group that they could send to. */
+static gboolean is_somebody (const struct sockaddr_storage *address)
+{
+  if (address->ss_family == AF_INET6) {
+    const struct in6_addr *host = &((const struct sockaddr_in6 *) address)->sin6_addr;
+    return !IN6_IS_ADDR_UNSPECIFIED (host) && !IN6_IS_ADDR_MULTICAST (host);
+  }
+  in_addr_t host = ntohl (((const struct sockaddr_in *) address)->sin_addr.s_addr);
+  return host != INADDR_ANY && !IN_MULTICAST (host);
+}
+
+/* FALSE for what is no numeric address of one host of the same family. */
 static gboolean read_address (const char *text, sa_family_t family, struct sockaddr_storage *address)
 {
   struct sockaddr_storage read = { .ss_family = family };
   void *place = family == AF_INET6 ? (void *) &((struct sockaddr_in6 *) &read)->sin6_addr
                                    : (void *) &((struct sockaddr_in *) &read)->sin_addr;
-  if (inet_pton (family, text, place) != 1)
+  if (inet_pton (family, text, place) != 1 || !is_somebody (&read))
     return FALSE;
   *address = read;
   return TRUE;

@@ -308,11 +308,10 @@ static gboolean take_channels (RtspClient *client, const GstRTSPTransport *trans
 static gboolean take_ports (RtspClient *client, const GstRTSPTransport *transport)
 {
   guint8 channel = (guint8) (2 * client->set_up);
-  if (transport == NULL)
-    return TRUE;
-  if (transport->lower_transport != GST_RTSP_LOWER_TRANS_UDP)
+  if (transport != NULL && transport->lower_transport != GST_RTSP_LOWER_TRANS_UDP)
     return FALSE;
-  udp_input_set_peer (client->udp, client->set_up, transport->source, transport->server_port.min, transport->server_port.max);
+  if (transport != NULL)
+    udp_input_set_peer (client->udp, client->set_up, transport->source, transport->server_port.min, transport->server_port.max);
   receiver_map (client->receiver, channel, channel);
   receiver_map (client->receiver, channel + 1, channel + 1);
   return TRUE;

@@ -144,9 +144,12 @@ static void answer_udp_setup (const ScriptedCamera *camera, Peer *peer, const Gs
   int client_port = atoi (ports);
   peer->rtp_fd = open_udp (client_port);
   peer->rtcp_fd = open_udp (client_port + 1);
-  g_autofree char *headers = g_strdup_printf ("Session: abc\r\nTransport: RTP/AVP;unicast;client_port=%d-%d;server_port=%u-%u\r\n",
-                                              client_port, client_port + 1, bound_port (peer->rtp_fd), bound_port (peer->rtcp_fd));
-  answer (camera, peer, request, 200, headers, "");
+  const char *source = camera->script.source;
+  g_autofree char *headers
+    = g_strdup_printf ("Session: abc\r\nTransport: RTP/AVP;unicast;client_port=%d-%d;server_port=%u-%u%s%s\r\n", client_port,
+                       client_port + 1, bound_port (peer->rtp_fd), bound_port (peer->rtcp_fd), source != NULL ? ";source=" : "",
+                       source != NULL ? source : "");
+  answer (camera, peer, request, 200, g_strcmp0 (source, "-") == 0 ? "Session: abc\r\n" : headers, "");
 }
 
 static void answer_setup (const ScriptedCamera *camera, Peer *peer, const GstRTSPMessage *request)

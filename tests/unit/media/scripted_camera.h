@@ -27,6 +27,7 @@ typedef struct {
   const char *transport;        /* of SETUP's answer; NULL: TCP, interleaved, on `channel` */
   gboolean refuses_udp;         /* SETUP for UDP is answered with 461 */
   gboolean serves_udp;          /* SETUP for UDP is obeyed */
+  const char *source;           /* … and the answer names this address; "-": it has no Transport at all; NULL: none */
   gboolean says_goodbye;        /* RTCP BYE after the frames, by UDP */
   int body_is_longer_by;        /* there are so many bytes more than Content-Length says; below 0: less */
   gboolean has_odd_lines;       /* headers in lower case, lines end without \r */

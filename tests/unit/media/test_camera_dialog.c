@@ -215,6 +215,35 @@ static void packets_come_by_udp_and_are_reported_back (void **state)
   assert_true (scripted_camera_reports (bench->camera) > 0);
 }
 
+static void a_camera_that_names_no_host_of_its_own_is_reported_to_all_the_same (void **state)
+{
+  static const char *const sources[] = { "239.1.1.1", "0.0.0.0" };
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++) {
+    CameraBench *bench = *state;
+    bench->settings.is_udp = TRUE;
+    camera_bench_start (bench, &(CameraScript){ .frames = 1, .serves_udp = TRUE, .source = sources[i], .says_goodbye = TRUE }, NULL,
+                        NULL);
+    assert_next (bench->states, "connecting ");
+    assert_next (bench->states, "live ");
+    assert_next (bench->states, "live ");
+    assert_next (bench->states, "backing_off closed");
+    assert_next (bench->states, "connecting "); /* the camera has counted */
+    assert_true (scripted_camera_reports (bench->camera) > 0);
+    camera_bench_teardown (state);
+    camera_bench_setup (state);
+  }
+}
+
+static void a_camera_that_sets_udp_up_without_saying_how_is_taken_at_its_word (void **state)
+{
+  CameraBench *bench = *state;
+  bench->settings.is_udp = TRUE;
+  camera_bench_start (bench, &(CameraScript){ .frames = 1, .serves_udp = TRUE, .source = "-" }, NULL, NULL);
+  assert_next (bench->states, "connecting ");
+  assert_next (bench->states, "live ");
+  assert_int_equal (stream_counters (bench->stream)->malformed_packets, 0);
+}
+
 static void a_camera_that_will_not_send_by_udp_is_taken_over_tcp (void **state)
 {
   for (guint i = 0; i < 2; i++) {
@@ -261,6 +290,10 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_camera_that_cannot_be_trusted_waits_for_a_person, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (an_encrypted_camera_does_not_lead_to_a_plain_one, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (packets_come_by_udp_and_are_reported_back, camera_bench_setup, camera_bench_teardown),
+    cmocka_unit_test_setup_teardown (a_camera_that_names_no_host_of_its_own_is_reported_to_all_the_same, camera_bench_setup,
+                                     camera_bench_teardown),
+    cmocka_unit_test_setup_teardown (a_camera_that_sets_udp_up_without_saying_how_is_taken_at_its_word, camera_bench_setup,
+                                     camera_bench_teardown),
     cmocka_unit_test_setup_teardown (a_camera_that_will_not_send_by_udp_is_taken_over_tcp, camera_bench_setup, camera_bench_teardown),
     cmocka_unit_test_setup_teardown (silence_by_udp_is_told_as_what_it_is, camera_bench_setup, camera_bench_teardown),
   };
