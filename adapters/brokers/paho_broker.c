@@ -393,6 +393,12 @@ static void say_subscription_refused (BrokerConnection *connection, const char *
   set_state (connection, BROKER_CONNECTED, "subscription_refused", detail);
 }
 
+/* What a broker says of itself: asked for where it is offered, and not kept for us while we are away. */
+static gboolean is_of_broker (const char *filter)
+{
+  return g_str_has_prefix (filter, "$SYS/");
+}
+
 /* Whether the request was answered; single refusals are told. */
 static gboolean subscribe_some (BrokerConnection *connection, char *const *filters, int count)
 {
@@ -404,7 +410,7 @@ static gboolean subscribe_some (BrokerConnection *connection, char *const *filte
 
   one.retainHandling = 1; /* what is retained comes when the subscription is new, not with every connection */
   for (int i = 0; i < count; i++) {
-    qos[i] = MIN (connection->settings->qos, 1); /* QoS 2 is kept in Paho's memory between its steps: a kill would lose it */
+    qos[i] = is_of_broker (filters[i]) ? 0 : MIN (connection->settings->qos, 1); /* QoS 2 is kept in Paho's memory between its steps: a kill would lose it */
     list[i] = one;
   }
   response.context = connection;
@@ -426,7 +432,9 @@ static gboolean subscribe_some (BrokerConnection *connection, char *const *filte
   if (result == RESULT_NONE)
     return FALSE;
   for (int i = 0; i < count; i++)
-    if (result == RESULT_FAILED || (connection->granted[i] >= FIRST_REFUSAL && connection->granted[i] != G_MAXUINT8))
+    if (is_of_broker (filters[i]))
+      continue;
+    else if (result == RESULT_FAILED || (connection->granted[i] >= FIRST_REFUSAL && connection->granted[i] != G_MAXUINT8))
       say_subscription_refused (connection, filters[i]);
   return TRUE;
 }

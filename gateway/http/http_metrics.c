@@ -230,6 +230,13 @@ static void add_messages (GString *out, const HttpContext *context)
     add_reasons (out, broker, "rejected");
     add_reasons (out, broker, "dropped");
   }
+  family (out, "gridgate_broker_dropped_total", "counter", "Messages that the broker says it has dropped itself since it was started.");
+  json_array_foreach (json_object_get (accounts, "brokers"), index, broker) {
+    json_t *count = json_object_get (broker, "broker_dropped");
+    if (json_is_integer (count))
+      sample (out, "gridgate_broker_dropped_total", json_number_value (count), "broker",
+              json_string_value (json_object_get (broker, "id")), NULL);
+  }
   json_decref (accounts);
   if (context->observe != NULL) {
     family (out, "gridgate_messages_waiting", "gauge", "Sensor messages that wait to be stored.");

@@ -64,6 +64,10 @@ static void receive (gpointer self, RawMessage *message)
   Observe *observe = self;
   g_autoptr (Routes) routes = routes_now (observe);
   Pending *pending = pending_new (message, routes);
+  if (broker_losses_take (observe->losses, message) && pending->inputs->len == 0) {
+    pending_unref (pending);
+    return;
+  }
   count_received (observe, pending);
   gboolean is_taken = intake_put (observe->intake, pending, 0);
   while (!is_taken && pending->is_durable) {
@@ -120,6 +124,7 @@ Observe *observe_new (Store *store, EventBus *events, DecoderFind find_decoder, 
     observe->sink = *sink;
   observe->intake = intake_new (INTAKE_MESSAGES, INTAKE_BYTES);
   observe->last_values = last_values_new ();
+  observe->losses = broker_losses_new ();
   observe->brokers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, slot_free);
   observe->deliveries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   observe->announced = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -254,7 +259,7 @@ static void set_broker (Observe *observe, const Site *site, const Broker *broker
 {
   g_autofree char *client_id = client_id_of (site, broker);
   g_autofree char *settings = settings_of (broker, client_id);
-  g_auto (GStrv) filters = routes_filters (routes, broker->id);
+  g_auto (GStrv) filters = broker_losses_add_filter (routes_filters (routes, broker->id));
   BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker->id);
   if (slot != NULL && strcmp (slot->settings, settings) != 0) {
     close_slot (observe, broker->id);
@@ -349,6 +354,7 @@ static json_t *describe_broker (Observe *observe, const Site *site, const Broker
   json_t *sensors = json_array ();
   describe_broker_state (observe, broker->id, object);
   account_describe (observe->accounts, broker->id, "", object);
+  broker_losses_describe (observe->losses, broker->id, object);
   for (guint i = 0; i < site->sensors->len; i++) {
     const Sensor *sensor = site->sensors->pdata[i];
     if (strcmp (sensor->broker, broker->id) != 0)
@@ -425,6 +431,7 @@ void observe_free (Observe *observe)
   g_hash_table_unref (observe->announced);
   g_hash_table_unref (observe->deliveries);
   g_hash_table_unref (observe->brokers);
+  broker_losses_free (observe->losses);
   last_values_free (observe->last_values);
   intake_free (observe->intake);
   routes_unref (observe->routes);

@@ -38,7 +38,7 @@ typedef void (*ObserveBrokerChanged) (gpointer data, const char *broker, const B
 void observe_set_broker_changed (Observe *observe, ObserveBrokerChanged changed, gpointer data);
 
 /* thread: any. {"brokers":[{"id","state","reason","detail","since","received","stored","rejected":{},"dropped":{},
- * "pending","sensors":[{"id","received",…}]}]}: as of the last commit, so that it never goes back. */
+ * "pending","broker_dropped","broker_dropped_at","sensors":[{"id","received",…}]}]}: as of the last commit, so that it never goes back. */
 json_t *observe_accounting_json (Observe *observe);
 
 /* thread: any. A sensor's last values and when it was heard: {"id","heard_at","values":[{"metric","value","unit",

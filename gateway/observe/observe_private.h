@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gateway/observe/account.h"
+#include "gateway/observe/broker_losses.h"
 #include "gateway/observe/intake.h"
 #include "gateway/observe/last_values.h"
 #include "gateway/observe/observation_files.h"
@@ -31,6 +32,7 @@ struct Observe {
   Intake *intake;
   AccountBook *accounts;
   LastValues *last_values;
+  BrokerLosses *losses;
   gint is_scheduled; /* atomic: a batch job waits in the store */
 
   GMutex mutex;        /* over routes and brokers */

@@ -4,6 +4,7 @@
 #include "gateway/alert/alert_book.h"
 #include "gateway/alert/alert_engine.h"
 #include "gateway/core/error.h"
+#include "gateway/observe/broker_losses.h"
 #include "gateway/observe/observation_files.h"
 #include "gateway/observe/observe.h"
 #include "tests/support/folder.h"
@@ -242,7 +243,7 @@ static void a_durable_message_is_on_disk_when_the_broker_is_let_go (void **state
   Site *site = one_sensor ();
   ((Metric *) ((Sensor *) site->sensors->pdata[0])->metrics->pdata[0])->scale = 0.01;
   g_autoptr (Fixture) fixture = fixture_with (site);
-  assert_string_equal (subscribed, "village/level-1");
+  assert_string_equal (subscribed, "village/level-1 " BROKER_LOSSES_TOPIC);
   publish (fixture, "village/level-1", "{\"level\":123}");
 
   ObservationQuery query = { .sensor = "level-1", .metric = "water_level", .limit = 10 };
@@ -540,7 +541,7 @@ static void two_sensors_may_read_one_topic (void **state)
   g_free (metric->path);
   metric->path = g_strdup ("$.battery");
   g_autoptr (Fixture) fixture = fixture_with (site);
-  assert_string_equal (subscribed, "village/+"); /* one that covers the other: no message comes twice */
+  assert_string_equal (subscribed, "village/+ " BROKER_LOSSES_TOPIC); /* one that covers the other: no message comes twice */
   publish (fixture, "village/level-1", "{\"level\":1,\"battery\":80}");
   publish (fixture, "village/level-1", "{\"level\":1}");
   assert_int_equal (stored_rows (fixture), 3);
@@ -627,6 +628,35 @@ static void a_node_is_asked_for_its_births_but_not_all_the_time (void **state)
   assert_balanced (fixture);
 }
 
+static char *told_at (Fixture *fixture)
+{
+  json_t *accounting = observe_accounting_json (fixture->observe);
+  json_t *broker = json_array_get (json_object_get (accounting, "brokers"), 0);
+  char *at = g_strdup (json_string_value (json_object_get (broker, "broker_dropped_at")));
+  json_decref (accounting);
+  return at;
+}
+
+static void what_the_broker_itself_has_dropped_stands_beside_the_account (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  assert_non_null (strstr (subscribed, BROKER_LOSSES_TOPIC));
+  assert_int_equal (counted (fixture, NULL, "broker_dropped"), 0); /* null: it has not said */
+  publish (fixture, BROKER_LOSSES_TOPIC, "7");
+  assert_int_equal (counted (fixture, NULL, "broker_dropped"), 7);
+  assert_null (told_at (fixture)); /* before we looked */
+  publish (fixture, BROKER_LOSSES_TOPIC, "what");
+  publish (fixture, BROKER_LOSSES_TOPIC, "9");
+  assert_int_equal (counted (fixture, NULL, "broker_dropped"), 9);
+  g_autofree char *at = told_at (fixture);
+  assert_non_null (at);
+  publish (fixture, BROKER_LOSSES_TOPIC, "0"); /* it was started again */
+  assert_int_equal (counted (fixture, NULL, "broker_dropped"), 0);
+  assert_int_equal (counted (fixture, NULL, "received"), 0);
+  assert_balanced (fixture);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -646,6 +676,7 @@ int main (void)
     cmocka_unit_test (what_is_no_news_is_counted),
     cmocka_unit_test (a_moving_sensor_is_where_it_says),
     cmocka_unit_test (a_node_is_asked_for_its_births_but_not_all_the_time),
+    cmocka_unit_test (what_the_broker_itself_has_dropped_stands_beside_the_account),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

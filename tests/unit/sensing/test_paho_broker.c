@@ -187,6 +187,26 @@ static void messages_arrive_over_mqtt_5 (void **state)
   messages_arrive (*state, 5);
 }
 
+static void brokers_tell_what_they_have_dropped (const char *folder, int protocol)
+{
+  g_autoptr (Mosquitto) broker = mosquitto_start (folder, "sys_interval 1\n");
+  g_autoptr (Receiver) receiver = receiver_new ();
+  BrokerConnection *connection = connect_to (mosquitto_url (broker), protocol, NULL, receiver);
+  const char *filters[] = { "village/#", "$SYS/broker/publish/messages/dropped", NULL };
+  paho_broker_port.subscribe (connection, filters);
+  RawMessage *count = wait_for_message (receiver, 0);
+  assert_string_equal (count->topic, filters[1]);
+  assert_memory_equal (text_of (count), "0", 1);
+  assert_int_equal (count->qos, 0);
+  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+}
+
+static void brokers_tell_over_both_protocols_what_they_have_dropped (void **state)
+{
+  brokers_tell_what_they_have_dropped (*state, 4);
+  brokers_tell_what_they_have_dropped (*state, 5);
+}
+
 static void the_session_keeps_what_came_while_nobody_listened (void **state)
 {
   g_autoptr (Mosquitto) mosquitto = mosquitto_start (*state, NULL);
@@ -340,6 +360,7 @@ int main (void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (messages_arrive_over_mqtt_3_1_1, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (messages_arrive_over_mqtt_5, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (brokers_tell_over_both_protocols_what_they_have_dropped, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (what_is_published_arrives_over_3_1_1, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (what_is_published_arrives_over_5, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (the_session_keeps_what_came_while_nobody_listened, folder_setup, folder_teardown),
