@@ -31,7 +31,8 @@ static void on_verdict (int status, gint64 until_us, gpointer data)
   } else if (status != GST_RTSP_STS_OK) {
     connection_respond (connection, request, (GstRTSPStatusCode) status);
   } else {
-    connection->until_us = until_us;
+    if (connection->session == NULL) /* what plays keeps the end of its own permission */
+      connection->until_us = until_us;
     if (path.token != NULL) {
       g_free (connection->token);
       connection->token = g_strdup (path.token);
@@ -42,6 +43,7 @@ static void on_verdict (int status, gint64 until_us, gpointer data)
       connection->request = g_steal_pointer (&request);
       session_start_describe (connection, &entry);
     } else {
+      recorded_close (connection); /* a DESCRIBE may have opened it: a session is one or the other */
       session_set_up (connection, request, &path, &entry);
     }
   }
@@ -86,6 +88,10 @@ void admission_ask (RtspConnection *connection, GstRTSPMessage *request)
   DigestAnswer answer;
   if (!rtsp_path_parse (request->type_data.request.uri, &path)) {
     connection_respond (connection, request, GST_RTSP_STS_NOT_FOUND);
+    return;
+  }
+  if (path.is_playback && connection->session != NULL) { /* it would take the place of what plays, under another's entry */
+    connection_respond (connection, request, GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE);
     return;
   }
   gboolean has_answer = digest_answer_read (request, &answer);

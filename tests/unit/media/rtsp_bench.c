@@ -33,6 +33,12 @@ static void on_viewer_started (const char *viewer, Stream *stream, gint64 at_us,
   g_atomic_int_inc (&bench->started);
 }
 
+static void on_recording_started (const char *viewer, const char *camera, const char *stream, gint64 at_us, gpointer data)
+{
+  (void) camera, (void) stream;
+  on_viewer_started (viewer, NULL, at_us, data);
+}
+
 static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
 {
   (void) viewer, (void) sent_bytes;
@@ -78,7 +84,7 @@ void rtsp_bench_close_stream (gpointer data)
 
 int rtsp_bench_setup (void **state)
 {
-  static const RtspServerHandlers handlers = { ask, on_viewer_started, on_viewer_ended };
+  static const RtspServerHandlers handlers = { ask, on_viewer_started, on_viewer_ended, on_recording_started };
   Bench *bench = *state = g_new0 (Bench, 1);
   g_mutex_init (&bench->mutex);
   bench->verdict = 200;
