@@ -278,7 +278,8 @@ static gboolean send_batch (Session *session)
     gint64 at_us = due_us (session, unit);
     if (access_unit_is_video (unit) && at_us > loop_now_us (session->loop)) {
       flush_block (session);
-      loop_timer_set (session->timer, at_us);
+      if (!session->is_gone)
+        loop_timer_set (session->timer, at_us);
       return FALSE;
     }
     session->next++;
@@ -429,10 +430,13 @@ static void resume_session (gpointer data)
 static void release (gpointer data)
 {
   Session *session = data;
+  while (session->batches.length > 0)
+    drop_batch (session);
   g_free (session->camera);
   g_free (session);
 }
 
+/* Sending itself may find the client gone and come here: what is being sent lives on until the loop's turn ends. */
 static void close_session (gpointer data)
 {
   Session *session = data;
@@ -440,8 +444,6 @@ static void close_session (gpointer data)
   g_atomic_int_add (&session->playbacks->count, -1);
   playback_feed_free (session->feed);
   loop_timer_free (session->timer);
-  while (session->batches.length > 0)
-    drop_batch (session);
   g_clear_pointer (&session->block, block_unref);
   loop_free_later (session->loop, session, release);
 }

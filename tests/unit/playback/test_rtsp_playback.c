@@ -1,0 +1,149 @@
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pipelines/playback/rtsp_playback.h"
+#include "tests/support/folder.h"
+#include "tests/support/test.h"
+#include "tests/unit/playback/recordings.h"
+
+enum { LARGE_BYTES = 3 * BLOCK_BYTES, WATCHDOG_S = 20 };
+
+static const gint64 start_us = G_GINT64_CONSTANT (1777622400) * G_USEC_PER_SEC; /* 2026-05-01T08:00:00Z */
+
+typedef struct {
+  Loop *loop;
+  FeedPool *pool;
+  RtspPlaybacks *playbacks;
+  const RtspRecordings *recordings;
+  gpointer session; /* loop; NULL: closed */
+  Wire wire;
+  Outlet outlet;
+  int fds[2];       /* the server's, the client's */
+  const char *folder;
+  GMutex mutex;
+  GCond changed;
+  char *end_reason; /* under the mutex */
+} Bench;
+
+static char *data_dir_of (gpointer data)
+{
+  return g_strdup (((Bench *) data)->folder);
+}
+
+static void on_waits (gpointer data)
+{
+  (void) data;
+}
+
+static void on_described (const char *sdp, gpointer data)
+{
+  Bench *bench = data;
+  assert_non_null (sdp);
+  assert_true (bench->recordings->set_up (bench->session, 0, 0, 1));
+  bench->recordings->play (bench->session, -1, -1, 1);
+}
+
+static void on_playing (const RtspRecordedPlay *play, gpointer data)
+{
+  (void) data;
+  assert_non_null (play);
+}
+
+/* As the connection does: closes the session from within. */
+static void on_ended (const char *reason, gpointer data)
+{
+  Bench *bench = data;
+  bench->recordings->close (g_steal_pointer (&bench->session));
+  g_mutex_lock (&bench->mutex);
+  bench->end_reason = g_strdup (reason);
+  g_cond_signal (&bench->changed);
+  g_mutex_unlock (&bench->mutex);
+}
+
+static void open_on_loop (gpointer data)
+{
+  static const RtspRecordedEvents events = { on_described, on_playing, on_ended };
+  Bench *bench = data;
+  RtspRecordedTime time = { "bridge", "main", start_us, -1, &bench->outlet };
+  outlet_init (&bench->outlet, &bench->wire, &outlet_limits_default, on_waits, bench);
+  bench->session = bench->recordings->open (bench->loop, &time, &events, bench, bench->recordings->owner);
+}
+
+static void close_on_loop (gpointer data)
+{
+  Bench *bench = data;
+  if (bench->session != NULL)
+    bench->recordings->close (g_steal_pointer (&bench->session));
+  outlet_finish (&bench->outlet);
+}
+
+static void do_nothing (gpointer data)
+{
+  (void) data;
+}
+
+/* Key pictures that fill several blocks, as those of a large picture do. */
+static GPtrArray *large_units (const GPtrArray *units)
+{
+  GPtrArray *large = g_ptr_array_new_with_free_func ((GDestroyNotify) access_unit_unref);
+  for (guint i = 0; i < units->len; i++) {
+    AccessUnit *unit = units->pdata[i];
+    if (!access_unit_is_video (unit) || !unit->is_key) {
+      g_ptr_array_add (large, access_unit_ref (unit));
+      continue;
+    }
+    AccessUnit *copy = access_unit_new (unit->format, LARGE_BYTES);
+    guint32 nal_bytes = GUINT32_TO_BE ((guint32) LARGE_BYTES - 4);
+    copy->is_key = TRUE;
+    copy->pts = unit->pts;
+    copy->dts = unit->dts;
+    copy->duration = unit->duration;
+    memset (copy->bytes, 0x5a, LARGE_BYTES);
+    memcpy (copy->bytes, &nal_bytes, 4);
+    copy->bytes[4] = 0x65;
+    g_ptr_array_add (large, copy);
+  }
+  return large;
+}
+
+static void a_client_that_goes_within_a_picture_ends_the_session (void **state)
+{
+  SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, start_us);
+  g_autoptr (GPtrArray) units = sample_stream_units (sample);
+  g_autoptr (GPtrArray) large = large_units (units);
+  gint64 until_us = g_get_monotonic_time () + WATCHDOG_S * G_USEC_PER_SEC;
+  Bench bench = { .loop = loop_new (NULL), .pool = feed_pool_new (), .folder = *state };
+  recordings_add (*state, large, start_us, 60 * G_USEC_PER_SEC);
+  g_mutex_init (&bench.mutex);
+  g_cond_init (&bench.changed);
+  bench.playbacks = rtsp_playbacks_new (bench.pool, data_dir_of, &bench);
+  bench.recordings = rtsp_playbacks_recordings (bench.playbacks);
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bench.fds), 0);
+  wire_init (&bench.wire, bench.fds[0]);
+  close (bench.fds[1]);
+  loop_call (bench.loop, open_on_loop, &bench);
+  g_mutex_lock (&bench.mutex);
+  while (bench.end_reason == NULL)
+    assert_true (g_cond_wait_until (&bench.changed, &bench.mutex, until_us));
+  assert_string_equal (bench.end_reason, "closed");
+  g_mutex_unlock (&bench.mutex);
+  loop_call (bench.loop, close_on_loop, &bench);
+  feed_pool_free (bench.pool);
+  loop_call (bench.loop, do_nothing, NULL);
+  loop_free (bench.loop); /* asserts that all blocks came back */
+  rtsp_playbacks_free (bench.playbacks);
+  close (bench.fds[0]);
+  g_free (bench.end_reason);
+  g_mutex_clear (&bench.mutex);
+  g_cond_clear (&bench.changed);
+  sample_stream_free (sample);
+}
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown (a_client_that_goes_within_a_picture_ends_the_session, folder_setup, folder_teardown),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
