@@ -26,7 +26,8 @@ struct LiveViewer {
   gsize head_sent;    /* bytes of the first that are out */
   gsize queued_bytes, burst_bytes;
   gboolean wants_init, wants_key;
-  gint64 progress_us; /* when the socket last took something, or the queue was empty */
+  gint64 progress_us; /* when the socket last took something, or had taken everything */
+  gboolean is_clogged; /* what waited was skipped, and the socket has taken nothing since */
   gint64 started_us;  /* wall */
   guint64 sent_bytes;
   guint64 mark_bytes; /* what will have been sent when the mark is passed: a place in the queue, and since when it waits */
@@ -51,7 +52,7 @@ static void set_mark (LiveViewer *viewer)
 
 static void push_frame (LiveViewer *viewer, GBytes *frame)
 {
-  if (viewer->queue.length == 0)
+  if (viewer->queue.length == 0 && !viewer->is_clogged)
     viewer->progress_us = loop_now_us (viewer->loop);
   g_queue_push_tail (&viewer->queue, g_bytes_ref (frame));
   viewer->queued_bytes += g_bytes_get_size (frame);
@@ -100,6 +101,8 @@ static void ready (guint32 events, gpointer data)
     return;
   if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
     read_client (viewer);
+  if (events & EPOLLOUT)
+    viewer->is_clogged = FALSE;
   if (!viewer->is_gone)
     live_viewer_flush (viewer);
 }
@@ -159,6 +162,7 @@ static void skip_to_next_key (LiveViewer *viewer)
   }
   viewer->wants_init = viewer->wants_key = TRUE;
   viewer->skips++;
+  viewer->is_clogged = TRUE;
   viewer->mark_us = 0;
 }
 
@@ -214,6 +218,7 @@ static void drop_sent (LiveViewer *viewer, gsize sent)
 {
   viewer->sent_bytes += sent;
   viewer->progress_us = loop_now_us (viewer->loop);
+  viewer->is_clogged = FALSE;
   sent += viewer->head_sent;
   while (viewer->queue.length > 0 && sent >= g_bytes_get_size (viewer->queue.head->data)) {
     GBytes *frame = g_queue_pop_head (&viewer->queue);

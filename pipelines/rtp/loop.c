@@ -21,6 +21,7 @@ typedef struct {
 
 struct Loop {
   GThread *thread;
+  const Clock *clock;
   int epoll_fd, wake_fd;
   gint64 now_us;
   gint64 wall_offset_us; /* wall minus monotonic, read anew each second */
@@ -54,11 +55,11 @@ struct LoopTimer {
 /* One clock read a turn: a turn is often a single packet. What is due each second comes along. */
 static void read_clocks (Loop *loop)
 {
-  loop->now_us = g_get_monotonic_time ();
+  loop->now_us = clock_monotonic_us (loop->clock);
   if (loop->now_us - loop->wall_read_us < G_USEC_PER_SEC && loop->wall_read_us > 0)
     return;
   loop->wall_read_us = loop->now_us;
-  loop->wall_offset_us = g_get_real_time () - loop->now_us;
+  loop->wall_offset_us = clock_wall_us (loop->clock) - loop->now_us;
   if (loop->now_us - loop->trimmed_us < TRIM_US)
     return;
   loop->trimmed_us = loop->now_us;
@@ -256,6 +257,11 @@ void loop_free_later (Loop *loop, gpointer data, GDestroyNotify free_function)
 
 Loop *loop_new (GError **error)
 {
+  return loop_new_with_clock (clock_system (), error);
+}
+
+Loop *loop_new_with_clock (const Clock *clock, GError **error)
+{
   int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   int wake_fd = epoll_fd < 0 ? -1 : eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd < 0) {
@@ -265,6 +271,7 @@ Loop *loop_new (GError **error)
     return NULL;
   }
   Loop *loop = g_new0 (Loop, 1);
+  loop->clock = clock;
   loop->epoll_fd = epoll_fd;
   loop->wake_fd = wake_fd;
   loop->timers = g_ptr_array_new ();

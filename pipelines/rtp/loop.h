@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <sys/epoll.h>
 
+#include "gateway/core/clock.h"
 #include "pipelines/rtp/block.h"
 
 typedef struct Loop Loop;
@@ -20,6 +21,10 @@ typedef void (*LoopTask) (gpointer data);
 
 /* thread: any. Starts the thread. */
 Loop *loop_new (GError **error);
+
+/* The same by a clock of the caller's, which outlives the loop. One that stands still is looked at when something wakes the
+ * loop, as loop_call does. */
+Loop *loop_new_with_clock (const Clock *clock, GError **error);
 
 /* thread: any but the loop's. Stops the thread after the tasks that wait have run; everything on it must be closed. */
 void loop_free (Loop *loop);
