@@ -25,6 +25,7 @@ void archive_log_failure (Archive *archive, const char *what, const char *camera
   if (error == NULL)
     return;
   log_limited (LOG_LEVEL_WARNING, "recording %s: %s: %s", camera, what, error->message);
+  archive->has_failed |= strcmp (what, "index") == 0;
   archive->is_broken |= strcmp (what, "index") == 0 && error_is (error, ERROR_GIVE_UP);
   g_error_free (error);
 }
@@ -157,7 +158,7 @@ static OpenSegment *open_segment_new (const ArchiveTrack *track, SegmentFile *fi
   SegmentRow *row = g_new0 (SegmentRow, 1);
   *row = (SegmentRow){ 0, file->from_us, file->from_us, file->bytes, g_strdup (track->camera), g_strdup (track->stream),
                        g_strdup (name) };
-  *segment = (OpenSegment){ file, row, tracks_of (units) };
+  *segment = (OpenSegment){ file, row, tracks_of (units), FALSE };
   return segment;
 }
 
@@ -339,6 +340,7 @@ static gboolean sync_file (Archive *archive, OpenSegment *segment)
 {
   if (segment->file == NULL || segment_file_sync (segment->file))
     return TRUE;
+  segment->has_failed = TRUE;
   log_limited (LOG_LEVEL_ERROR, "recording %s: sync: %s", segment->file->path, g_strerror (errno));
   archive_stop_recording (archive, "write_error");
   return FALSE;
@@ -374,14 +376,14 @@ static void sync_growing (Archive *archive)
   }
 }
 
-/* A file that can't be synced keeps its row open: the next start looks at what is really there. */
+/* A file that could not be synced keeps its row open: the next start looks at what is really there. */
 static void sync_ended (Archive *archive, guint count)
 {
   for (guint i = 0; i < count; i++) {
     OpenSegment *segment = archive->ended->pdata[i];
-    gboolean is_good = sync_file (archive, segment);
+    (void) sync_file (archive, segment);
     g_clear_pointer (&segment->file, segment_file_free);
-    put_row (archive, segment, !is_good);
+    put_row (archive, segment, segment->has_failed);
     Shelf *shelf = &archive_account (archive, segment->row->camera)->shelves[stream_number (segment->row->stream)];
     shelf->is_known &= shelf->oldest != NULL;
   }
@@ -399,11 +401,14 @@ static void put_lost_gaps (Archive *archive)
 void archive_disk_sync (Archive *archive)
 {
   guint ended = archive->ended->len; /* one that fails adds files of others */
+  archive->has_lost |= archive->has_failed;
+  archive->has_failed = FALSE;
   start_sync (archive);
   sync_ended (archive, ended);
   sync_growing (archive);
   put_lost_gaps (archive);
-  if (!archive_index_commit (archive)) {
+  if (!archive_index_commit (archive) || archive->has_failed) {
+    archive->has_lost = TRUE;
     if (archive->ended->len > ENDED_MAX)
       g_ptr_array_remove_range (archive->ended, 0, archive->ended->len - ENDED_MAX);
     return;

@@ -37,6 +37,7 @@ typedef struct {
   SegmentFile *file; /* NULL: ended and synced, the row is not */
   SegmentRow *row;
   const char *tracks;
+  gboolean has_failed; /* a sync did: a later one that succeeds says nothing of what that one lost */
 } OpenSegment;
 
 typedef struct Rebuild Rebuild;
@@ -55,7 +56,8 @@ struct Archive {
 
   RecordingsIndex *index;
   gboolean has_begun;       /* a transaction is open, which the next sync commits */
-  gboolean has_lost;        /* a commit failed: rows and gaps must be written again */
+  gboolean has_lost;        /* a commit failed, or what it should hold: rows and gaps must be written again */
+  gboolean has_failed;      /* what the next commit should hold could not be entered */
   gboolean is_broken;       /* the index can't be read: it must be built anew */
   Rebuild *rebuild;         /* NULL: the index is whole, or was built anew */
   gboolean is_rebuilt;      /* it was, by this process */
