@@ -26,6 +26,7 @@ static void forget_oldest (CameraAccount *account)
   for (guint i = 0; i < STREAMS; i++) {
     g_clear_pointer (&account->shelves[i].oldest, segment_row_free);
     account->shelves[i].is_known = FALSE;
+    account->shelves[i].from_us = 0;
   }
 }
 
@@ -124,10 +125,9 @@ void archive_take_settings (Archive *archive, RetentionLimits *limits, GPtrArray
 }
 
 /* Steps over what is held. */
-static SegmentRow *find_oldest (Archive *archive, const char *camera, const char *stream, const GPtrArray *holds)
+static SegmentRow *find_oldest (Archive *archive, const char *camera, const char *stream, gint64 from_us, const GPtrArray *holds)
 {
   GError *error = NULL;
-  gint64 from_us = G_MININT64;
   for (;;) {
     SegmentRow *row = recordings_index_next (archive->index, camera, stream, from_us, &error);
     archive_log_failure (archive, "index", camera, error);
@@ -147,7 +147,7 @@ const SegmentRow *archive_oldest (Archive *archive, CameraAccount *account, guin
     return NULL;
   if (!shelf->is_known) {
     segment_row_free (shelf->oldest);
-    shelf->oldest = find_oldest (archive, account->camera, streams[stream], holds);
+    shelf->oldest = find_oldest (archive, account->camera, streams[stream], shelf->from_us, holds);
     shelf->is_known = TRUE;
   }
   return shelf->oldest;

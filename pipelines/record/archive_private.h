@@ -18,6 +18,7 @@ typedef struct {
   gint64 bytes;
   SegmentRow *oldest; /* finished, and not held; NULL: there is none */
   gboolean is_known;  /* `oldest` is so */
+  gint64 from_us;     /* what begins before can't be deleted: it is tried again in a minute */
 } Shelf;
 
 typedef struct {

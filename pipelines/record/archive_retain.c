@@ -10,6 +10,7 @@
 
 enum {
   WRITE_ERROR_REST_US = 10 * G_USEC_PER_SEC,
+  REFUSALS_MAX = 16,    /* files that can't be deleted, in one turn */
   TURN_US = 200 * 1000, /* deleting takes no longer at a time: files of this second wait to be synced */
 };
 
@@ -31,6 +32,7 @@ typedef struct {
   GArray *removed;        /* of Removed: taken back when the rows can't be */
   gint64 now_us, until_us;
   gboolean is_failing;
+  guint refusals;
   const char *stop_reason; /* NULL: all is well, or on its way to be */
 } Turn;
 
@@ -92,7 +94,7 @@ static void resume_camera (Archive *archive, CameraAccount *account)
 
 static gboolean has_time (const Turn *turn)
 {
-  return !turn->is_failing && turn->removed->len < ARCHIVE_DELETIONS_PER_TICK
+  return !turn->is_failing && turn->refusals < REFUSALS_MAX && turn->removed->len < ARCHIVE_DELETIONS_PER_TICK
          && (turn->removed->len == 0 || g_get_monotonic_time () < turn->until_us);
 }
 
@@ -106,6 +108,16 @@ static gboolean remove_rows (Turn *turn, const SegmentRow *row, RetentionReason 
   return is_good;
 }
 
+/* One file that stays must not keep all others: it is stepped over for a while. */
+static void step_over (Turn *turn, const Oldest *oldest, const char *path)
+{
+  Shelf *shelf = &oldest->account->shelves[oldest->stream];
+  log_limited (LOG_LEVEL_WARNING, "recording %s: can't be deleted: %s", path, g_strerror (errno));
+  turn->refusals++;
+  shelf->from_us = oldest->row->from_us + 1;
+  shelf->is_known = FALSE;
+}
+
 /* The file goes first: a row without a file does no harm and goes with the next turn, and until then counts its bytes. */
 static void delete_segment (Turn *turn, const Oldest *oldest, RetentionReason reason)
 {
@@ -114,8 +126,7 @@ static void delete_segment (Turn *turn, const Oldest *oldest, RetentionReason re
   g_autofree char *path = g_build_filename (archive->data_dir, row->file, NULL);
   g_autofree char *folder = g_path_get_dirname (path);
   if (unlink (path) != 0 && errno != ENOENT) {
-    log_limited (LOG_LEVEL_WARNING, "recording %s: can't be deleted: %s", path, g_strerror (errno));
-    turn->is_failing = TRUE;
+    step_over (turn, oldest, path);
     return;
   }
   (void) rmdir (folder); /* goes when the day is empty */

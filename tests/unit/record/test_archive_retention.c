@@ -1,5 +1,7 @@
 /* What goes, what stays, and what is told of it; a file is a second long. */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "pipelines/record/deletions.h"
 #include "tests/support/folder.h"
@@ -229,6 +231,27 @@ static void a_clock_that_jumped_deletes_nothing_in_bulk_after_a_restart_either (
   fixture_close (&fixture);
 }
 
+static void a_file_that_can_not_be_deleted_keeps_no_other (void **state)
+{
+  Fixture fixture;
+  fixture_open (&fixture, *state);
+  g_autoptr (GPtrArray) rows = recorded_rows (*state);
+  g_autofree char *path = g_build_filename (*state, ((SegmentRow *) rows->pdata[0])->file, NULL);
+  assert_int_equal (unlink (path), 0);
+  assert_int_equal (mkdir (path, 0700), 0); /* which unlink refuses */
+  clock_fake_advance (fixture.clock, 2 * DAY_US);
+  archive_flush (fixture.archive);
+  archive_flush (fixture.archive);
+  assert_int_equal (rows_of (*state, "bridge"), 1);
+  assert_int_equal (rows_of (*state, "gate"), 0);
+  assert_int_equal (rmdir (path), 0);
+  clock_fake_advance (fixture.clock, 61 * G_USEC_PER_SEC);
+  archive_flush (fixture.archive);
+  archive_flush (fixture.archive);
+  assert_int_equal (rows_of (*state, "bridge"), 0);
+  fixture_close (&fixture);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown (test, folder_setup, folder_teardown)
 
 int main (void)
@@ -238,6 +261,7 @@ int main (void)
     IN_FOLDER (a_camera_has_its_own_time),
     IN_FOLDER (what_is_held_stays_whatever_the_limits_say),
     IN_FOLDER (deletions_are_summed_up_by_day_and_camera),
+    IN_FOLDER (a_file_that_can_not_be_deleted_keeps_no_other),
     IN_FOLDER (a_clock_that_jumped_deletes_nothing_in_bulk_after_a_restart_either),
   };
   return cmocka_run_group_tests (tests, recorded_set_up, recorded_tear_down);
