@@ -1,4 +1,4 @@
-/* rtsp_connection.h: one client of rtsp_server, and what connections of one loop share. Only rtsp_server includes it.
+/* rtsp_connection.h: one client of rtsp_server, and what connections of one loop share. Only rtsp_server and its tests include it.
  *
  * thread: the loop that the connection is on. */
 #pragma once

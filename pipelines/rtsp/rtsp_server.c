@@ -248,18 +248,22 @@ typedef struct {
   GError *error;
 } OpenUdp;
 
-/* thread: the first loop. The old ports go first: the new ones may be the same. */
+/* thread: the first loop. The same ones stay: viewers hold them open, they could not be opened again. Others go first: the new
+ * ones may overlap. */
 static void replace_udp (gpointer data)
 {
   OpenUdp *open = data;
   RtspServer *server = open->server;
+  int listener = server->doors[DOOR_PLAIN].fds[0];
+  if (open->opens && server->udp_ports != NULL && udp_ports_are_at (server->udp_ports, listener, open->port))
+    return;
   g_mutex_lock (&server->udp_mutex);
   UdpPorts *old = g_steal_pointer (&server->udp_ports);
   g_mutex_unlock (&server->udp_mutex);
   if (old != NULL)
     udp_ports_stop (old);
   udp_ports_unref (old);
-  UdpPorts *opened = open->opens ? udp_ports_open (server->loops[0].loop, server->doors[DOOR_PLAIN].fds[0], open->port, &open->error) : NULL;
+  UdpPorts *opened = open->opens ? udp_ports_open (server->loops[0].loop, listener, open->port, &open->error) : NULL;
   g_mutex_lock (&server->udp_mutex);
   server->udp_ports = opened;
   g_mutex_unlock (&server->udp_mutex);

@@ -143,6 +143,14 @@ void session_start_describe (RtspConnection *connection, const DirectoryEntry *e
 
 /* ---- SETUP and PLAY ---- */
 
+/* The address of the other side or, of our own side, the one that it reached. */
+static gboolean socket_address (int fd, gboolean is_ours, struct sockaddr_storage *address)
+{
+  socklen_t size = sizeof *address;
+  int result = is_ours ? getsockname (fd, (struct sockaddr *) address, &size) : getpeername (fd, (struct sockaddr *) address, &size);
+  return result == 0 && (address->ss_family == AF_INET || address->ss_family == AF_INET6);
+}
+
 /* All tracks of a session go the same way. */
 static RtspTakes takes (RtspConnection *connection)
 {
@@ -151,7 +159,9 @@ static RtspTakes takes (RtspConnection *connection)
   if (connection->wire.tls != NULL)
     return RTSP_TAKES_TCP; /* packets over UDP would be for everybody on the way to read */
   UdpPorts *ports = rtsp_server_udp_ports (connection->place->server);
-  RtspTakes takes = RTSP_TAKES_TCP | (ports != NULL ? RTSP_TAKES_UDP : 0);
+  struct sockaddr_storage client;
+  gboolean is_reached = ports != NULL && socket_address (connection->wire.fd, FALSE, &client) && udp_ports_reach (ports, &client);
+  RtspTakes takes = RTSP_TAKES_TCP | (is_reached ? RTSP_TAKES_UDP : 0);
   udp_ports_unref (ports);
   return takes;
 }
@@ -167,14 +177,6 @@ static GstRTSPStatusCode begin_session (RtspConnection *connection, const Direct
   connection->session = random_hex (8);
   player_init (&connection->player, entry->stream, tracks, &connection->outlet, on_player_ended, connection);
   return GST_RTSP_STS_OK;
-}
-
-/* The address of the other side or, of our own side, the one that it reached. */
-static gboolean socket_address (int fd, gboolean is_ours, struct sockaddr_storage *address)
-{
-  socklen_t size = sizeof *address;
-  int result = is_ours ? getsockname (fd, (struct sockaddr *) address, &size) : getpeername (fd, (struct sockaddr *) address, &size);
-  return result == 0 && (address->ss_family == AF_INET || address->ss_family == AF_INET6);
 }
 
 /* The packets of a session's first track will go over UDP. */

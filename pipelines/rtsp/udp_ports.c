@@ -13,6 +13,7 @@ enum { READS_A_TURN = 64, TRIES = 64, REPORT_MAX = 1500, SEND_BUFFER = 4 * 1024 
 struct UdpPorts {
   gint references; /* atomic */
   UdpSockets sockets;
+  struct sockaddr_storage host; /* with any port */
   guint16 number;
   LoopWatch *watches[2];
   GMutex mutex;      /* guards what follows */
@@ -166,6 +167,7 @@ UdpPorts *udp_ports_open (Loop *loop, int listener, guint16 port, GError **error
   UdpPorts *ports = g_new0 (UdpPorts, 1);
   ports->references = 1;
   ports->sockets = sockets;
+  ports->host = host;
   ports->number = number_of (sockets.rtp_fd);
   ports->peers = g_hash_table_new (hash_peer, peers_equal);
   g_mutex_init (&ports->mutex);
@@ -205,6 +207,22 @@ UdpSockets *udp_ports_sockets (UdpPorts *ports)
 guint16 udp_ports_number (const UdpPorts *ports)
 {
   return ports->number;
+}
+
+gboolean udp_ports_are_at (const UdpPorts *ports, int listener, guint16 port)
+{
+  struct sockaddr_storage host;
+  socklen_t size = sizeof host;
+  gsize bytes;
+  if (ports->number != port || getsockname (listener, (struct sockaddr *) &host, &size) != 0 || !udp_ports_reach (ports, &host))
+    return FALSE;
+  gconstpointer ours = host_of (&ports->host, &bytes);
+  return memcmp (ours, host_of (&host, &bytes), bytes) == 0;
+}
+
+gboolean udp_ports_reach (const UdpPorts *ports, const struct sockaddr_storage *client)
+{
+  return ports->host.ss_family == client->ss_family;
 }
 
 /* ---- viewers ---- */

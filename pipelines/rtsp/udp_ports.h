@@ -34,6 +34,12 @@ void udp_ports_stop (UdpPorts *ports);
 UdpSockets *udp_ports_sockets (UdpPorts *ports);
 guint16 udp_ports_number (const UdpPorts *ports); /* of RTP */
 
+/* Whether they are what udp_ports_open would open anew. */
+gboolean udp_ports_are_at (const UdpPorts *ports, int listener, guint16 port);
+
+/* Whether packets can go to `client`: a listener may have addresses of IPv4 and IPv6, its ports have one of them. */
+gboolean udp_ports_reach (const UdpPorts *ports, const struct sockaddr_storage *client);
+
 /* `peer` must be registered until udp_ports_forget; `client` with any port. The newest of an address hears of it. */
 void udp_ports_register (UdpPorts *ports, UdpPeer *peer, const struct sockaddr_storage *client, guint16 rtcp_port);
 void udp_ports_forget (UdpPeer *peer); /* what is not registered is taken */

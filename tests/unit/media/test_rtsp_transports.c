@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "pipelines/rtsp/rtsp_connection.h"
 #include "tests/support/certificate.h"
 #include "tests/support/folder.h"
 #include "tests/unit/media/rtsp_bench.h"
@@ -48,6 +49,27 @@ static void set_up_udp (Client *client, const UdpClient *rtp, const UdpClient *r
   request (client, "DESCRIBE", "/live/bridge", "");
   assert_answer (client, 200, NULL);
   request (client, "SETUP", "/live/bridge/trackID=0", transport);
+}
+
+/* A viewer that plays holds them, as this does. */
+static void the_ports_stay_when_only_the_listener_moves (void **state)
+{
+  Bench *bench = *state;
+  assert_true (rtsp_server_open_udp (bench->server, 0, NULL));
+  UdpPorts *ports = rtsp_server_udp_ports (bench->server);
+  assert_true (rtsp_server_listen (bench->server, "127.0.0.1:0", NULL));
+  assert_true (rtsp_server_open_udp (bench->server, udp_ports_number (ports), NULL));
+  UdpPorts *now = rtsp_server_udp_ports (bench->server);
+  assert_ptr_equal (now, ports);
+  udp_ports_unref (now);
+  udp_ports_unref (ports);
+  ports = rtsp_server_udp_ports (bench->server);
+  assert_true (rtsp_server_listen (bench->server, "127.0.0.2:0", NULL));
+  assert_true (rtsp_server_open_udp (bench->server, udp_ports_number (ports), NULL)); /* of another host */
+  now = rtsp_server_udp_ports (bench->server);
+  assert_ptr_not_equal (now, ports);
+  udp_ports_unref (now);
+  udp_ports_unref (ports);
 }
 
 static void a_viewer_over_udp_gets_packets_from_the_ports_it_was_told (void **state)
@@ -251,6 +273,7 @@ static void no_more_viewers_are_taken_than_set (void **state)
 int main (void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown (the_ports_stay_when_only_the_listener_moves, rtsp_bench_setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (a_viewer_over_udp_gets_packets_from_the_ports_it_was_told, rtsp_bench_setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (a_viewer_over_udp_ends_with_its_connection, rtsp_bench_setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (tracks_of_one_session_go_one_way, rtsp_bench_setup, rtsp_bench_teardown),

@@ -165,6 +165,14 @@ static void the_ports_are_a_pair_from_an_even_number_on (void **state)
   g_clear_error (&same.error);
 }
 
+static void they_reach_who_has_an_address_of_their_kind (void **state)
+{
+  Bench *bench = *state;
+  const struct sockaddr_storage other = { .ss_family = AF_INET6 };
+  assert_true (udp_ports_reach (bench->ports, &bench->address));
+  assert_false (udp_ports_reach (bench->ports, &other));
+}
+
 static void a_report_is_a_sign_of_life_of_the_viewer_at_its_address (void **state)
 {
   Bench *bench = *state;
@@ -218,6 +226,7 @@ int main (void)
     cmocka_unit_test (the_first_offer_that_we_speak_is_taken),
     cmocka_unit_test (what_we_do_not_speak_is_refused),
     cmocka_unit_test_setup_teardown (the_ports_are_a_pair_from_an_even_number_on, setup, teardown),
+    cmocka_unit_test_setup_teardown (they_reach_who_has_an_address_of_their_kind, setup, teardown),
     cmocka_unit_test_setup_teardown (a_report_is_a_sign_of_life_of_the_viewer_at_its_address, setup, teardown),
     cmocka_unit_test_setup_teardown (a_goodbye_and_what_is_broken_are_no_sign_of_life, setup, teardown),
     cmocka_unit_test_setup_teardown (the_newest_viewer_of_an_address_is_heard, setup, teardown),
