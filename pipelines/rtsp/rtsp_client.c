@@ -95,6 +95,9 @@ static void look_up (RtspClient *client)
 static void begin_anew (RtspClient *client)
 {
   client->begins_anew = FALSE;
+  dialog_end (client); /* cameras serve few sessions, and keep one that nobody ends for a minute */
+  client->reason = NULL; /* whether it could still be told or not */
+  g_clear_pointer (&client->detail, g_free);
   close_socket (client);
   dialog_reset (client);
   g_string_truncate (client->unsent, 0);
