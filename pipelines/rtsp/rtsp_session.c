@@ -379,8 +379,11 @@ void session_handle (RtspConnection *connection, GstRTSPMessage *request)
     connection_respond (connection, request, GST_RTSP_STS_BAD_REQUEST);
     return;
   }
-  if (rtsp_message_header (request, GST_RTSP_HDR_REQUIRE) != NULL) {
-    connection_respond (connection, request, GST_RTSP_STS_OPTION_NOT_SUPPORTED);
+  const char *required = rtsp_message_header (request, GST_RTSP_HDR_REQUIRE);
+  if (required != NULL) {
+    GstRTSPMessage *response = connection_response_new (connection, request, GST_RTSP_STS_OPTION_NOT_SUPPORTED);
+    add_header (response, GST_RTSP_HDR_UNSUPPORTED, g_strdup (required)); /* RFC 2326 12.41 */
+    connection_send (connection, response);
     return;
   }
   if (!names_our_session (connection, request)) {

@@ -195,7 +195,7 @@ static void what_is_not_offered_is_refused (void **state)
   request (&client, "ANNOUNCE", "/live/bridge", "");
   assert_answer (&client, 501, NULL);
   request (&client, "DESCRIBE", "/live/bridge", "Require: implicit-play\r\n");
-  assert_answer (&client, 551, NULL);
+  assert_answer (&client, 551, "Unsupported: implicit-play\r\n");
   say (&client, "OPTIONS * RTSP/1.0\r\n\r\n");
   assert_answer (&client, 400, NULL);
   close (client.fd);
