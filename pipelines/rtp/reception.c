@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "pipelines/rtp/big_endian.h"
+
 enum {
   RTCP_SENDER_REPORT = 200,
   RTCP_RECEIVER_REPORT = 201,
@@ -11,22 +13,6 @@ enum {
   SDES_CNAME = 1,
   NAME_MAX_BYTES = 64,
 };
-
-static guint16 read_16 (const guint8 *bytes)
-{
-  return (guint16) (bytes[0] << 8 | bytes[1]);
-}
-
-static guint32 read_32 (const guint8 *bytes)
-{
-  return (guint32) bytes[0] << 24 | (guint32) bytes[1] << 16 | (guint32) bytes[2] << 8 | bytes[3];
-}
-
-static void write_32 (guint8 *bytes, guint32 value)
-{
-  for (guint i = 0; i < 4; i++)
-    bytes[i] = (guint8) (value >> (24 - 8 * i));
-}
 
 void reception_init (Reception *reception, guint32 clock_rate)
 {

@@ -1,5 +1,7 @@
 #include "pipelines/rtp/reorder.h"
 
+#include "pipelines/rtp/big_endian.h"
+
 enum {
   RESTART_AT = 3000,     /* further ahead or behind, the sender counts anew (RFC 3550 A.1) */
   DROPPED_RESTART = 100, /* or when so many in a row seem to come too late */
@@ -7,12 +9,12 @@ enum {
 
 static guint16 sequence_of (const guint8 *packet)
 {
-  return (guint16) (packet[2] << 8 | packet[3]);
+  return read_16 (packet + 2);
 }
 
 static guint32 ssrc_of (const guint8 *packet)
 {
-  return (guint32) packet[8] << 24 | (guint32) packet[9] << 16 | (guint32) packet[10] << 8 | packet[11];
+  return read_32 (packet + 8);
 }
 
 static ReorderSlot *slot_of (Reorder *reorder, guint16 sequence)

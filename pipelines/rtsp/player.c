@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "pipelines/rtp/big_endian.h"
 #include "pipelines/rtp/interleaved.h"
 
 static void on_started (StreamTap *tap, const TrackList *tracks)
@@ -14,7 +15,7 @@ static void on_started (StreamTap *tap, const TrackList *tracks)
 
 static gsize frame_size (const guint8 *frame)
 {
-  return INTERLEAVED_HEADER + ((gsize) frame[2] << 8 | frame[3]);
+  return INTERLEAVED_HEADER + (read_16 (frame + 2));
 }
 
 /* Units share blocks: a viewer that is behind must not hold 128 KiB for each small one. */
@@ -144,11 +145,6 @@ static const guint8 *first_packet (const Group *group, guint8 channel)
   return NULL;
 }
 
-static guint32 read_32 (const guint8 *bytes)
-{
-  return (guint32) bytes[0] << 24 | (guint32) bytes[1] << 16 | (guint32) bytes[2] << 8 | bytes[3];
-}
-
 static guint32 timestamp_of (const guint8 *packet)
 {
   return read_32 (packet + 4);
@@ -178,7 +174,7 @@ char *player_rtp_info (const Player *player, const char *base_url)
     const guint8 *packet = first_packet_of_track (player, i);
     if (packet != NULL)
       g_string_append_printf (info, "%surl=%s/trackID=%u;seq=%u;rtptime=%u", info->len > 0 ? "," : "", base_url, i,
-                              packet[2] << 8 | packet[3], timestamp_of (packet));
+                              read_16 (packet + 2), timestamp_of (packet));
   }
   return g_string_free (info, info->len == 0);
 }
