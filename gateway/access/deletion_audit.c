@@ -12,7 +12,6 @@ struct DeletionAudit {
   Access *access;
   MediaLink *media;
   guint timer;
-  guint source;    /* of what the store's thread tells this one; its */
   gint64 day;      /* that is being fetched */
   json_t *cameras; /* of it, page after page */
   gboolean is_busy;
@@ -61,7 +60,6 @@ static void finish (DeletionAudit *audit)
 
 static gboolean go_on (gpointer data)
 {
-  ((DeletionAudit *) data)->source = 0;
   finish (data);
   deletion_audit_look (data);
   return G_SOURCE_REMOVE;
@@ -69,7 +67,6 @@ static gboolean go_on (gpointer data)
 
 static gboolean give_up (gpointer data)
 {
-  ((DeletionAudit *) data)->source = 0;
   finish (data);
   return G_SOURCE_REMOVE;
 }
@@ -79,7 +76,7 @@ static void on_entered (gpointer data, const GError *error)
 {
   if (error != NULL)
     log_limited (LOG_LEVEL_ERROR, "deletions of recordings can't be entered in the audit log: %s", error->message);
-  ((DeletionAudit *) data)->source = g_idle_add (error == NULL ? go_on : give_up, data);
+  g_idle_add (error == NULL ? go_on : give_up, data);
 }
 
 static void ask (DeletionAudit *audit, gint64 from_day, const char *after);
@@ -136,7 +133,8 @@ void deletion_audit_free (DeletionAudit *audit)
   if (audit == NULL)
     return;
   g_source_remove (audit->timer);
-  g_clear_handle_id (&audit->source, g_source_remove);
+  while (g_idle_remove_by_data (audit)) /* what the store's thread has told last */
+    continue;
   json_decref (audit->cameras);
   g_free (audit);
 }

@@ -16,5 +16,5 @@ DeletionAudit *deletion_audit_new (Access *access, MediaLink *media);
 /* Looks now: media is there. */
 void deletion_audit_look (DeletionAudit *audit);
 
-/* After the links and before the store is closed. NULL is taken. */
+/* After the links are freed and the store is closed, which still hold what they call here. NULL is taken. */
 void deletion_audit_free (DeletionAudit *audit);
