@@ -352,7 +352,7 @@ static void tell_setup_link (Wiring *wiring)
 static gboolean read_holds (Wiring *wiring, GError **error)
 {
   Database *reader = store_reader (wiring->store, error);
-  GPtrArray *holds = reader != NULL ? holds_in_force (reader, clock_wall_us (clock_system ()), error) : NULL;
+  GPtrArray *holds = reader != NULL ? holds_not_lifted (reader, clock_wall_us (clock_system ()), error) : NULL;
   if (holds != NULL)
     media_link_set_holds (wiring->media, holds);
   return holds != NULL;

@@ -87,14 +87,14 @@ char *hold_camera (Database *database, const char *id)
   return statement_step (statement, NULL) ? g_strdup (statement_text (statement, 0)) : NULL;
 }
 
-GPtrArray *holds_in_force (Database *database, gint64 now_us, GError **error)
+GPtrArray *holds_not_lifted (Database *database, gint64 now_us, GError **error)
 {
   GError *failure = NULL;
   GPtrArray *holds = g_ptr_array_new_with_free_func ((GDestroyNotify) media_hold_free);
   g_autoptr (Statement) statement
     = database_query (database, &failure,
                       "SELECT camera, from_at, to_at, until_at FROM holds WHERE lifted_at = 0"
-                      " AND (until_at = 0 OR until_at > ?) ORDER BY id LIMIT ?",
+                      " ORDER BY until_at <> 0 AND until_at <= ?, id DESC LIMIT ?",
                       "ii", now_us, (gint64) HOLDS_MAX);
   while (statement_step (statement, &failure)) {
     MediaHold *hold = g_new (MediaHold, 1);

@@ -27,8 +27,9 @@ gboolean hold_lift (Access *access, const Actor *actor, const char *address, con
 /* The camera of a hold (g_free); NULL: there is none of this id. */
 char *hold_camera (Database *database, const char *id);
 
-/* Of MediaHold: those that are neither lifted nor over. */
-GPtrArray *holds_in_force (Database *database, gint64 now_us, GError **error);
+/* Of MediaHold: those that are not lifted, at most HOLDS_MAX; those that are over by `now_us` last. media judges when one is over,
+ * by a clock that a wrong wall clock does not move: what was held must not go because the machine woke up in another year. */
+GPtrArray *holds_not_lifted (Database *database, gint64 now_us, GError **error);
 
 /* Newest first, from below `cursor` (NULL: the newest), lifted ones too: {"items":[…],"next":…}. `camera` NULL: of all. */
 json_t *hold_list (Database *database, const char *camera, const char *cursor, guint limit, GError **error);

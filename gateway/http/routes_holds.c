@@ -19,7 +19,7 @@ static const Camera *find_camera (const HttpRequest *request, const char *id, Ht
 /* media heeds them at once, or when it is met again. */
 static void tell_media (const HttpContext *context, Database *reader, gint64 now_us)
 {
-  GPtrArray *holds = context->media != NULL ? holds_in_force (reader, now_us, NULL) : NULL;
+  GPtrArray *holds = context->media != NULL ? holds_not_lifted (reader, now_us, NULL) : NULL;
   if (holds != NULL)
     media_link_set_holds (context->media, holds);
 }

@@ -173,7 +173,7 @@ static const char *stop_reason_of (gboolean has_oldest, const Turn *turn, gint64
 {
   if (has_oldest)
     return "keep_at_least";
-  return turn->holds != NULL && turn->holds->len > 0 && bytes > 0 ? "legal_hold" : "disk_full";
+  return retention_holds_any (turn->holds, turn->now_us) && bytes > 0 ? "legal_hold" : "disk_full";
 }
 
 static void delete_old (Turn *turn, CameraAccount *account)

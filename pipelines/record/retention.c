@@ -31,6 +31,16 @@ const RetentionHold *retention_held_by (const GPtrArray *holds, const char *came
   return NULL;
 }
 
+gboolean retention_holds_any (const GPtrArray *holds, gint64 now_us)
+{
+  for (guint i = 0; holds != NULL && i < holds->len; i++) {
+    const RetentionHold *hold = holds->pdata[i];
+    if (hold->until_us == 0 || now_us < hold->until_us)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 gboolean retention_is_too_old (gint64 retain_us, gint64 keep_at_least_us, gint64 age_us)
 {
   return retain_us > 0 && age_us > MAX (retain_us, keep_at_least_us);

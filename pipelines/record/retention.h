@@ -42,6 +42,9 @@ void retention_hold_free (RetentionHold *hold);
 const RetentionHold *retention_held_by (const GPtrArray *holds, const char *camera, gint64 from_us, gint64 to_us,
                                         gint64 now_us);
 
+/* Whether any hold has not ended. */
+gboolean retention_holds_any (const GPtrArray *holds, gint64 now_us);
+
 gboolean retention_is_too_old (gint64 retain_us, gint64 keep_at_least_us, gint64 age_us);
 
 /* Whether `bytes` are more than `max_bytes` (0: no limit); a 64th less must be free again before what stopped resumes. */

@@ -27,10 +27,10 @@ static long drop (HttpClient *client, const char *id, const char *reason)
   return answer->status;
 }
 
-static guint in_force (ApiFixture *fixture)
+static guint not_lifted (ApiFixture *fixture)
 {
   Database *reader = store_reader (fixture->access->store, NULL);
-  g_autoptr (GPtrArray) holds = holds_in_force (reader, access_now_us (fixture->access->access), NULL);
+  g_autoptr (GPtrArray) holds = holds_not_lifted (reader, access_now_us (fixture->access->access), NULL);
   return holds->len;
 }
 
@@ -51,7 +51,7 @@ static void a_hold_is_placed_listed_and_lifted_with_its_reasons (void **state)
   g_autoptr (HttpClient) admin = api_fixture_client (fixture, ROLE_ADMIN, NULL, NULL);
   g_autofree char *id = NULL;
   assert_int_equal (post (admin, hold_body ("bridge", "case 12"), &id), 201);
-  assert_int_equal (in_force (fixture), 1);
+  assert_int_equal (not_lifted (fixture), 1);
   json_t *list = http_client_get (admin, "/api/v1/holds?camera=bridge");
   json_t *hold = json_array_get (json_object_get (list, "items"), 0);
   assert_string_equal (json_string_value (json_object_get (hold, "id")), id);
@@ -62,7 +62,7 @@ static void a_hold_is_placed_listed_and_lifted_with_its_reasons (void **state)
 
   assert_int_equal (drop (admin, id, ""), 400);
   assert_int_equal (drop (admin, id, "?reason=closed"), 204);
-  assert_int_equal (in_force (fixture), 0);
+  assert_int_equal (not_lifted (fixture), 0);
   assert_int_not_equal (drop (admin, id, "?reason=closed"), 204);
   assert_int_equal (drop (admin, "absent", "?reason=closed"), 404);
   list = http_client_get (admin, "/api/v1/holds");
@@ -88,7 +88,7 @@ static void a_wrong_hold_is_refused_with_what_is_wrong (void **state)
   body = hold_body ("bridge", "x");
   json_object_set_new (body, "until", json_string ("2020-05-01T07:00:00Z"));
   assert_int_equal (post (admin, body, NULL), 400);
-  assert_int_equal (in_force (fixture), 0);
+  assert_int_equal (not_lifted (fixture), 0);
 }
 
 static void operators_place_holds_and_do_not_lift_them (void **state)
@@ -104,12 +104,25 @@ static void operators_place_holds_and_do_not_lift_them (void **state)
   assert_int_equal (drop (auditor, id, "?reason=y"), 204);
 }
 
+static void a_wall_clock_that_is_wrong_ends_no_hold (void **state)
+{
+  ApiFixture *fixture = *state;
+  g_autoptr (HttpClient) admin = api_fixture_client (fixture, ROLE_ADMIN, NULL, NULL);
+  json_t *body = hold_body ("bridge", "x");
+  g_autofree char *until = time_to_rfc3339 (access_now_us (fixture->access->access) + G_TIME_SPAN_DAY);
+  json_object_set_new (body, "until", json_string (until));
+  assert_int_equal (post (admin, body, NULL), 201);
+  clock_fake_step_wall (fixture->access->clock, 4000 * G_TIME_SPAN_DAY);
+  assert_int_equal (not_lifted (fixture), 1);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (a_hold_is_placed_listed_and_lifted_with_its_reasons, api_fixture_setup, api_fixture_teardown),
     cmocka_unit_test_setup_teardown (a_wrong_hold_is_refused_with_what_is_wrong, api_fixture_setup, api_fixture_teardown),
     cmocka_unit_test_setup_teardown (operators_place_holds_and_do_not_lift_them, api_fixture_setup, api_fixture_teardown),
+    cmocka_unit_test_setup_teardown (a_wall_clock_that_is_wrong_ends_no_hold, api_fixture_setup, api_fixture_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -92,6 +92,11 @@ static void a_hold_keeps_what_it_touches_until_it_ends (void **state)
   assert_non_null (retention_held_by (holds, "bridge", 350, 360, 999));
   assert_null (retention_held_by (holds, "bridge", 350, 360, 1000));
   assert_null (retention_held_by (NULL, "bridge", 350, 360, 1000));
+  assert_true (retention_holds_any (holds, 5000));
+  g_ptr_array_remove_index (holds, 0);
+  assert_true (retention_holds_any (holds, 999));
+  assert_false (retention_holds_any (holds, 1000));
+  assert_false (retention_holds_any (NULL, 0));
 }
 
 static void the_ageing_clock_runs_at_most_twice_as_fast_as_time (void **state)
