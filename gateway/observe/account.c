@@ -6,33 +6,38 @@
 
 enum { REASONS_MAX = 24 };
 
+/* Counted, written into the last transaction, and on disk. */
+typedef struct {
+  guint64 live, saved, published;
+} Count;
+
 typedef struct {
   const char *outcome; /* "rejected" or "dropped" */
   const char *reason;
-  guint64 count;
+  Count count;
 } ReasonCount;
 
-typedef struct {
-  guint64 received, stored;
-  guint reasons;
-  ReasonCount reason[REASONS_MAX];
-} Counts;
-
+/* A site has thousands of them, and most have no reason at all. */
 typedef struct {
   char *broker, *sensor;
-  Counts live, saved, published;
-  gboolean is_changed; /* live differs from what is saved */
-  gboolean is_saved_new; /* saved differs from what is published */
+  Count received, stored;
+  ReasonCount *reasons;
+  guint reason_count;
+  gboolean is_changed;   /* in the book's list */
+  gboolean is_saved_new; /* the same: saved differs from what is published */
+  gboolean is_all;       /* what is saved may not be on disk: every row is to be written */
 } Account;
 
 struct AccountBook {
   GMutex mutex;
   GHashTable *accounts; /* "broker\nsensor" → Account */
+  GPtrArray *changed, *unpublished; /* of Account, borrowed */
 };
 
 static void account_free (gpointer data)
 {
   Account *account = data;
+  g_free (account->reasons);
   g_free (account->broker);
   g_free (account->sensor);
   g_free (account);
@@ -51,23 +56,32 @@ static Account *account_of (AccountBook *book, const char *broker, const char *s
   return account;
 }
 
-static void add (Counts *counts, const char *outcome, const char *reason, guint64 count)
+/* With the mutex held. */
+static void mark (AccountBook *book, Account *account)
 {
-  guint i = 0;
-  while (i < counts->reasons
-         && (strcmp (counts->reason[i].reason, reason) != 0 || strcmp (counts->reason[i].outcome, outcome) != 0))
-    i++;
-  g_assert (i < REASONS_MAX); /* reasons are names in our code */
-  if (i == counts->reasons)
-    counts->reason[counts->reasons++] = (ReasonCount){ outcome, reason, 0 };
-  counts->reason[i].count += count;
+  if (!account->is_changed)
+    g_ptr_array_add (book->changed, account);
+  account->is_changed = TRUE;
 }
 
-static guint64 settled (const Counts *counts)
+static Count *count_of (Account *account, const char *outcome, const char *reason)
 {
-  guint64 sum = counts->stored;
-  for (guint i = 0; i < counts->reasons; i++)
-    sum += counts->reason[i].count;
+  for (guint i = 0; i < account->reason_count; i++) {
+    ReasonCount *known = &account->reasons[i];
+    if (strcmp (known->reason, reason) == 0 && strcmp (known->outcome, outcome) == 0)
+      return &known->count;
+  }
+  g_assert (account->reason_count < REASONS_MAX); /* reasons are names in our code */
+  account->reasons = g_renew (ReasonCount, account->reasons, account->reason_count + 1);
+  account->reasons[account->reason_count] = (ReasonCount){ outcome, reason, { 0 } };
+  return &account->reasons[account->reason_count++].count;
+}
+
+static guint64 settled (const Account *account)
+{
+  guint64 sum = account->stored.live;
+  for (guint i = 0; i < account->reason_count; i++)
+    sum += account->reasons[i].count.live;
   return sum;
 }
 
@@ -75,14 +89,11 @@ static void load_row (AccountBook *book, Statement *row)
 {
   Account *account = account_of (book, statement_text (row, 0), statement_text (row, 1));
   const char *outcome = statement_text (row, 2);
-  guint64 count = (guint64) statement_integer (row, 4);
-  if (strcmp (outcome, "received") == 0)
-    account->live.received = count;
-  else if (strcmp (outcome, "stored") == 0)
-    account->live.stored = count;
-  else
-    add (&account->live, g_intern_string (outcome), g_intern_string (statement_text (row, 3)), count);
-  account->saved = account->published = account->live;
+  guint64 number = (guint64) statement_integer (row, 4);
+  Count *count = strcmp (outcome, "received") == 0 ? &account->received
+    : strcmp (outcome, "stored") == 0 ? &account->stored
+    : count_of (account, g_intern_string (outcome), g_intern_string (statement_text (row, 3)));
+  *count = (Count){ number, number, number };
 }
 
 AccountBook *account_book_new (Database *reader, GError **error)
@@ -90,6 +101,8 @@ AccountBook *account_book_new (Database *reader, GError **error)
   AccountBook *book = g_new0 (AccountBook, 1);
   g_mutex_init (&book->mutex);
   book->accounts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, account_free);
+  book->changed = g_ptr_array_new ();
+  book->unpublished = g_ptr_array_new ();
   GError *problem = NULL;
   g_autoptr (Statement) rows = database_query (
     reader, &problem, "SELECT broker, sensor, outcome, reason, count FROM accounts_of_messages", "");
@@ -107,12 +120,12 @@ static void count (AccountBook *book, const char *broker, const char *sensor, co
   g_mutex_lock (&book->mutex);
   Account *account = account_of (book, broker, sensor);
   if (reason != NULL)
-    add (&account->live, outcome, reason, 1);
+    count_of (account, outcome, reason)->live++;
   else if (outcome != NULL)
-    account->live.stored++;
+    account->stored.live++;
   else
-    account->live.received++;
-  account->is_changed = TRUE;
+    account->received.live++;
+  mark (book, account);
   g_mutex_unlock (&book->mutex);
 }
 
@@ -136,7 +149,7 @@ void account_dropped (AccountBook *book, const char *broker, const char *sensor,
   count (book, broker, sensor, "dropped", reason);
 }
 
-typedef void (*AccountEach) (Account *account);
+typedef void (*AccountEach) (AccountBook *book, Account *account);
 
 static void each (AccountBook *book, AccountEach call)
 {
@@ -145,17 +158,17 @@ static void each (AccountBook *book, AccountEach call)
   g_mutex_lock (&book->mutex);
   g_hash_table_iter_init (&iter, book->accounts);
   while (g_hash_table_iter_next (&iter, NULL, &account))
-    call (account);
+    call (book, account);
   g_mutex_unlock (&book->mutex);
 }
 
-static void settle (Account *account)
+static void settle (AccountBook *book, Account *account)
 {
-  guint64 sum = settled (&account->live);
-  if (account->live.received > sum)
-    add (&account->live, "dropped", REASON_INTERRUPTED, account->live.received - sum);
-  account->live.received = MAX (account->live.received, sum); /* stored ones of which only the observation was left */
-  account->is_changed = TRUE;
+  guint64 sum = settled (account);
+  if (account->received.live > sum)
+    count_of (account, "dropped", REASON_INTERRUPTED)->live += account->received.live - sum;
+  account->received.live = MAX (account->received.live, sum); /* stored ones of which only the observation was left */
+  mark (book, account);
 }
 
 void account_settle (AccountBook *book)
@@ -163,77 +176,82 @@ void account_settle (AccountBook *book)
   each (book, settle);
 }
 
-static void mark (Account *account)
+static void mark_all (AccountBook *book, Account *account)
 {
-  account->is_changed = TRUE;
+  account->is_all = TRUE;
+  mark (book, account);
 }
 
 void account_save_all (AccountBook *book)
 {
-  each (book, mark);
-}
-
-static void publish (Account *account)
-{
-  if (!account->is_saved_new)
-    return;
-  account->published = account->saved;
-  account->is_saved_new = FALSE;
+  each (book, mark_all);
 }
 
 void account_publish (AccountBook *book)
 {
-  each (book, publish);
+  g_mutex_lock (&book->mutex);
+  for (guint i = 0; i < book->unpublished->len; i++) {
+    Account *account = book->unpublished->pdata[i];
+    account->received.published = account->received.saved;
+    account->stored.published = account->stored.saved;
+    for (guint k = 0; k < account->reason_count; k++)
+      account->reasons[k].count.published = account->reasons[k].count.saved;
+    account->is_saved_new = FALSE;
+  }
+  g_ptr_array_set_size (book->unpublished, 0);
+  g_mutex_unlock (&book->mutex);
 }
 
-static gboolean save_row (Database *database, const Account *account, const char *outcome, const char *reason,
-                          guint64 number, GError **error)
+/* A row to write; names are those of the account, which stays. */
+typedef struct {
+  const Account *account;
+  const char *outcome, *reason;
+  guint64 number;
+} Row;
+
+static void take_count (const Account *account, Count *count, const char *outcome, const char *reason, GArray *rows)
 {
-  return database_run (database, error,
-                       "INSERT OR REPLACE INTO accounts_of_messages (broker, sensor, outcome, reason, count)"
-                       " VALUES (?, ?, ?, ?, ?)",
-                       "ssssi", account->broker, account->sensor, outcome, reason, (gint64) number);
+  Row row = { account, outcome, reason, count->live };
+  if (count->saved != count->live || account->is_all)
+    g_array_append_val (rows, row);
+  count->saved = count->live;
 }
 
-static gboolean save_one (Database *database, const Account *account, GError **error)
+static void take_account (AccountBook *book, Account *account, GArray *rows)
 {
-  const Counts *counts = &account->saved;
-  if (!save_row (database, account, "received", "", counts->received, error)
-      || !save_row (database, account, "stored", "", counts->stored, error))
-    return FALSE;
-  for (guint i = 0; i < counts->reasons; i++)
-    if (!save_row (database, account, counts->reason[i].outcome, counts->reason[i].reason, counts->reason[i].count, error))
-      return FALSE;
-  return TRUE;
+  take_count (account, &account->received, "received", "", rows);
+  take_count (account, &account->stored, "stored", "", rows);
+  for (guint i = 0; i < account->reason_count; i++)
+    take_count (account, &account->reasons[i].count, account->reasons[i].outcome, account->reasons[i].reason, rows);
+  account->is_changed = account->is_all = FALSE;
+  if (!account->is_saved_new)
+    g_ptr_array_add (book->unpublished, account);
+  account->is_saved_new = TRUE;
 }
 
 /* Takes a picture of what changed under the lock, and writes it without: the threads of the brokers must not wait. */
-static GPtrArray *take_changed (AccountBook *book)
+static GArray *take_changed (AccountBook *book)
 {
-  GPtrArray *changed = g_ptr_array_new ();
-  GHashTableIter iter;
-  gpointer at;
+  GArray *rows = g_array_new (FALSE, FALSE, sizeof (Row));
   g_mutex_lock (&book->mutex);
-  g_hash_table_iter_init (&iter, book->accounts);
-  while (g_hash_table_iter_next (&iter, NULL, &at)) {
-    Account *account = at;
-    if (!account->is_changed)
-      continue;
-    account->saved = account->live;
-    account->is_changed = FALSE;
-    account->is_saved_new = TRUE;
-    g_ptr_array_add (changed, account);
-  }
+  for (guint i = 0; i < book->changed->len; i++)
+    take_account (book, book->changed->pdata[i], rows);
+  g_ptr_array_set_size (book->changed, 0);
   g_mutex_unlock (&book->mutex);
-  return changed;
+  return rows;
 }
 
 gboolean account_save (AccountBook *book, Database *database, GError **error)
 {
-  g_autoptr (GPtrArray) changed = take_changed (book);
-  for (guint i = 0; i < changed->len; i++)
-    if (!save_one (database, changed->pdata[i], error))
+  g_autoptr (GArray) rows = take_changed (book);
+  for (guint i = 0; i < rows->len; i++) {
+    const Row *row = &g_array_index (rows, Row, i);
+    if (!database_run (database, error,
+                       "INSERT OR REPLACE INTO accounts_of_messages (broker, sensor, outcome, reason, count)"
+                       " VALUES (?, ?, ?, ?, ?)",
+                       "ssssi", row->account->broker, row->account->sensor, row->outcome, row->reason, (gint64) row->number))
       return FALSE;
+  }
   return TRUE;
 }
 
@@ -241,22 +259,29 @@ void account_describe (AccountBook *book, const char *broker, const char *sensor
 {
   json_t *rejected = json_object (), *dropped = json_object ();
   g_mutex_lock (&book->mutex);
-  Counts counts = account_of (book, broker, sensor)->published;
+  const Account *account = account_of (book, broker, sensor);
+  guint64 received = account->received.published, stored = account->stored.published, sum = stored;
+  for (guint i = 0; i < account->reason_count; i++) {
+    const ReasonCount *reason = &account->reasons[i];
+    if (reason->count.published > 0)
+      json_object_set_new (reason->outcome[0] == 'r' ? rejected : dropped, reason->reason,
+                           json_integer ((json_int_t) reason->count.published));
+    sum += reason->count.published;
+  }
   g_mutex_unlock (&book->mutex);
-  for (guint i = 0; i < counts.reasons; i++)
-    json_object_set_new (counts.reason[i].outcome[0] == 'r' ? rejected : dropped, counts.reason[i].reason,
-                         json_integer ((json_int_t) counts.reason[i].count));
-  json_object_set_new (object, "received", json_integer ((json_int_t) counts.received));
-  json_object_set_new (object, "stored", json_integer ((json_int_t) counts.stored));
+  json_object_set_new (object, "received", json_integer ((json_int_t) received));
+  json_object_set_new (object, "stored", json_integer ((json_int_t) stored));
   json_object_set_new (object, "rejected", rejected);
   json_object_set_new (object, "dropped", dropped);
-  json_object_set_new (object, "pending", json_integer ((json_int_t) (counts.received - settled (&counts))));
+  json_object_set_new (object, "pending", json_integer ((json_int_t) (received - sum)));
 }
 
 void account_book_free (AccountBook *book)
 {
   if (book == NULL)
     return;
+  g_ptr_array_unref (book->unpublished);
+  g_ptr_array_unref (book->changed);
   g_hash_table_unref (book->accounts);
   g_mutex_clear (&book->mutex);
   g_free (book);
