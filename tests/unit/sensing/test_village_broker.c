@@ -26,9 +26,8 @@ static void replace (GString *text, const char *what, const char *with)
 /* With a password for each user, its own name, and paths and ports of the test; the plain listener is the fixture's. */
 static char *shipped_configuration (const Village *village, const char *passwords)
 {
-  char *file;
+  g_autofree char *file = NULL;
   assert_true (g_file_get_contents (SOURCE_ROOT "/config/examples/village-broker/mosquitto.conf", &file, NULL, NULL));
-  g_autofree char *owned = file;
   g_autoptr (GString) text = g_string_new (file);
   g_autofree char *listener = g_strdup_printf ("listener %s 127.0.0.1\n", village->tls_port);
   g_autofree char *certificate = certificate_path (village->folder, "server", "pem");
