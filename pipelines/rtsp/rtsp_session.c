@@ -317,10 +317,15 @@ static void handle_setup (RtspConnection *connection, GstRTSPMessage *request)
   session_set_up (connection, request, &path, NULL);
 }
 
+/* What is live can't pause: clients that are told it can end with a PAUSE, and take the refusal for a fault (GStreamer). */
 static void handle_options (RtspConnection *connection, GstRTSPMessage *request)
 {
+  g_auto (RtspPath) path = { 0 };
+  gboolean is_playback
+    = connection->recorded.session != NULL || (rtsp_path_parse (request->type_data.request.uri, &path) && path.is_playback);
   GstRTSPMessage *response = connection_response_new (connection, request, GST_RTSP_STS_OK);
-  add_header (response, GST_RTSP_HDR_PUBLIC, g_strdup ("OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"));
+  add_header (response, GST_RTSP_HDR_PUBLIC, g_strdup_printf ("OPTIONS, DESCRIBE, SETUP, PLAY, %sGET_PARAMETER, SET_PARAMETER, TEARDOWN",
+                                                              is_playback ? "PAUSE, " : ""));
   connection_send (connection, response);
 }
 

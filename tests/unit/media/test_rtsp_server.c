@@ -179,7 +179,11 @@ static void what_is_not_offered_is_refused (void **state)
   Client client;
   client_open (&client, *state);
   request (&client, "OPTIONS", "/", "");
-  assert_answer (&client, 200, "Public: OPTIONS, DESCRIBE, SETUP, PLAY");
+  assert_answer (&client, 200, "Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER");
+  request (&client, "OPTIONS", "/live/bridge", "");
+  assert_answer (&client, 200, "PLAY, GET_PARAMETER"); /* what is live doesn't pause */
+  request (&client, "OPTIONS", "/playback/bridge?from=2024-01-01T00:00:00Z", "");
+  assert_answer (&client, 200, "PLAY, PAUSE, GET_PARAMETER");
   request (&client, "DESCRIBE", "/live/bridge", "");
   assert_answer (&client, 200, NULL);
   request (&client, "SETUP", "/live/bridge/trackID=0", "Transport: RTP/AVP;multicast\r\n");
