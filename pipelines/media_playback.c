@@ -98,7 +98,8 @@ static void run_export (gpointer data, gpointer unused)
   g_autoptr (GError) error = NULL;
   (void) unused;
   g_autoptr (ExportPlan) plan
-    = export_plan_new (export->data_dir, export->camera, export->stream, export->from_us, export->to_us, &error);
+    = export_plan_new (export->data_dir, export->camera, export->stream, export->from_us, export->to_us,
+                       EXPORT_INDEX_BYTES_MAX, &error);
   gint64 bytes = plan != NULL ? export_plan_bytes (plan) : 0;
   const char *reason = NULL;
   if (plan != NULL) {

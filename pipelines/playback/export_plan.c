@@ -5,11 +5,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "gateway/core/clock.h"
 #include "gateway/core/error.h"
 #include "pipelines/playback/export_track.h"
 #include "pipelines/playback/recording_cursor.h"
 
-enum { MOVIE_TIME_SCALE = 1000, WRITE_BYTES = 256 * 1024, MDAT_HEAD = 16, FILES_MAX = 10000 };
+enum { MOVIE_TIME_SCALE = 1000, WRITE_BYTES = 256 * 1024, MDAT_HEAD = 16, FILES_MAX = 10000, FIXED_BYTES = 4096 };
 
 /* 1904 to 1970, in seconds (ISO/IEC 14496-12 8.2.2) */
 #define MOVIE_EPOCH_S G_GINT64_CONSTANT (2082844800)
@@ -28,10 +29,17 @@ struct ExportPlan {
 
 typedef struct {
   ExportPlan *plan;
-  gint64 from_us, to_us;
+  gint64 from_us, to_us, reached_us;
+  gsize index_bytes_max;
   guint entries[2];     /* of the open file; 0: what it has of this is left out */
-  gboolean is_over;
+  gboolean is_over, is_too_long;
 } Collector;
+
+static gsize index_bytes (const ExportPlan *plan)
+{
+  return export_track_index_bytes (&plan->tracks[0]) + export_track_index_bytes (&plan->tracks[1])
+         + plan->chunks->len * sizeof (ExportChunk);
+}
 
 static void add_chunk (ExportPlan *plan, const SegmentSample *sample, guint entry)
 {
@@ -56,7 +64,7 @@ static void open_part_file (Collector *collector, const RecordedPart *part)
   g_ptr_array_add (plan->files, g_strdup (part->file));
   for (guint i = 0; i < 2; i++)
     collector->entries[i] = part->tracks[i]->entry != NULL ? export_track_entry (&plan->tracks[i], part->tracks[i]) : 0;
-  collector->is_over |= collector->entries[0] == 0 || plan->files->len > FILES_MAX;
+  collector->is_over |= collector->entries[0] == 0;
 }
 
 static void add_sample (Collector *collector, const RecordedPart *part, const SegmentSample *sample)
@@ -107,23 +115,37 @@ static void add_part (Collector *collector, const RecordedPart *part)
     else
       collector->is_over |= sample->is_video;
   }
-  collector->is_over |= collector->plan->tracks[0].sizes->len + collector->plan->tracks[1].sizes->len > EXPORT_SAMPLES_MAX;
+  collector->is_too_long = index_bytes (collector->plan) > collector->index_bytes_max || collector->plan->files->len > FILES_MAX;
+  collector->reached_us = span.from_us;
 }
 
-static gboolean collect (ExportPlan *plan, const char *camera, const char *stream, gint64 from_us, gint64 to_us, GError **error)
+/* What lies before the part that was one too many had room. */
+static gboolean refuse_too_long (const Collector *collector, GError **error)
 {
-  Collector collector = { .plan = plan, .from_us = from_us, .to_us = to_us };
+  g_autofree char *reached = time_to_rfc3339 (collector->reached_us);
+  return error_set (error, ERROR_REFUSE,
+                    "there are too many pictures and sounds in this time for one file: ask for up to %s (%" G_GINT64_FORMAT
+                    " minutes), and for the rest in another",
+                    reached, MAX (collector->reached_us - collector->from_us, 0) / (60 * G_USEC_PER_SEC));
+}
+
+static gboolean collect (ExportPlan *plan, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
+                         gsize index_bytes_max, GError **error)
+{
+  Collector collector = { .plan = plan, .from_us = from_us, .to_us = to_us, .index_bytes_max = index_bytes_max };
   RecordedPart part;
   GError *failure = NULL;
   g_autoptr (RecordingCursor) cursor = recording_cursor_new (plan->data_dir, camera, stream, error);
   if (cursor == NULL || !recording_cursor_seek (cursor, from_us, TRUE, error))
     return FALSE;
-  while (!collector.is_over && recording_cursor_next (cursor, &part, &failure))
+  while (!collector.is_over && !collector.is_too_long && recording_cursor_next (cursor, &part, &failure))
     add_part (&collector, &part);
   if (failure != NULL) {
     g_propagate_error (error, failure);
     return FALSE;
   }
+  if (collector.is_too_long)
+    return refuse_too_long (&collector, error);
   return plan->tracks[0].sizes->len > 0 || error_set (error, ERROR_GIVE_UP, "nothing is recorded in this time");
 }
 
@@ -164,17 +186,19 @@ static void append_head (const ExportPlan *plan, gint64 data_at, GByteArray *out
   box_put_64 (out, MDAT_HEAD + plan->data_bytes);
 }
 
-/* Its own size stands in it, but only where it has the same width whatever it is. */
+/* Its own size stands in it, but only where it has the same width whatever it is: it is written twice, in one place. */
 static void make_head (ExportPlan *plan)
 {
-  g_autoptr (GByteArray) draft = g_byte_array_new ();
-  append_head (plan, 0, draft);
-  append_head (plan, draft->len, plan->head);
-  g_assert (plan->head->len == draft->len);
+  plan->head = g_byte_array_sized_new ((guint) index_bytes (plan) + FIXED_BYTES);
+  append_head (plan, 0, plan->head);
+  guint size = plan->head->len;
+  g_byte_array_set_size (plan->head, 0);
+  append_head (plan, size, plan->head);
+  g_assert (plan->head->len == size);
 }
 
 ExportPlan *export_plan_new (const char *data_dir, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
-                             GError **error)
+                             gsize index_bytes_max, GError **error)
 {
   if (from_us >= to_us || to_us - from_us > EXPORT_LONGEST_US) {
     error_set (error, ERROR_REFUSE, "an export lasts up to 24 hours: ask for several");
@@ -185,12 +209,13 @@ ExportPlan *export_plan_new (const char *data_dir, const char *camera, const cha
   plan->files = g_ptr_array_new_with_free_func (g_free);
   plan->chunks = g_array_new (FALSE, FALSE, sizeof (ExportChunk));
   plan->spans = g_array_new (FALSE, FALSE, sizeof (ExportSpan));
-  plan->head = g_byte_array_new ();
   export_track_init (&plan->tracks[0], TRUE);
   export_track_init (&plan->tracks[1], FALSE);
-  if (!collect (plan, camera, stream, from_us, to_us, error))
+  if (!collect (plan, camera, stream, from_us, to_us, index_bytes_max, error))
     return NULL;
   make_head (plan);
+  export_track_finish (&plan->tracks[0]); /* all of it stands in the head */
+  export_track_finish (&plan->tracks[1]);
   return g_steal_pointer (&plan);
 }
 
@@ -210,7 +235,7 @@ void export_plan_free (ExportPlan *plan)
     return;
   export_track_finish (&plan->tracks[0]);
   export_track_finish (&plan->tracks[1]);
-  g_byte_array_unref (plan->head);
+  g_clear_pointer (&plan->head, g_byte_array_unref);
   g_array_unref (plan->spans);
   g_array_unref (plan->chunks);
   g_ptr_array_unref (plan->files);

@@ -65,11 +65,17 @@ void export_track_init (ExportTrack *track, gboolean is_video)
 
 void export_track_finish (ExportTrack *track)
 {
-  g_ptr_array_unref (track->entries);
-  g_array_unref (track->sizes);
-  g_array_unref (track->durations);
-  g_array_unref (track->compositions);
-  g_array_unref (track->keys);
+  g_clear_pointer (&track->entries, g_ptr_array_unref);
+  g_clear_pointer (&track->sizes, g_array_unref);
+  g_clear_pointer (&track->durations, g_array_unref);
+  g_clear_pointer (&track->compositions, g_array_unref);
+  g_clear_pointer (&track->keys, g_array_unref);
+}
+
+gsize export_track_index_bytes (const ExportTrack *track)
+{
+  return ((gsize) track->sizes->len + track->keys->len) * sizeof (guint32)
+         + ((gsize) track->durations->len + track->compositions->len) * sizeof (ExportRun) + track->entry_bytes;
 }
 
 static const guint8 *entry_type (GBytes *entry)
@@ -88,6 +94,7 @@ guint export_track_entry (ExportTrack *track, const SegmentTrack *of)
   if (track->entries->len == 0)
     track->time_scale = of->time_scale;
   g_ptr_array_add (track->entries, g_bytes_ref (of->entry));
+  track->entry_bytes += g_bytes_get_size (of->entry);
   return track->entries->len;
 }
 

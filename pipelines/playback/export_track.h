@@ -21,6 +21,7 @@ typedef struct {
   gboolean is_video;
   guint32 time_scale;
   GPtrArray *entries;  /* of GBytes: sample entries */
+  gsize entry_bytes;   /* of all of them */
   GArray *sizes;       /* guint32 */
   GArray *durations;   /* ExportRun */
   GArray *compositions;
@@ -30,7 +31,10 @@ typedef struct {
 } ExportTrack;
 
 void export_track_init (ExportTrack *track, gboolean is_video);
-void export_track_finish (ExportTrack *track);
+void export_track_finish (ExportTrack *track); /* may be called again */
+
+/* What is collected, and the most that its boxes take but for those that don't grow; chunks apart. */
+gsize export_track_index_bytes (const ExportTrack *track);
 
 /* The number of the sample entry; 0: this file's codec is another one. */
 guint export_track_entry (ExportTrack *track, const SegmentTrack *of);

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "gateway/core/clock.h"
 #include "gateway/core/error.h"
 #include "pipelines/playback/export_plan.h"
 #include "pipelines/record/recordings_index.h"
@@ -16,6 +17,11 @@
 static SampleStream *sample;
 static GPtrArray *units; /* eight seconds, a key picture each second, with B-frames and sound */
 static const gint64 start_us = G_GINT64_CONSTANT (1777622400) * G_USEC_PER_SEC; /* 2026-05-01T08:00:00Z */
+
+static ExportPlan *make_plan (const char *folder, gint64 from_us, gint64 to_us, GError **error)
+{
+  return export_plan_new (folder, "bridge", "main", from_us, to_us, EXPORT_INDEX_BYTES_MAX, error);
+}
 
 typedef struct {
   const ExportPlan *plan;
@@ -63,7 +69,7 @@ static const ExportSpan *span (const ExportPlan *plan, guint index)
 static void an_export_holds_what_was_recorded_with_its_index_in_front (void **state)
 {
   recordings_add (*state, units, start_us, 3 * SECOND);
-  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 20 * SECOND, NULL);
+  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 20 * SECOND, NULL);
   assert_non_null (plan);
   g_autofree char *path = export_to_file (*state, plan);
   assert_plays (path);
@@ -91,7 +97,7 @@ static void it_begins_with_the_key_picture_at_or_before_and_ends_before_the_end 
 {
   recordings_add (*state, units, start_us, 3 * SECOND);
   g_autoptr (ExportPlan) plan
-    = export_plan_new (*state, "bridge", "main", start_us + 4 * SECOND + SECOND / 2, start_us + 6 * SECOND, NULL);
+    = make_plan (*state, start_us + 4 * SECOND + SECOND / 2, start_us + 6 * SECOND, NULL);
   assert_int_equal (span (plan, 0)->from_us, start_us + 4 * SECOND);
   assert_in_range (span (plan, 0)->to_us, start_us + 5900000, start_us + 6 * SECOND);
   g_autofree char *path = export_to_file (*state, plan);
@@ -106,7 +112,7 @@ static void what_is_missing_takes_no_time_and_is_told (void **state)
 {
   recordings_add (*state, units, start_us, 3 * SECOND);
   recordings_add (*state, units, start_us + 60 * SECOND, 3 * SECOND);
-  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
   assert_int_equal (export_plan_spans (plan)->len, 2);
   assert_int_equal (span (plan, 1)->from_us, start_us + 60 * SECOND);
   g_autofree char *path = export_to_file (*state, plan);
@@ -141,10 +147,10 @@ static void new_parameter_sets_are_another_sample_entry (void **state)
   recordings_add (*state, units, start_us, 60 * SECOND);
   recordings_add (*state, other_units, start_us + 9 * SECOND, 60 * SECOND);
   g_autoptr (ExportPlan) alone
-    = export_plan_new (*state, "bridge", "main", start_us + 9 * SECOND, start_us + 100 * SECOND, NULL);
+    = make_plan (*state, start_us + 9 * SECOND, start_us + 100 * SECOND, NULL);
   g_autofree char *alone_path = export_to_file (*state, alone);
   g_autoptr (GPtrArray) wanted = decoded (alone_path);
-  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
   g_autofree char *path = export_to_file (*state, plan);
   g_autoptr (GPtrArray) sums = decoded (path);
   assert_int_equal (wanted->len, 100);
@@ -159,7 +165,7 @@ static void h265_without_sound_is_exported_too (void **state)
   SampleStream *other = sample_stream_make ("libx265 -x265-params log-level=none:keyint=25:bframes=2", SAMPLE_SILENT, 4, start_us);
   g_autoptr (GPtrArray) other_units = sample_stream_units (other);
   recordings_add (*state, other_units, start_us, 2 * SECOND);
-  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
   g_autofree char *path = export_to_file (*state, plan);
   assert_plays (path);
   FileFacts facts = file_facts (path);
@@ -179,7 +185,7 @@ static void a_file_that_is_gone_or_broken_is_a_gap (void **state)
   assert_int_equal (unlink (gone), 0);
   g_autofree char *broken = g_build_filename (*state, ((const SegmentRow *) rows->pdata[2])->file, NULL);
   assert_true (g_file_set_contents (broken, "no film", -1, NULL));
-  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
   assert_int_equal (export_plan_spans (plan)->len, 2);
   g_autofree char *path = export_to_file (*state, plan);
   assert_plays (path);
@@ -192,20 +198,41 @@ static void where_nothing_is_recorded_it_says_so (void **state)
 {
   g_autoptr (GError) error = NULL;
   recordings_add (*state, units, start_us, 3 * SECOND);
-  assert_null (export_plan_new (*state, "bridge", "main", start_us + 60 * SECOND, start_us + 70 * SECOND, &error));
+  assert_null (make_plan (*state, start_us + 60 * SECOND, start_us + 70 * SECOND, &error));
   assert_true (error_is (error, ERROR_GIVE_UP));
   g_clear_error (&error);
-  assert_null (export_plan_new (*state, "bridge", "main", start_us - 60 * SECOND, start_us - 50 * SECOND, &error));
+  assert_null (make_plan (*state, start_us - 60 * SECOND, start_us - 50 * SECOND, &error));
   assert_true (error_is (error, ERROR_GIVE_UP));
   g_clear_error (&error);
-  assert_null (export_plan_new (*state, "bridge", "main", start_us, start_us + 25 * 3600 * SECOND, &error));
+  assert_null (make_plan (*state, start_us, start_us + 25 * 3600 * SECOND, &error));
   assert_true (error_is (error, ERROR_REFUSE));
+}
+
+/* And whoever asks for as much as it says gets it, whole. */
+static void what_is_too_long_is_refused_and_told_up_to_when_it_may_go (void **state)
+{
+  enum { INDEX_BYTES = 4000 };
+  g_autoptr (GError) error = NULL;
+  gint64 until_us;
+  recordings_add (*state, units, start_us, 3 * SECOND);
+  assert_null (export_plan_new (*state, "bridge", "main", start_us, start_us + 20 * SECOND, INDEX_BYTES, &error));
+  assert_true (error_is (error, ERROR_REFUSE));
+  const char *told = strstr (error->message, "up to ");
+  assert_non_null (told);
+  g_autofree char *text = g_strndup (told + 6, strcspn (told + 6, " "));
+  assert_true (time_from_rfc3339 (text, &until_us));
+  assert_in_range (until_us, start_us + SECOND, start_us + 7 * SECOND);
+  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, until_us, INDEX_BYTES, NULL);
+  assert_non_null (plan);
+  assert_in_range (span (plan, 0)->to_us, until_us - SECOND / 10, until_us);
+  g_autofree char *path = export_to_file (*state, plan);
+  assert_plays (path);
 }
 
 static void it_ends_when_the_reader_is_gone_or_it_is_cancelled (void **state)
 {
   recordings_add (*state, units, start_us, 3 * SECOND);
-  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, start_us + 100 * SECOND, NULL);
+  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
   for (guint is_cancelled = 0; is_cancelled < 2; is_cancelled++) {
     int pipe_fds[2];
     guint8 bytes[1000];
@@ -256,6 +283,7 @@ int main (void)
     TEST (h265_without_sound_is_exported_too),
     TEST (a_file_that_is_gone_or_broken_is_a_gap),
     TEST (where_nothing_is_recorded_it_says_so),
+    TEST (what_is_too_long_is_refused_and_told_up_to_when_it_may_go),
     TEST (it_ends_when_the_reader_is_gone_or_it_is_cancelled),
   };
   return cmocka_run_group_tests (tests, set_up_group, tear_down_group);
