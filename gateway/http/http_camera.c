@@ -71,7 +71,7 @@ HttpResponse *http_camera_refuse_upgrade (const HttpRequest *request)
 {
   const char *key = http_request_header (request, "Sec-WebSocket-Key");
   const char *version = http_request_header (request, "Sec-WebSocket-Version");
-  if (!header_has_word (request, "Upgrade", "websocket") || !header_has_word (request, "Connection", "Upgrade")
+  if (request->is_head || !header_has_word (request, "Upgrade", "websocket") || !header_has_word (request, "Connection", "Upgrade")
       || g_strcmp0 (version, "13") != 0 || !g_str_equal (request->version, "HTTP/1.1")) {
     HttpResponse *response = http_response_problem (426, "websocket-needed", "this is a WebSocket, version 13");
     http_response_header (response, "Upgrade", "websocket");

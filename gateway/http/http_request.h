@@ -17,6 +17,7 @@ typedef struct HttpRequest {
   struct MHD_Connection *connection;
   char *target;      /* raw */
   char *method;      /* HEAD is "GET" here */
+  gboolean is_head;   /* nobody reads a body */
   char *version;     /* "HTTP/1.1" */
   HttpPath path;
   GByteArray *body;

@@ -233,7 +233,8 @@ static enum MHD_Result on_head (Exchange *exchange, const char *method, const ch
   exchange->connection
     = MHD_get_connection_info (request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
   http_connections_set_deadline (server->connections, exchange->connection, g_get_monotonic_time () + body_deadline_us);
-  request->method = g_strdup (g_str_equal (method, "HEAD") ? "GET" : method);
+  request->is_head = g_str_equal (method, "HEAD");
+  request->method = g_strdup (request->is_head ? "GET" : method);
   request->version = g_strdup (version);
   request->peer
     = address_text (MHD_get_connection_info (request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);

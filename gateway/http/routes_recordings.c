@@ -195,8 +195,18 @@ static HttpResponse *send_export (const HttpContext *context, const char *viewer
   return response;
 }
 
+/* The length is known once all of it is read, and whoever asks is in the register: that is no question for a HEAD. */
+static HttpResponse *refuse_head (void)
+{
+  HttpResponse *response = http_response_problem (405, "wrong-method", "an export is made for GET alone");
+  http_response_header (response, "Allow", "GET");
+  return response;
+}
+
 static HttpResponse *get_export (HttpRequest *request, const HttpContext *context)
 {
+  if (request->is_head)
+    return refuse_head ();
   HttpResponse *refusal = NULL;
   gint64 from_us, to_us;
   const Camera *camera = http_camera_find (request, &refusal);

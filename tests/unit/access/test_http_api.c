@@ -259,6 +259,21 @@ static void a_live_view_that_cannot_be_is_refused_before_101 (void **state)
   assert_int_equal (api_fixture_raw_status (fixture, foreign), 403);
 }
 
+/* What is entered in the register is asked for with GET. */
+static void a_head_request_opens_neither_an_export_nor_a_socket (void **state)
+{
+  ApiFixture *fixture = *state;
+  g_autofree char *id = NULL, *secret = NULL;
+  access_fixture_add_token (fixture->access, "o", ROLE_OPERATOR, NULL, NULL, &id, &secret);
+  static const char times[] = "?from=2026-05-01T08:00:00Z&to=2026-05-01T09:00:00Z&reason=x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ";
+  static const char upgrade[] = "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  g_autofree char *export = g_strdup_printf ("HEAD /api/v1/cameras/bridge/recordings.mp4%s%s\r\n\r\n", times, secret);
+  g_autofree char *playback = g_strdup_printf ("HEAD /api/v1/cameras/bridge/playback%s%s%s", times, secret, upgrade);
+  assert_int_equal (api_fixture_raw_status (fixture, export), 405);
+  assert_int_equal (api_fixture_raw_status (fixture, playback), 426);
+}
+
 static void the_api_answers_problems_and_every_answer_has_its_security_headers (void **state)
 {
   ApiFixture *fixture = *state;
@@ -297,6 +312,7 @@ int main (void)
     TEST (an_incident_is_seen_and_changed_by_those_entitled_and_unknown_to_others),
     TEST (events_go_to_those_who_may_see_them_and_continue_after_the_last_id),
     TEST (a_live_view_that_cannot_be_is_refused_before_101),
+    TEST (a_head_request_opens_neither_an_export_nor_a_socket),
     TEST (the_api_answers_problems_and_every_answer_has_its_security_headers),
     TEST (metrics_name_what_the_gateway_has),
   };
