@@ -255,6 +255,8 @@ static void say_goodbye (Session *session, const AccessUnit *last)
   if (last != NULL)
     report_all (session, last, TRUE);
   flush_block (session);
+  if (!session->is_gone)
+    session->events.finished (session->data);
 }
 
 /* TRUE: the batch is out. */

@@ -132,12 +132,20 @@ static void on_playing (const RtspRecordedPlay *play, gpointer data)
   connection_resume (connection);
 }
 
+/* Whoever says nothing more has to go in a while, as one that paused: a client that hangs would keep its place for ever. */
+static void on_finished (gpointer data)
+{
+  RtspConnection *connection = data;
+  connection->recorded.is_playing = FALSE;
+  connection->last_request_us = connection_now_us (connection);
+}
+
 static void on_ended (const char *reason, gpointer data)
 {
   rtsp_connection_close (data, reason);
 }
 
-static const RtspRecordedEvents events = { on_described, on_playing, on_ended };
+static const RtspRecordedEvents events = { on_described, on_playing, on_finished, on_ended };
 
 /* ---- requests ---- */
 

@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
   void (*described) (const char *sdp, gpointer data);               /* NULL: nothing is recorded from there on */
   void (*playing) (const RtspRecordedPlay *play, gpointer data);    /* NULL: nothing is. What is sent follows */
+  void (*finished) (gpointer data);                                 /* all is sent: nothing comes until the next play */
   void (*ended) (const char *reason, gpointer data);                /* the connection must end; `reason` is static */
 } RtspRecordedEvents;
 

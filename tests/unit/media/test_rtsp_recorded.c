@@ -19,15 +19,19 @@ typedef struct {
 } Recorded;
 
 static gint open_sessions; /* atomic */
+static gint is_at_end;     /* atomic: nothing is left to send */
 
 static void answer (gpointer data)
 {
   Recorded *recorded = data;
   RtspRecordedPlay play = { 0, 1, (char *) "trackID=0;seq=1;rtptime=1" };
-  if (recorded->is_playing)
-    recorded->events.playing (&play, recorded->data);
-  else
+  if (!recorded->is_playing) {
     recorded->events.described (sdp, recorded->data);
+    return;
+  }
+  recorded->events.playing (&play, recorded->data);
+  if (g_atomic_int_get (&is_at_end))
+    recorded->events.finished (recorded->data);
 }
 
 static gpointer open_recorded (Loop *loop, const RtspRecordedTime *time, const RtspRecordedEvents *events, gpointer data,
@@ -108,6 +112,22 @@ static void what_plays_is_not_exchanged_for_another_recording (void **state)
   close (client.fd);
 }
 
+/* So the connection may be timed out: what is set up at the end is as in a pause. */
+static void a_recording_at_its_end_does_not_count_as_playing (void **state)
+{
+  Client client;
+  client_open (&client, *state);
+  for (int at_end = 0; at_end < 2; at_end++) {
+    g_atomic_int_set (&is_at_end, at_end);
+    play_recording (&client);
+    request (&client, "SETUP", "/playback/bridge/trackID=0?from=2026-05-01T08:00:00Z", TRANSPORT);
+    assert_answer (&client, at_end ? 200 : 455, NULL);
+    request (&client, "TEARDOWN", "/playback/bridge", "");
+    assert_answer (&client, 200, NULL);
+  }
+  close (client.fd);
+}
+
 static void a_live_session_ends_as_one_whatever_is_described_meanwhile (void **state)
 {
   Bench *bench = *state;
@@ -146,6 +166,7 @@ int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (what_plays_is_not_exchanged_for_another_recording, setup, rtsp_bench_teardown),
+    cmocka_unit_test_setup_teardown (a_recording_at_its_end_does_not_count_as_playing, setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (a_live_session_ends_as_one_whatever_is_described_meanwhile, setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (a_described_recording_gives_way_to_a_live_session, setup, rtsp_bench_teardown),
   };

@@ -21,9 +21,11 @@ typedef struct {
   Outlet outlet;
   int fds[2];       /* the server's, the client's */
   const char *folder;
+  double scale;
   GMutex mutex;
   GCond changed;
   char *end_reason; /* under the mutex */
+  guint finished;   /* likewise */
 } Bench;
 
 static char *data_dir_of (gpointer data)
@@ -41,13 +43,22 @@ static void on_described (const char *sdp, gpointer data)
   Bench *bench = data;
   assert_non_null (sdp);
   assert_true (bench->recordings->set_up (bench->session, 0, 0, 1));
-  bench->recordings->play (bench->session, -1, -1, 1);
+  bench->recordings->play (bench->session, -1, -1, bench->scale);
 }
 
 static void on_playing (const RtspRecordedPlay *play, gpointer data)
 {
   (void) data;
   assert_non_null (play);
+}
+
+static void on_finished (gpointer data)
+{
+  Bench *bench = data;
+  g_mutex_lock (&bench->mutex);
+  bench->finished++;
+  g_cond_signal (&bench->changed);
+  g_mutex_unlock (&bench->mutex);
 }
 
 /* As the connection does: closes the session from within. */
@@ -63,7 +74,7 @@ static void on_ended (const char *reason, gpointer data)
 
 static void open_on_loop (gpointer data)
 {
-  static const RtspRecordedEvents events = { on_described, on_playing, on_ended };
+  static const RtspRecordedEvents events = { on_described, on_playing, on_finished, on_ended };
   Bench *bench = data;
   RtspRecordedTime time = { "bridge", "main", start_us, -1, &bench->outlet };
   outlet_init (&bench->outlet, &bench->wire, &outlet_limits_default, on_waits, bench);
@@ -107,43 +118,77 @@ static GPtrArray *large_units (const GPtrArray *units)
   return large;
 }
 
+static void bench_open (Bench *bench, const char *folder, double scale, const GPtrArray *units)
+{
+  recordings_add (folder, units, start_us, 60 * G_USEC_PER_SEC);
+  *bench = (Bench){ .loop = loop_new (NULL), .pool = feed_pool_new (), .folder = folder, .scale = scale };
+  g_mutex_init (&bench->mutex);
+  g_cond_init (&bench->changed);
+  bench->playbacks = rtsp_playbacks_new (bench->pool, data_dir_of, bench);
+  bench->recordings = rtsp_playbacks_recordings (bench->playbacks);
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bench->fds), 0);
+  wire_init (&bench->wire, bench->fds[0]);
+}
+
+static void bench_close (Bench *bench)
+{
+  loop_call (bench->loop, close_on_loop, bench);
+  feed_pool_free (bench->pool);
+  loop_call (bench->loop, do_nothing, NULL);
+  loop_free (bench->loop); /* asserts that all blocks came back */
+  rtsp_playbacks_free (bench->playbacks);
+  close (bench->fds[0]);
+  g_free (bench->end_reason);
+  g_mutex_clear (&bench->mutex);
+  g_cond_clear (&bench->changed);
+}
+
+static void wait_for_end (Bench *bench)
+{
+  gint64 until_us = g_get_monotonic_time () + WATCHDOG_S * G_USEC_PER_SEC;
+  g_mutex_lock (&bench->mutex);
+  while (bench->end_reason == NULL && bench->finished == 0)
+    assert_true (g_cond_wait_until (&bench->changed, &bench->mutex, until_us));
+  g_mutex_unlock (&bench->mutex);
+}
+
 static void a_client_that_goes_within_a_picture_ends_the_session (void **state)
 {
   SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, start_us);
   g_autoptr (GPtrArray) units = sample_stream_units (sample);
   g_autoptr (GPtrArray) large = large_units (units);
-  gint64 until_us = g_get_monotonic_time () + WATCHDOG_S * G_USEC_PER_SEC;
-  Bench bench = { .loop = loop_new (NULL), .pool = feed_pool_new (), .folder = *state };
-  recordings_add (*state, large, start_us, 60 * G_USEC_PER_SEC);
-  g_mutex_init (&bench.mutex);
-  g_cond_init (&bench.changed);
-  bench.playbacks = rtsp_playbacks_new (bench.pool, data_dir_of, &bench);
-  bench.recordings = rtsp_playbacks_recordings (bench.playbacks);
-  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bench.fds), 0);
-  wire_init (&bench.wire, bench.fds[0]);
+  Bench bench;
+  bench_open (&bench, *state, 1, large);
   close (bench.fds[1]);
   loop_call (bench.loop, open_on_loop, &bench);
-  g_mutex_lock (&bench.mutex);
-  while (bench.end_reason == NULL)
-    assert_true (g_cond_wait_until (&bench.changed, &bench.mutex, until_us));
+  wait_for_end (&bench);
   assert_string_equal (bench.end_reason, "closed");
-  g_mutex_unlock (&bench.mutex);
-  loop_call (bench.loop, close_on_loop, &bench);
-  feed_pool_free (bench.pool);
-  loop_call (bench.loop, do_nothing, NULL);
-  loop_free (bench.loop); /* asserts that all blocks came back */
-  rtsp_playbacks_free (bench.playbacks);
-  close (bench.fds[0]);
-  g_free (bench.end_reason);
-  g_mutex_clear (&bench.mutex);
-  g_cond_clear (&bench.changed);
+  bench_close (&bench);
   sample_stream_free (sample);
 }
+
+static void where_the_recordings_end_it_says_so_and_stays (void **state)
+{
+  SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, start_us);
+  g_autoptr (GPtrArray) units = sample_stream_units (sample);
+  Bench bench;
+  bench_open (&bench, *state, 16, units);
+  loop_call (bench.loop, open_on_loop, &bench);
+  wait_for_end (&bench);
+  assert_null (bench.end_reason);
+  assert_int_equal (bench.finished, 1);
+  close (bench.fds[1]);
+  bench_close (&bench);
+  sample_stream_free (sample);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, folder_setup, folder_teardown)
 
 int main (void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown (a_client_that_goes_within_a_picture_ends_the_session, folder_setup, folder_teardown),
+    TEST (a_client_that_goes_within_a_picture_ends_the_session),
+    TEST (where_the_recordings_end_it_says_so_and_stays),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
