@@ -9,15 +9,25 @@
 
 typedef struct {
   Rehearsal *rehearsal;
+  const Site *site;
+  const char *within;
   guint64 alerts, observations;
   gint64 from_us, last_us, now_us, deadline_us;
   GPtrArray *examples; /* of char *: ids, in the order of opening */
   GHashTable *shown;   /* id → json_t: the example as it is now */
 } Preview;
 
+/* A number that crosses a limit tells what the sensor reads. */
+static gboolean is_within (const Preview *preview, const char *grid)
+{
+  return preview->within == NULL || site_grid_is_within (preview->site, grid, preview->within);
+}
+
 static void told (gpointer data, const Alert *alert, const char *event)
 {
   Preview *preview = data;
+  if (!is_within (preview, alert->grid))
+    return;
   gboolean is_new = strcmp (event, "opened") == 0;
   preview->alerts += is_new;
   if (is_new && preview->examples->len < PREVIEW_EXAMPLES)
@@ -35,7 +45,9 @@ static gboolean visit (Observation *observation, gpointer data, GError **error)
     return TRUE;
   preview->observations++;
   preview->last_us = observation->receive_time_us;
-  rehearsal_observe (preview->rehearsal, observation->receive_time_us, observation);
+  const Sensor *sensor = site_sensor (preview->site, observation->sensor);
+  if (preview->within == NULL || (sensor != NULL && is_within (preview, sensor->grid)))
+    rehearsal_observe (preview->rehearsal, observation->receive_time_us, observation);
   return TRUE;
 }
 
@@ -56,9 +68,9 @@ static void drop_json (gpointer json)
   json_decref (json);
 }
 
-json_t *rule_preview (const char *data_dir, Site *site, const Rule *rule, gint64 now_us, GError **error)
+json_t *rule_preview (const char *data_dir, Site *site, const Rule *rule, const char *within, gint64 now_us, GError **error)
 {
-  Preview preview = { .from_us = now_us - PREVIEW_SPAN_US, .now_us = now_us };
+  Preview preview = { .site = site, .within = within, .from_us = now_us - PREVIEW_SPAN_US, .now_us = now_us };
   const ObservationWalk walk = { .from_us = preview.from_us, .limit = PREVIEW_ROWS_MAX,
                                  .deadline_us = g_get_monotonic_time () + PREVIEW_TIME_US };
   json_t *shown = NULL;

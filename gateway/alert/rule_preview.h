@@ -14,6 +14,8 @@
 #define PREVIEW_TIME_US (5 * G_TIME_SPAN_SECOND)
 enum { PREVIEW_ROWS_MAX = 3000000, PREVIEW_EXAMPLES = 20 };
 
-/* {"alerts":N,"examples":[alert…],"from","to","observations":N,"is_complete"} of the day before `now_us`. Alerts that late
+/* `within`: of sensors and alerts of this grid alone, which is the caller's own; NULL: of all.
+ *
+ * {"alerts":N,"examples":[alert…],"from","to","observations":N,"is_complete"} of the day before `now_us`. Alerts that late
  * data would have raised count too. NULL with an error. */
-json_t *rule_preview (const char *data_dir, Site *site, const Rule *rule, gint64 now_us, GError **error);
+json_t *rule_preview (const char *data_dir, Site *site, const Rule *rule, const char *within, gint64 now_us, GError **error);

@@ -123,7 +123,8 @@ static HttpResponse *post_preview (HttpRequest *request, const HttpContext *cont
     rule_free (rule);
     return http_response_problem (503, "busy", "another preview is being made: try again in a moment");
   }
-  json_t *preview = rule_preview (store_data_dir (context->store), request->site, rule, request->now_us, &error);
+  json_t *preview = rule_preview (store_data_dir (context->store), request->site, rule, request->caller.actor.grid,
+                                  request->now_us, &error);
   g_atomic_int_set (&is_busy, 0);
   rule_free (rule);
   return preview != NULL ? http_response_json (200, preview) : http_response_error (error);

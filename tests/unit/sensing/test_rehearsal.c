@@ -93,7 +93,7 @@ static void a_preview_counts_what_the_last_day_would_have_raised (void **state)
   const char *folder = *state;
   g_autoptr (Site) site = flood_site (10 * SECOND);
   store_two_days (folder);
-  json_t *preview = rule_preview (folder, site, site->rules->pdata[0], now_us, NULL);
+  json_t *preview = rule_preview (folder, site, site->rules->pdata[0], NULL, now_us, NULL);
   assert_non_null (preview);
   assert_int_equal (json_integer_value (json_object_get (preview, "alerts")), 24);
   assert_int_equal (json_integer_value (json_object_get (preview, "observations")), 24 * 60);
@@ -107,9 +107,25 @@ static void a_preview_counts_what_the_last_day_would_have_raised (void **state)
 
   Rule *rule = site->rules->pdata[0];
   rule->when.hold_us = 90 * SECOND;
-  preview = rule_preview (folder, site, rule, now_us, NULL);
+  preview = rule_preview (folder, site, rule, NULL, now_us, NULL);
   assert_int_equal (json_integer_value (json_object_get (preview, "alerts")), 0);
   json_decref (preview);
+}
+
+static void whoever_is_bound_to_a_grid_previews_its_sensors_alone (void **state)
+{
+  static const struct {
+    const char *within;
+    int alerts;
+  } cases[] = { { "621101", 24 }, { "621102", 0 } };
+  g_autoptr (Site) site = flood_site (10 * SECOND);
+  store_two_days (*state);
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    json_t *preview = rule_preview (*state, site, site->rules->pdata[0], cases[i].within, now_us, NULL);
+    assert_int_equal (json_integer_value (json_object_get (preview, "alerts")), cases[i].alerts);
+    assert_int_equal (json_array_size (json_object_get (preview, "examples")) > 0, cases[i].alerts > 0);
+    json_decref (preview);
+  }
 }
 
 int main (void)
@@ -118,6 +134,7 @@ int main (void)
     cmocka_unit_test (a_hold_ends_at_its_time_between_two_readings),
     cmocka_unit_test (a_clock_that_steps_back_stands_still_for_the_rules),
     cmocka_unit_test_setup_teardown (a_preview_counts_what_the_last_day_would_have_raised, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (whoever_is_bound_to_a_grid_previews_its_sensors_alone, folder_setup, folder_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
