@@ -217,6 +217,18 @@ static void add_reasons (GString *out, json_t *broker, const char *outcome)
             NULL);
 }
 
+/* A number that each broker's account has; where it is null, that broker has none. */
+static void add_of_brokers (GString *out, json_t *accounts, const char *name, const char *member)
+{
+  gsize index;
+  json_t *broker;
+  json_array_foreach (json_object_get (accounts, "brokers"), index, broker) {
+    json_t *count = json_object_get (broker, member);
+    if (json_is_integer (count))
+      sample (out, name, json_number_value (count), "broker", json_string_value (json_object_get (broker, "id")), NULL);
+  }
+}
+
 static void add_messages (GString *out, const HttpContext *context)
 {
   gsize index;
@@ -230,13 +242,12 @@ static void add_messages (GString *out, const HttpContext *context)
     add_reasons (out, broker, "rejected");
     add_reasons (out, broker, "dropped");
   }
+  family (out, "gridgate_messages_received_total", "counter", "Sensor messages that came: those of gridgate_messages_total and the pending.");
+  add_of_brokers (out, accounts, "gridgate_messages_received_total", "received");
+  family (out, "gridgate_messages_pending", "gauge", "Sensor messages that came and of which nothing has become yet.");
+  add_of_brokers (out, accounts, "gridgate_messages_pending", "pending");
   family (out, "gridgate_broker_dropped_total", "counter", "Messages that the broker says it has dropped itself since it was started.");
-  json_array_foreach (json_object_get (accounts, "brokers"), index, broker) {
-    json_t *count = json_object_get (broker, "broker_dropped");
-    if (json_is_integer (count))
-      sample (out, "gridgate_broker_dropped_total", json_number_value (count), "broker",
-              json_string_value (json_object_get (broker, "id")), NULL);
-  }
+  add_of_brokers (out, accounts, "gridgate_broker_dropped_total", "broker_dropped");
   json_decref (accounts);
   if (context->observe != NULL) {
     family (out, "gridgate_messages_waiting", "gauge", "Sensor messages that wait to be stored.");

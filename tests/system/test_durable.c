@@ -117,11 +117,33 @@ static void the_account_balances_after_it (void **state)
   json_decref (accounting);
 }
 
+/* The sum of the samples whose line begins so. */
+static gint64 metric (const char *metrics, const char *start)
+{
+  g_auto (GStrv) lines = g_strsplit (metrics, "\n", -1);
+  gint64 sum = 0;
+  for (guint i = 0; lines[i] != NULL; i++)
+    if (g_str_has_prefix (lines[i], start))
+      sum += g_ascii_strtoll (strrchr (lines[i], ' ') + 1, NULL, 10);
+  return sum;
+}
+
+static void the_metrics_balance_as_the_account_does (void **state)
+{
+  Township *township = *state;
+  g_autoptr (HttpAnswer) answer = http_client_call (township->http, "GET", "/metrics", NULL);
+  gint64 received = metric (answer->body, "gridgate_messages_received_total{broker=\"village\"}");
+  assert_true (received > 0);
+  assert_int_equal (received, metric (answer->body, "gridgate_messages_total{broker=\"village\"")
+                                + metric (answer->body, "gridgate_messages_pending{broker=\"village\"}"));
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (twenty_kills_of_gridgate_lose_no_message),
     cmocka_unit_test (the_account_balances_after_it),
+    cmocka_unit_test (the_metrics_balance_as_the_account_does),
   };
   return cmocka_run_group_tests (tests, township_setup, township_teardown);
 }
