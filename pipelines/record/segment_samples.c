@@ -5,6 +5,9 @@
 
 enum { SAMPLE_BYTES = 16, TRUN_HEAD = 12, ENTRY_BYTES_MAX = 64 * 1024 };
 
+/* What every sample entry of pictures and of sound has, before its boxes (ISO/IEC 14496-12 12.1.3, 12.2.3). */
+enum { VIDEO_ENTRY_BYTES = BOX_HEAD + 78, AUDIO_ENTRY_BYTES = BOX_HEAD + 28 };
+
 /* sample_flags (ISO/IEC 14496-12 8.8.3.1): sample_is_non_sync_sample */
 enum { FLAG_NON_SYNC = 0x00010000 };
 
@@ -57,9 +60,9 @@ static void take_track (SegmentSamples *samples, BoxSpan trak)
   gsize scale_at = mdhd.size > 0 && mdhd.bytes[0] == 1 ? 20 : 12;
   if (mdhd.size < scale_at + 4 || stsd.size < 8 + BOX_HEAD)
     return;
-  gsize entry_size = box_get_32 (stsd.bytes + 8);
+  gsize entry_size = box_get_32 (stsd.bytes + 8), entry_size_min = id == VIDEO_TRACK_ID ? VIDEO_ENTRY_BYTES : AUDIO_ENTRY_BYTES;
   SegmentTrack *track = &samples->tracks[id == AUDIO_TRACK_ID];
-  if (entry_size < BOX_HEAD || entry_size > stsd.size - 8 || entry_size > ENTRY_BYTES_MAX || track->entry != NULL)
+  if (entry_size < entry_size_min || entry_size > stsd.size - 8 || entry_size > ENTRY_BYTES_MAX || track->entry != NULL)
     return;
   track->time_scale = box_get_32 (mdhd.bytes + scale_at);
   track->entry = g_bytes_new (stsd.bytes + 8, entry_size);

@@ -194,6 +194,26 @@ static void a_file_that_is_gone_or_broken_is_a_gap (void **state)
   file_facts_clear (&facts);
 }
 
+/* As a bad block of a disk may make it: its head ends before the size of the picture. */
+static void a_sample_entry_that_is_cut_short_makes_the_file_broken (void **state)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *bytes = NULL;
+  gsize size;
+  recordings_add (*state, units, start_us, 60 * SECOND);
+  g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_READER, NULL);
+  g_autoptr (GPtrArray) rows = recordings_index_find (index, "bridge", "main", 0, G_MAXINT64 / 2, 10, NULL);
+  assert_int_equal (rows->len, 1);
+  g_autofree char *path = g_build_filename (*state, ((const SegmentRow *) rows->pdata[0])->file, NULL);
+  assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  char *entry = memmem (bytes, size, "avc1\0\0\0\0\0\0\0\1", 12);
+  assert_non_null (entry);
+  memcpy (entry - 4, "\0\0\0\20", 4);
+  assert_true (g_file_set_contents (path, bytes, (gssize) size, NULL));
+  assert_null (make_plan (*state, start_us, start_us + 10 * SECOND, &error));
+  assert_true (error_is (error, ERROR_GIVE_UP));
+}
+
 static void where_nothing_is_recorded_it_says_so (void **state)
 {
   g_autoptr (GError) error = NULL;
@@ -282,6 +302,7 @@ int main (void)
     TEST (new_parameter_sets_are_another_sample_entry),
     TEST (h265_without_sound_is_exported_too),
     TEST (a_file_that_is_gone_or_broken_is_a_gap),
+    TEST (a_sample_entry_that_is_cut_short_makes_the_file_broken),
     TEST (where_nothing_is_recorded_it_says_so),
     TEST (what_is_too_long_is_refused_and_told_up_to_when_it_may_go),
     TEST (it_ends_when_the_reader_is_gone_or_it_is_cancelled),
