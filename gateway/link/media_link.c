@@ -309,10 +309,17 @@ static Source source_of (const Camera *camera, gboolean is_sub)
   return source;
 }
 
+/* A sub stream is pulled while somebody wants it, unless its past must be there when an event comes. */
+static gboolean is_on_demand (const Camera *camera, gboolean is_sub, gint64 pre_roll_us)
+{
+  return camera->on_demand || (is_sub && pre_roll_us == 0);
+}
+
 static void put_stream (MediaLink *link, const Camera *camera, gboolean is_sub)
 {
   Source source = source_of (camera, is_sub);
   gboolean is_recorded = is_sub == camera->recording.is_sub;
+  gint64 pre_roll_us = is_recorded ? pre_roll_of (link->site, camera) : 0;
   g_autoptr (GError) error = NULL;
   g_autofree char *password = source.password_file != NULL ? file_read_secret (source.password_file, &error) : NULL;
   if (error != NULL)
@@ -321,10 +328,10 @@ static void put_stream (MediaLink *link, const Camera *camera, gboolean is_sub)
   json_t *body = json_pack (
     "{s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:I, s:I, s:I, s:I}", "camera", camera->id, "stream", source.name, "url", source.url,
     "transport",
-    camera->transport == TRANSPORT_UDP ? "udp" : "tcp", "on_demand", is_sub || camera->on_demand, "linger",
+    camera->transport == TRANSPORT_UDP ? "udp" : "tcp", "on_demand", is_on_demand (camera, is_sub, pre_roll_us), "linger",
     (json_int_t) camera->linger_us, "record",
     recording_mode_name (is_recorded ? camera->recording.mode : RECORDING_OFF), "pre_roll",
-    (json_int_t) (is_recorded ? pre_roll_of (link->site, camera) : 0), "retain", (json_int_t) camera->recording.retain_us,
+    (json_int_t) pre_roll_us, "retain", (json_int_t) camera->recording.retain_us,
     "keep_at_least", (json_int_t) camera->recording.keep_at_least_us, "max_bytes",
     (json_int_t) camera->recording.max_bytes);
   if (source.username != NULL)

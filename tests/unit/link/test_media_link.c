@@ -1,0 +1,131 @@
+/* What gridgate tells media of a site; a double of media listens. */
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/link/media_link.h"
+#include "tests/support/folder.h"
+#include "tests/support/test.h"
+
+typedef struct {
+  char *folder;
+  EventBus *events;
+  LinkEndpoint *media;
+  MediaLink *link;
+  Site *site;
+  Camera *camera;
+  GHashTable *put; /* stream → its CAMERA_PUT (json_t) */
+  gint64 linger_us; /* of the newest site: what is told of an older one may still be under way */
+} Fixture;
+
+static void on_request (LinkEndpoint *endpoint, LinkMessage *message, gpointer data)
+{
+  g_autoptr (LinkMessage) request = message;
+  Fixture *fixture = data;
+  json_t *body = request->kind != LINK_HELLO ? NULL
+                                             : json_pack ("{s:s, s:s, s:i, s:i}", "version", GRIDGATE_VERSION, "process", "media",
+                                                          "pid", 1, "started_at", 1);
+  if (request->kind == LINK_CAMERA_PUT)
+    g_hash_table_replace (fixture->put, g_strdup (link_message_string (request, "stream")), json_incref (request->body));
+  link_endpoint_send (endpoint, link_message_reply (request, body));
+}
+
+static void on_connected (gboolean is_connected, gpointer data)
+{
+  (void) is_connected, (void) data;
+}
+
+static void on_viewers (const char *const *present, gint64 before_us, gint64 at_us, gpointer data)
+{
+  (void) present, (void) before_us, (void) at_us, (void) data;
+}
+
+static int set_up (void **state)
+{
+  Fixture *fixture = *state = g_new0 (Fixture, 1);
+  MediaHandlers handlers = { .connected = on_connected, .viewers_known = on_viewers, .data = fixture };
+  alarm (60);
+  fixture->folder = folder_make_temporary ();
+  fixture->put = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
+  fixture->site = site_new ();
+  fixture->site->gateway.id = g_strdup ("gw");
+  fixture->site->gateway.data_dir = g_strdup (fixture->folder);
+  fixture->site->rtsp.listen = g_strdup ("127.0.0.1:0");
+  fixture->camera = g_new0 (Camera, 1);
+  fixture->camera->id = g_strdup ("bridge");
+  fixture->camera->url = g_strdup ("rtsp://192.0.2.1/main");
+  fixture->camera->sub = g_new0 (StreamSource, 1);
+  fixture->camera->sub->url = g_strdup ("rtsp://192.0.2.1/sub");
+  g_ptr_array_add (fixture->site->cameras, fixture->camera);
+  g_autofree char *path = g_build_filename (fixture->folder, "media.sock", NULL);
+  fixture->events = event_bus_new (16);
+  fixture->media = link_endpoint_listen (path, on_request, NULL, fixture, NULL);
+  fixture->link = media_link_new (fixture->folder, &handlers, fixture->events);
+  return 0;
+}
+
+static int tear_down (void **state)
+{
+  Fixture *fixture = *state;
+  media_link_free (fixture->link);
+  link_endpoint_free (fixture->media);
+  event_bus_free (fixture->events);
+  site_unref (fixture->site);
+  g_hash_table_unref (fixture->put);
+  folder_drop (fixture->folder);
+  g_free (fixture);
+  return 0;
+}
+
+static json_t *field_of (Fixture *fixture, const char *stream, const char *field)
+{
+  return json_object_get (g_hash_table_lookup (fixture->put, stream), field);
+}
+
+/* The sub stream is the last that is told. */
+static gboolean is_on_demand (Fixture *fixture, const char *stream)
+{
+  fixture->camera->linger_us = ++fixture->linger_us;
+  media_link_set_site (fixture->link, fixture->site);
+  while (json_integer_value (field_of (fixture, "sub", "linger")) != fixture->linger_us)
+    g_main_context_iteration (NULL, TRUE);
+  return json_boolean_value (field_of (fixture, stream, "on_demand"));
+}
+
+static const char *text_of (Fixture *fixture, const char *stream, const char *field)
+{
+  return json_string_value (field_of (fixture, stream, field));
+}
+
+/* The past of a stream that is not connected is in nobody's memory. */
+static void a_sub_stream_with_a_pre_roll_is_pulled_all_the_time (void **state)
+{
+  Fixture *fixture = *state;
+  fixture->camera->recording = (CameraRecording){ .mode = RECORDING_EVENT, .is_sub = TRUE, .pre_roll_us = 20 * G_USEC_PER_SEC };
+  assert_false (is_on_demand (fixture, "sub"));
+  assert_false (is_on_demand (fixture, "main"));
+  assert_string_equal (text_of (fixture, "sub", "record"), "event");
+  assert_string_equal (text_of (fixture, "main", "record"), "off");
+  fixture->camera->on_demand = TRUE;
+  assert_true (is_on_demand (fixture, "sub"));
+}
+
+static void another_sub_stream_is_pulled_on_demand (void **state)
+{
+  Fixture *fixture = *state;
+  fixture->camera->recording = (CameraRecording){ .mode = RECORDING_EVENT, .pre_roll_us = 20 * G_USEC_PER_SEC };
+  assert_true (is_on_demand (fixture, "sub"));
+  assert_string_equal (text_of (fixture, "sub", "record"), "off");
+  assert_string_equal (text_of (fixture, "main", "record"), "event");
+  fixture->camera->recording = (CameraRecording){ .mode = RECORDING_CONTINUOUS, .is_sub = TRUE };
+  assert_true (is_on_demand (fixture, "sub")); /* the recorder wants it */
+  assert_string_equal (text_of (fixture, "sub", "record"), "continuous");
+}
+
+int main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown (a_sub_stream_with_a_pre_roll_is_pulled_all_the_time, set_up, tear_down),
+    cmocka_unit_test_setup_teardown (another_sub_stream_is_pulled_on_demand, set_up, tear_down),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
