@@ -103,14 +103,19 @@ static void begin_site (Fixture *fixture, const char *data_dir, gint64 retain_us
                     -1));
 }
 
-static void put_camera (Fixture *fixture, const char *record, gint64 pre_roll_us, gboolean is_on_demand)
+static void put_stream (Fixture *fixture, const char *stream, const char *record, gint64 pre_roll_us, gboolean is_on_demand)
 {
   assert_null (ask (fixture, LINK_CAMERA_PUT,
-                    json_pack ("{s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:I}", "camera", "bridge", "stream", "main", "url",
+                    json_pack ("{s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:I}", "camera", "bridge", "stream", stream, "url",
                                fixture->url, "transport", "tcp", "on_demand", is_on_demand, "linger",
                                (json_int_t) 10 * G_USEC_PER_SEC, "record", record,
                                "pre_roll", (json_int_t) pre_roll_us),
                     -1));
+}
+
+static void put_camera (Fixture *fixture, const char *record, gint64 pre_roll_us, gboolean is_on_demand)
+{
+  put_stream (fixture, "main", record, pre_roll_us, is_on_demand);
 }
 
 static void put_site_in (Fixture *fixture, const char *data_dir, const char *record, gint64 pre_roll_us,
@@ -282,13 +287,18 @@ static gint64 list_entry (Fixture *fixture, const char *name, guint entry, guint
   return json_integer_value (json_array_get (json_array_get (link_message_json (fixture->reply, name), entry), field));
 }
 
-static guint list_recordings (Fixture *fixture, const char *name)
+static guint list_stream (Fixture *fixture, const char *stream, const char *name)
 {
   assert_null (ask (fixture, LINK_RECORDINGS_LIST,
-                    json_pack ("{s:s, s:I, s:I}", "camera", "bridge", "from", (json_int_t) (start_us - 60000000), "to",
-                               (json_int_t) (start_us + 60000000)),
+                    json_pack ("{s:s, s:s, s:I, s:I}", "camera", "bridge", "stream", stream, "from",
+                               (json_int_t) (start_us - 60000000), "to", (json_int_t) (start_us + 60000000)),
                     -1));
   return (guint) json_array_size (link_message_json (fixture->reply, name));
+}
+
+static guint list_recordings (Fixture *fixture, const char *name)
+{
+  return list_stream (fixture, "main", name);
 }
 
 static guint recorded_pictures (Fixture *fixture)
@@ -346,6 +356,24 @@ static void a_pre_roll_that_is_not_there_is_a_gap (void **state)
   assert_in_range (list_entry (fixture, "gaps", 0, 1), start_us - 100000, start_us + 100000);
   json_t *gap = json_array_get (link_message_json (fixture->reply, "gaps"), 0);
   assert_string_equal (json_string_value (json_array_get (gap, 2)), "on_demand");
+}
+
+static void a_sub_stream_is_recorded_as_such (void **state)
+{
+  Fixture *fixture = *state;
+  g_autofree char *main_folder = g_build_filename (fixture->folder, "recordings", "bridge", "main", NULL);
+  g_autofree char *sub_folder = g_build_filename (fixture->folder, "recordings", "bridge", "sub", NULL);
+  begin_site (fixture, fixture->folder, 86400 * (gint64) G_USEC_PER_SEC);
+  put_camera (fixture, "off", 0, FALSE);
+  put_stream (fixture, "sub", "continuous", 0, TRUE);
+  assert_null (ask (fixture, LINK_SITE_END, NULL, -1));
+  Part part = { media_find_stream (fixture->media, "bridge", "sub"), 0, G_MAXUINT };
+  loop_call (part.stream->loop, feed_on_loop, &part);
+  feed (fixture);
+  WAIT_FOR (list_stream (fixture, "sub", "spans") == 1 && list_entry (fixture, "spans", 0, 1) > start_us + 5700000);
+  assert_int_equal (list_recordings (fixture, "spans"), 0);
+  assert_true (g_file_test (sub_folder, G_FILE_TEST_IS_DIR));
+  assert_false (g_file_test (main_folder, G_FILE_TEST_EXISTS));
 }
 
 static void what_is_held_is_left_by_retention (void **state)
@@ -468,6 +496,7 @@ int main (void)
     WITH_MEDIA (an_event_camera_records_while_a_clip_is_made),
     WITH_MEDIA (events_record_their_pre_roll_and_join),
     WITH_MEDIA (a_pre_roll_that_is_not_there_is_a_gap),
+    WITH_MEDIA (a_sub_stream_is_recorded_as_such),
     WITH_MEDIA (what_is_held_is_left_by_retention),
     WITH_MEDIA (nothing_to_cut_is_said),
     WITH_MEDIA (a_browser_is_served_told_of_and_ended),
