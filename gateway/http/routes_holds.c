@@ -19,9 +19,12 @@ static const Camera *find_camera (const HttpRequest *request, const char *id, Ht
 /* media heeds them at once, or when it is met again. */
 static void tell_media (const HttpContext *context, Database *reader, gint64 now_us)
 {
+  static GMutex in_order; /* else one request could tell what it read before another placed its hold, after that one told */
+  g_mutex_lock (&in_order);
   GPtrArray *holds = context->media != NULL ? holds_not_lifted (reader, now_us, NULL) : NULL;
   if (holds != NULL)
     media_link_set_holds (context->media, holds);
+  g_mutex_unlock (&in_order);
 }
 
 static HttpResponse *get_holds (HttpRequest *request, const HttpContext *context)
