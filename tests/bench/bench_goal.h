@@ -9,8 +9,8 @@ typedef struct {
   const char *bench, *row; /* row: what was measured, for people */
   const char *unit;        /* "x floor", "ms" … */
   double at_most;          /* the goal; 0 where it is `at_least` */
-  double at_least;
   double figure;
+  double at_least;
 } BenchGoal;
 
 /* Prints both. Takes `details`, an object with the absolute figures, or NULL. */
