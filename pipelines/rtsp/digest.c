@@ -4,6 +4,7 @@
 
 #include "gateway/core/error.h"
 #include "gateway/core/ids.h"
+#include "pipelines/rtsp/credentials.h"
 
 static char *hash (DigestAlgorithm algorithm, const char *text)
 {
@@ -77,7 +78,7 @@ DigestChallenge *digest_challenge_read (GstRTSPMessage *response, GError **error
 {
   DigestChallenge *best = NULL;
   const char *problem = "in a way that is neither Digest (MD5, SHA-256) nor Basic";
-  GstRTSPAuthCredential **credentials = gst_rtsp_message_parse_auth_credentials (response, GST_RTSP_HDR_WWW_AUTHENTICATE);
+  GstRTSPAuthCredential **credentials = credentials_read (response, GST_RTSP_HDR_WWW_AUTHENTICATE);
   for (GstRTSPAuthCredential **one = credentials; one != NULL && *one != NULL; one++) {
     DigestChallenge *challenge = challenge_from (*one, &problem);
     if (strength (challenge) > strength (best)) {
@@ -170,7 +171,7 @@ gboolean digest_answer_read (GstRTSPMessage *request, DigestAnswer *answer)
   *answer = (DigestAnswer){ 0 };
   if (rtsp_message_header (request, GST_RTSP_HDR_AUTHORIZATION) == NULL)
     return FALSE;
-  answer->credentials = gst_rtsp_message_parse_auth_credentials (request, GST_RTSP_HDR_AUTHORIZATION);
+  answer->credentials = credentials_read (request, GST_RTSP_HDR_AUTHORIZATION);
   if (answer->credentials != NULL && *answer->credentials != NULL
       && (*answer->credentials)->scheme == GST_RTSP_AUTH_DIGEST && answer_fill (answer, *answer->credentials))
     return TRUE;

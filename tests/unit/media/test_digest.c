@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "pipelines/rtsp/credentials.h"
 #include "pipelines/rtsp/digest.h"
 #include "tests/support/test.h"
 
@@ -123,6 +124,31 @@ static void answers_that_lack_something_are_not_read (void **state)
   }
 }
 
+static void what_is_not_of_the_grammar_never_reaches_gstreamer (void **state)
+{
+  static const char *const good[] = {
+    "Digest realm=\"a, b\", nonce=\"\\\"q\", algorithm=SHA-256,qop=\"auth,auth-int\" , stale=FALSE,", "Basic realm=\"x\"",
+    "Basic dXNlcjpwYXNz==", "Digest realm=\"x\", nonce=\"y\", opaque=, Basic realm=\"z\"", "Digest realm=\"\" nonce=\"n\"",
+  };
+  static const char *const bad[] = {
+    "Digest r= nonce=\"q\", a=b", "Digest usernamee\"r\"t= ,alm=\"gridgate\"", "Digest realm=\"c\", nonce= n\", a=b",
+    "Digest r= x\"y\"z", "Digest realm=\"never ends", "Digest realm=\"x\\", "Digest realm=\"x\"y", "Digest =\"x\"", "\"", "Digest a\tb=c",
+  };
+  (void) state;
+  for (gsize i = 0; i < G_N_ELEMENTS (good); i++)
+    if (!credentials_are_well_formed (good[i]))
+      fail_msg ("refuses %s", good[i]);
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++) {
+    if (credentials_are_well_formed (bad[i]))
+      fail_msg ("takes %s", bad[i]);
+    g_autoptr (GstRTSPMessage) response = unauthorized (bad[i], "Digest realm=\"r\", nonce=\"n\"");
+    DigestChallenge *challenge = digest_challenge_read (response, NULL);
+    assert_non_null (challenge);
+    assert_string_equal (challenge->realm, "r");
+    digest_challenge_free (challenge);
+  }
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -133,6 +159,7 @@ int main (void)
     cmocka_unit_test (an_answer_is_what_the_server_expects),
     cmocka_unit_test (our_challenges_are_sha_256_first_and_md5_last),
     cmocka_unit_test (answers_that_lack_something_are_not_read),
+    cmocka_unit_test (what_is_not_of_the_grammar_never_reaches_gstreamer),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
