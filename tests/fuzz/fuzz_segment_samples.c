@@ -1,27 +1,12 @@
 /* A recorded file that is played back: its init segment, its sample entries, its samples. */
-#include <string.h>
-
 #include "pipelines/record/segment_samples.h"
+#include "tests/fuzz/fuzz_file.h"
 #include "tests/fuzz/fuzz_target.h"
-
-typedef struct {
-  const uint8_t *bytes;
-  size_t size;
-} File;
-
-static gboolean read_file (gint64 offset, guint8 *bytes, gsize size, gpointer data)
-{
-  const File *file = data;
-  if (offset < 0 || size > file->size || (size_t) offset > file->size - size)
-    return FALSE;
-  memcpy (bytes, file->bytes + offset, size);
-  return TRUE;
-}
 
 int LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t size)
 {
-  File file = { bytes, size };
-  g_autoptr (SegmentSamples) samples = segment_samples_new (read_file, &file, (gint64) size);
+  FuzzFile file = { bytes, size };
+  g_autoptr (SegmentSamples) samples = segment_samples_new (fuzz_file_read, &file, (gint64) size);
   g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (SegmentSample));
   if (samples == NULL)
     return 0;
