@@ -33,7 +33,7 @@ export function untilDue(iso: string | null | undefined, nowMs: number): string 
   return t(left >= 0 ? 'left' : 'over', { time: span(Math.abs(left)) })
 }
 
-function span(ms: number): string {
+export function span(ms: number): string {
   const minutes = Math.floor(ms / 60_000)
   if (minutes < 120) return t('span_minutes', { count: minutes })
   if (minutes < 48 * 60) return t('span_hours', { count: Math.floor(minutes / 60) })

@@ -47,6 +47,13 @@ export interface Sensor {
   name?: string
   grid?: string
   values?: Observation[]
+  device_clock?: DeviceClock
+}
+
+// skew_ms: the device's clock minus the gateway's.
+export interface DeviceClock {
+  skew_ms: number | null
+  use: 'unknown' | 'ignored' | 'believed' | 'moved' | 'refused'
 }
 
 export interface Alert {

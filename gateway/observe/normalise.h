@@ -11,6 +11,8 @@
  * thread: the store's. */
 #pragma once
 
+#include <jansson.h>
+
 #include "gateway/model/decoder.h"
 #include "gateway/model/observation.h"
 #include "gateway/model/raw_message.h"
@@ -28,8 +30,19 @@ typedef struct {
 
 enum { DEVICE_CLOCK_EVEN_AFTER = 3 };
 
+/* What becomes of the times that a device tells: believed, moved by what its clock is off, refused as ones that cannot be (the time
+ * of receipt counts), ignored as configured, or unknown: it has told none. */
+typedef enum { DEVICE_TIME_UNKNOWN, DEVICE_TIME_IGNORED, DEVICE_TIME_BELIEVED, DEVICE_TIME_MOVED, DEVICE_TIME_REFUSED } DeviceTimeUse;
+
 /* Once per message, before its readings are normalised: the newest of their times tells how far the device's clock is off. */
 void device_clock_watch (DeviceClock *clock, const GArray *readings, gint64 receive_time_us);
+
+/* What is to become of live times, by what was watched. */
+DeviceTimeUse device_clock_use (const DeviceClock *clock, ClockTrust trust);
+
+/* thread: any, beside the store's that watches: {"trust","skew_ms","measured_at","use"}. skew_ms is the device's clock minus ours, over 0
+ * when it is ahead; with it comes whatever the message took on its way. Both are null while use is "unknown". */
+json_t *device_clock_to_json (const DeviceClock *clock, ClockTrust trust);
 
 /* thread: the store's. `clock` has watched the message. */
 Observation *normalise (const Sensor *sensor, const DeviceClock *clock, const RawMessage *message,

@@ -386,8 +386,12 @@ json_t *observe_sensor_json (Observe *observe, const char *sensor)
   g_mutex_lock (&observe->mutex);
   g_autoptr (Routes) routes = observe->routes != NULL ? routes_ref (observe->routes) : NULL;
   g_mutex_unlock (&observe->mutex);
-  const Sensor *known = routes != NULL ? site_sensor (routes_site (routes), sensor) : NULL;
-  return known != NULL ? last_values_describe (observe->last_values, known) : NULL;
+  const SensorInput *input = routes != NULL ? routes_input (routes, sensor) : NULL;
+  if (input == NULL)
+    return NULL;
+  json_t *object = last_values_describe (observe->last_values, input->sensor);
+  json_object_set_new (object, "device_clock", device_clock_to_json (&input->clock, input->sensor->clock));
+  return object;
 }
 
 gboolean observe_broker_status (Observe *observe, const char *broker, BrokerStatus *status)

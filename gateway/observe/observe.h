@@ -41,8 +41,9 @@ void observe_set_broker_changed (Observe *observe, ObserveBrokerChanged changed,
  * "pending","broker_dropped","broker_dropped_at","sensors":[{"id","received",…}]}]}: as of the last commit, so that it never goes back. */
 json_t *observe_accounting_json (Observe *observe);
 
-/* thread: any. A sensor's last values and when it was heard: {"id","heard_at","values":[{"metric","value","unit",
- * "phenomenon_time","receive_time","quality"}]}; NULL when the site has no such sensor. */
+/* thread: any. A sensor's last values, when it was heard, and what is known of its clock (device_clock_to_json): {"id","heard_at",
+ * "values":[{"metric","value","unit","phenomenon_time","receive_time","quality"}],"device_clock":{…}}; NULL when the site has no
+ * such sensor. */
 json_t *observe_sensor_json (Observe *observe, const char *sensor);
 
 /* thread: any. FALSE when the site has no such broker. */

@@ -274,6 +274,8 @@ export const en: Record<Key, string> = {
 
   sensors_title: 'Sensors',
   sensors_none: 'Your account sees no sensors.',
+  clock_moved: 'Its clock is {time} off: corrected',
+  clock_refused: 'Its clock is {time} off: the time of receipt counts',
   sensor: 'Sensor',
   metric: 'Metric',
   value: 'Value',

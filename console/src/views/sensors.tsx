@@ -1,12 +1,12 @@
 // Each sensor's last values, live, with their quality and age.
 
 import { useState } from 'preact/hooks'
-import { ago, fullTime, number, unit } from '../format'
+import { ago, fullTime, number, span, unit } from '../format'
 import { useModel, useNow } from '../hooks'
 import type { Model, Reading } from '../model'
 import { named, t } from '../strings'
 import { trendPath } from '../trend'
-import type { Sensor } from '../types'
+import type { DeviceClock, Sensor } from '../types'
 import { More, rowsAtOnce } from './more'
 
 export function SensorsPage({ model }: { model: Model }) {
@@ -35,10 +35,18 @@ function SensorCard({ model, sensor, now }: { model: Model; sensor: Sensor; now:
         <h2>{sensor.name ?? sensor.id}</h2>
         <span class="muted">{model.gridName(sensor.grid)}</span>
       </header>
+      <ClockNote clock={sensor.device_clock} />
       {readings.length === 0 && <p class="muted">{t('no_value')}</p>}
       {readings.map(([metric, reading]) => <Metric key={metric} metric={metric} reading={reading} now={now} />)}
     </article>
   )
+}
+
+// Said only where the device's clock is so wrong that its times do not count as it tells them.
+function ClockNote({ clock }: { clock: DeviceClock | undefined }) {
+  if (!clock || clock.skew_ms === null || (clock.use !== 'moved' && clock.use !== 'refused')) return null
+  const time = span(Math.abs(clock.skew_ms))
+  return <p class="muted">{t(clock.use === 'moved' ? 'clock_moved' : 'clock_refused', { time })}</p>
 }
 
 function Metric({ metric, reading, now }: { metric: string; reading: Reading; now: number }) {

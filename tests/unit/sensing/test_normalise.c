@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "gateway/core/clock.h"
 #include "gateway/observe/normalise.h"
 #include "tests/support/test.h"
@@ -103,6 +105,32 @@ static void a_clock_that_is_always_behind_by_the_same_is_wrong_and_not_late (voi
     assert_taken (&trusted, now_us + i * MINUTE, now_us + i * MINUTE - behind, now_us + i * MINUTE - behind, QUALITY_GOOD,
                   TRUE);
   site_unref (trusted.site);
+  site_unref (fixture.site);
+}
+
+static void assert_clock (const Fixture *fixture, const char *expected)
+{
+  json_t *json = device_clock_to_json (&fixture->clock, fixture->sensor->clock);
+  char *text = json_dumps (json, JSON_SORT_KEYS | JSON_COMPACT);
+  assert_string_equal (text, expected);
+  free (text);
+  json_decref (json);
+}
+
+static void what_a_devices_clock_is_off_is_shown_with_what_becomes_of_it (void **state)
+{
+  (void) state;
+  Fixture fixture = fixture_with (CLOCK_TRUST_AUTO);
+  assert_clock (&fixture, "{\"measured_at\":null,\"skew_ms\":null,\"trust\":\"auto\",\"use\":\"unknown\"}");
+  observation_unref (take (&fixture, now_us, now_us + 1500000, 1));
+  assert_clock (&fixture, "{\"measured_at\":\"2026-05-01T08:00:00.000Z\",\"skew_ms\":1500,\"trust\":\"auto\",\"use\":\"believed\"}");
+  for (int i = 1; i <= 5; i++) {
+    observation_unref (take (&fixture, now_us + i * MINUTE, now_us + i * MINUTE + 8 * 60 * MINUTE, 1));
+    assert_int_equal (device_clock_use (&fixture.clock, CLOCK_TRUST_AUTO), i < 4 ? DEVICE_TIME_REFUSED : DEVICE_TIME_MOVED);
+  }
+  assert_clock (&fixture, "{\"measured_at\":\"2026-05-01T08:05:00.000Z\",\"skew_ms\":28800000,\"trust\":\"auto\",\"use\":\"moved\"}");
+  assert_int_equal (device_clock_use (&fixture.clock, CLOCK_TRUST_DEVICE), DEVICE_TIME_REFUSED);
+  assert_int_equal (device_clock_use (&fixture.clock, CLOCK_TRUST_GATEWAY), DEVICE_TIME_IGNORED);
   site_unref (fixture.site);
 }
 
@@ -223,6 +251,7 @@ int main (void)
     cmocka_unit_test (impossible_times_give_way_to_the_time_of_receipt),
     cmocka_unit_test (late_data_is_historical_at_its_own_time),
     cmocka_unit_test (a_clock_that_is_always_behind_by_the_same_is_wrong_and_not_late),
+    cmocka_unit_test (what_a_devices_clock_is_off_is_shown_with_what_becomes_of_it),
     cmocka_unit_test (the_gateways_clock_alone_counts_where_it_is_configured),
     cmocka_unit_test (values_come_to_the_metrics_unit),
     cmocka_unit_test (what_is_out_of_range_is_kept_and_bad),

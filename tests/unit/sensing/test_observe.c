@@ -378,6 +378,9 @@ static void retained_messages_set_values_and_fire_nothing (void **state)
   json_t *value = json_array_get (json_object_get (sensor, "values"), 0);
   assert_true (json_number_value (json_object_get (value, "value")) == 9);
   assert_string_equal (json_string_value (json_object_get (value, "quality")), "uncertain");
+  json_t *device = json_object_get (sensor, "device_clock");
+  assert_string_equal (json_string_value (json_object_get (device, "use")), "unknown"); /* it tells no time */
+  assert_string_equal (json_string_value (json_object_get (device, "trust")), "auto");
   json_decref (sensor);
 }
 
