@@ -15,6 +15,9 @@ enum { FRESH_MAX = 20000 };
 #define RETRY_US G_USEC_PER_SEC
 #define HASHES_EVERY_US (10 * G_USEC_PER_SEC)
 
+/* How long what nobody waits for is gathered. */
+#define GATHER_US (20 * G_TIME_SPAN_MILLISECOND)
+
 /* Decoding and storing */
 
 static void note (Observe *observe, const Pending *pending, const char *sensor, OutcomeKind kind, const char *reason)
@@ -273,7 +276,8 @@ static void keep_batch (Observe *observe, guint fresh_before)
   store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + RETRY_US);
 }
 
-static void store_batch (Observe *observe)
+/* Returns how many messages it has tried. */
+static guint store_batch (Observe *observe)
 {
   g_autoptr (GError) error = NULL;
   guint fresh_before = observe->fresh->len;
@@ -283,18 +287,20 @@ static void store_batch (Observe *observe)
       break;
     g_ptr_array_add (observe->batch, pending);
   }
-  if (observe->batch->len == 0)
-    return;
+  guint taken = observe->batch->len;
+  if (taken == 0)
+    return 0;
   gboolean is_stored = store_all (observe, &error);
   settle_filters (observe, is_stored);
   if (is_stored) {
     count_outcomes (observe);
     let_go (observe);
-    return;
+    return taken;
   }
   log_limited (LOG_LEVEL_ERROR, "observations: %u messages wait, they can't be stored: %s", observe->batch->len,
                error->message);
   keep_batch (observe, fresh_before);
+  return taken;
 }
 
 /* Rules */
@@ -411,17 +417,28 @@ void observe_publish_after_commit (Observe *observe)
   store_after_commit (observe->store, publish, observe, NULL);
 }
 
+/* A whole batch leaves a backlog; after any other one, what comes next is gathered, and none comes after a pause. */
+static void go_on (Observe *observe, guint taken)
+{
+  if (taken >= BATCH_MESSAGES) {
+    observe_schedule (observe);
+  } else if (taken > 0) {
+    store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + GATHER_US);
+    g_atomic_int_set (&observe->is_gathering, 1);
+  }
+}
+
 static gboolean run_batch (Observe *observe, Database *database, GError **error)
 {
   if (observe->fresh->len > FRESH_MAX)
     g_ptr_array_set_size (observe->fresh, 0);
-  store_batch (observe);
+  guint taken = store_batch (observe);
   if (!observe_apply (observe, database, error) || !keep_hashes (observe, database, error)
       || !account_save (observe->accounts, database, error))
     return FALSE;
   observe_publish_after_commit (observe);
-  if (observe->batch->len == 0 && intake_length (observe->intake) > 0)
-    observe_schedule (observe);
+  if (observe->batch->len == 0)
+    go_on (observe, taken);
   return TRUE;
 }
 
@@ -430,6 +447,7 @@ gboolean observe_run_batch (Database *database, gpointer data, GError **error)
   Observe *observe = data;
   GError *problem = NULL;
   g_atomic_int_set (&observe->is_scheduled, 0);
+  g_atomic_int_set (&observe->is_gathering, 0);
   if (observe->routes == NULL || run_batch (observe, database, &problem))
     return TRUE;
   log_limited (LOG_LEVEL_ERROR, "observations: the rules have not seen the last ones yet: %s", problem->message);

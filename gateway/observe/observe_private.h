@@ -34,6 +34,7 @@ struct Observe {
   LastValues *last_values;
   BrokerLosses *losses;
   gint is_scheduled; /* atomic: a batch job waits in the store */
+  gint is_gathering; /* atomic: a batch job comes within GATHER_US anyway */
 
   GMutex mutex;        /* over routes and brokers */
   Routes *routes;      /* NULL before the first site */

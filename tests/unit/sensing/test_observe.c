@@ -500,6 +500,33 @@ static void what_is_not_durable_is_dropped_and_counted_when_the_queue_is_full (v
   g_mutex_clear (&one.mutex);
 }
 
+static void what_nobody_waits_for_is_gathered_until_somebody_waits_or_it_is_time (void **state)
+{
+  (void) state;
+  Site *site = one_sensor ();
+  ((Sensor *) site->sensors->pdata[0])->durable = FALSE;
+  test_site_add_sensor (site, "level-2");
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  settle (fixture);
+  assert_int_equal (observe_waiting (fixture->observe), 0); /* after a pause: at once */
+  publish (fixture, "village/level-1", "{\"level\":2}");
+  settle (fixture);
+  assert_int_equal (observe_waiting (fixture->observe), 1);
+  publish (fixture, "village/level-2", "{\"level\":1}"); /* durable */
+  assert_int_equal (observe_waiting (fixture->observe), 0);
+  assert_int_equal (stored_rows (fixture), 3);
+  settle (fixture);
+  publish (fixture, "village/level-1", "{\"level\":3}");
+  settle (fixture);
+  assert_int_equal (observe_waiting (fixture->observe), 1);
+  clock_fake_advance (fixture->clock, 20 * G_TIME_SPAN_MILLISECOND);
+  while (observe_waiting (fixture->observe) > 0)
+    settle (fixture);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 3);
+  assert_balanced (fixture);
+}
+
 static void a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running (void **state)
 {
   (void) state;
@@ -673,6 +700,7 @@ int main (void)
     cmocka_unit_test (a_file_holds_a_day_and_a_clock_that_jumps_deletes_one_file),
     cmocka_unit_test (pages_of_a_query_follow_each_other_over_days),
     cmocka_unit_test (what_is_not_durable_is_dropped_and_counted_when_the_queue_is_full),
+    cmocka_unit_test (what_nobody_waits_for_is_gathered_until_somebody_waits_or_it_is_time),
     cmocka_unit_test (a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running),
     cmocka_unit_test (watchers_are_told_after_the_commit_and_not_too_often),
     cmocka_unit_test (two_sensors_may_read_one_topic),
