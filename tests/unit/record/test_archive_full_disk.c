@@ -1,29 +1,10 @@
 /* A disk that is really full: files and index on it. */
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/support/folder.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/test.h"
 #include "tests/unit/record/recorded.h"
-
-static char *fill_disk (const char *folder)
-{
-  static char block[1 << 16];
-  char *path = g_build_filename (folder, "filler", NULL);
-  int fd = open (path, O_WRONLY | O_CREAT, 0600);
-  gsize size = sizeof block;
-  assert_true (fd >= 0);
-  while (size > 0)
-    if (write (fd, block, size) < (gssize) size)
-      size /= 2;
-  close (fd);
-  return path;
-}
 
 static void check_files (const char *folder)
 {
@@ -40,10 +21,8 @@ static void check_files (const char *folder)
 
 static void a_full_disk_stops_recording_and_room_lets_it_go_on (void **state)
 {
-  if (mount ("tmpfs", *state, "tmpfs", 0, "size=40m") < 0) {
-    print_message ("skipped: this machine lets nobody mount (%s)\n", strerror (errno));
+  if (!small_disk_mount (*state, 40))
     skip ();
-  }
   Told told = { 0 };
   ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
   Archive *archive = archive_new (*state, &settings, clock_system (), told_note, &told, NULL);
@@ -51,7 +30,7 @@ static void a_full_disk_stops_recording_and_room_lets_it_go_on (void **state)
   recorded_write (track, 0, 3, 0, NULL);
   archive_flush (archive);
 
-  g_autofree char *filler = fill_disk (*state);
+  g_autofree char *filler = small_disk_fill (*state, "filler");
   recorded_write (track, 3, 8, 0, NULL);
   for (guint i = 0; i < 3; i++)
     archive_flush (archive); /* the index can't be written either */
@@ -75,23 +54,10 @@ static void a_full_disk_stops_recording_and_room_lets_it_go_on (void **state)
   json_decref (list);
 }
 
-static int leave_namespace (void **state)
-{
-  umount2 (*state, MNT_DETACH);
-  return folder_teardown (state);
-}
-
-static int enter_namespace (void **state)
-{
-  if (unshare (CLONE_NEWNS) == 0)
-    mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-  return folder_setup (state);
-}
-
 int main (void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown (a_full_disk_stops_recording_and_room_lets_it_go_on, enter_namespace, leave_namespace),
+    cmocka_unit_test_setup_teardown (a_full_disk_stops_recording_and_room_lets_it_go_on, small_disk_setup, small_disk_teardown),
   };
   return cmocka_run_group_tests (tests, recorded_set_up, recorded_tear_down);
 }
