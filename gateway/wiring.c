@@ -32,6 +32,7 @@ enum {
   MEDIA_DOWN_AFTER_S = 30,
   RECHECK_S = 15,
   SENSORS_S = 5,
+  DISK_S = 5,
   HEALTH_US = 30 * G_USEC_PER_SEC,
 };
 
@@ -58,7 +59,7 @@ struct Wiring {
   gint is_open;        /* everything stands */
   gint is_store_alive; /* set by the store's thread, cleared by each look of the watchdog */
   gint64 store_asked_us;
-  guint recheck_timer, sensors_timer;
+  guint recheck_timer, sensors_timer, disk_timer;
   SensorStates *sensor_states;
 };
 
@@ -210,6 +211,15 @@ static void tell_sensor (gpointer data, const char *sensor, const char *json)
 static gboolean look_at_sensors (gpointer data)
 {
   sensor_states_look (((Wiring *) data)->sensor_states);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Told again and again: a job that fails on a full disk is not tried once more. */
+static gboolean look_at_disk (gpointer data)
+{
+  Wiring *wiring = data;
+  const AlertCondition condition = { .rule = "disk_full", .category = "equipment", .subject = "", .severity = SEVERITY_EXTREME };
+  alert_engine_post_condition (wiring->engine, &condition, store_is_full (wiring->store));
   return G_SOURCE_CONTINUE;
 }
 
@@ -389,6 +399,7 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
   tell_setup_link (wiring);
   wiring->recheck_timer = g_timeout_add_seconds (RECHECK_S, recheck_views, wiring);
   wiring->sensors_timer = g_timeout_add_seconds (SENSORS_S, look_at_sensors, wiring);
+  wiring->disk_timer = g_timeout_add_seconds (DISK_S, look_at_disk, wiring);
   g_atomic_int_set (&wiring->is_open, TRUE);
   return wiring;
 }
@@ -504,6 +515,7 @@ void wiring_free (Wiring *wiring)
     return;
   g_clear_handle_id (&wiring->recheck_timer, g_source_remove);
   g_clear_handle_id (&wiring->sensors_timer, g_source_remove);
+  g_clear_handle_id (&wiring->disk_timer, g_source_remove);
   while_the_loop_turns (wiring, close_doors);
   g_clear_pointer (&wiring->control, control_free);
   /* Sensors before receivers: a message that is held back holds Paho's lock, which leaving a center would wait for. */

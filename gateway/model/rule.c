@@ -50,7 +50,7 @@ void comparison_init (Comparison *comparison)
 gboolean rule_is_built_in (const char *id)
 {
   static const char *const names[] = { "sensor_silent", "camera_down", "recording_stopped", "broker_down",
-                                       "media_down",    "alert_storm", NULL };
+                                       "media_down",    "disk_full",   "alert_storm", NULL };
   return g_strv_contains (names, id);
 }
 

@@ -299,6 +299,8 @@ static guint store_batch (Observe *observe)
   }
   log_limited (LOG_LEVEL_ERROR, "observations: %u messages wait, they can't be stored: %s", observe->batch->len,
                error->message);
+  if (observation_files_found_full (observe->files))
+    store_note_full (observe->store);
   keep_batch (observe, fresh_before);
   return taken;
 }

@@ -29,7 +29,7 @@ struct ObservationFiles {
   Database *database;
   GHashTable *series; /* "sensor\nmetric\nunit" → id in the open file */
   gint64 last, last_given;
-  gboolean is_begun;
+  gboolean is_begun, has_found_full;
 };
 
 static int compare_paths (gconstpointer a, gconstpointer b)
@@ -94,6 +94,7 @@ gint64 observation_files_last (const ObservationFiles *files)
 
 static void close_file (ObservationFiles *files)
 {
+  files->has_found_full |= files->database != NULL && database_found_full (files->database);
   g_clear_pointer (&files->database, database_close);
   g_clear_pointer (&files->path, g_free);
   g_hash_table_remove_all (files->series);
@@ -240,6 +241,13 @@ gboolean observation_files_commit (ObservationFiles *files, GError **error)
   files->is_begun = FALSE;
   files->last = files->last_given;
   return TRUE;
+}
+
+gboolean observation_files_found_full (ObservationFiles *files)
+{
+  gboolean has_found_full = files->has_found_full;
+  files->has_found_full = FALSE;
+  return has_found_full | (files->database != NULL && database_found_full (files->database));
 }
 
 void observation_files_roll_back (ObservationFiles *files)

@@ -52,6 +52,9 @@ gboolean observation_files_keep_deliveries (ObservationFiles *files, const char 
 
 gboolean observation_files_commit (ObservationFiles *files, GError **error);
 
+/* Whether the disk was full for what has been tried since this was last asked. */
+gboolean observation_files_found_full (ObservationFiles *files);
+
 /* The numbers given since begin are given again. */
 void observation_files_roll_back (ObservationFiles *files);
 

@@ -17,6 +17,7 @@ struct Database {
   sqlite3 *handle;
   char *path;
   GHashTable *statements; /* SQL text → Statement */
+  gboolean has_found_full;
 };
 
 static ErrorStep step_of_result (int result)
@@ -42,6 +43,7 @@ static ErrorStep step_of_result (int result)
 static gboolean fail (Database *database, GError **error)
 {
   int result = sqlite3_extended_errcode (database->handle);
+  database->has_found_full |= (result & 0xff) == SQLITE_FULL;
   return error_set (error, step_of_result (result), "database %s: %s", database->path, sqlite3_errmsg (database->handle));
 }
 
@@ -73,6 +75,13 @@ Database *database_open (const char *path, DatabaseMode mode, GError **error)
     error_set (error, ERROR_RETRY, "database %s: %s", path, sqlite3_errstr (result));
   database_close (database);
   return NULL;
+}
+
+gboolean database_found_full (Database *database)
+{
+  gboolean has_found_full = database->has_found_full;
+  database->has_found_full = FALSE;
+  return has_found_full;
 }
 
 void database_close (Database *database)

@@ -42,6 +42,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Statement, statement_end)
 /* The first column of the first row; `otherwise` when there is none or on an error (which is logged). */
 gint64 database_integer (Database *database, gint64 otherwise, const char *sql, const char *types, ...);
 
+/* Whether the disk was full for a statement since this was last asked. */
+gboolean database_found_full (Database *database);
+
 gint64 database_last_rowid (Database *database);
 gint64 database_changes (Database *database);
 sqlite3 *database_handle (Database *database);

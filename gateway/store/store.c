@@ -7,7 +7,12 @@
 #include "gateway/store/reserve.h"
 #include "gateway/store/schema.h"
 
-enum { QUEUE_JOBS = 65536, GROUP_JOBS = 512, RESERVE_CHECK_US = 60 * G_USEC_PER_SEC };
+enum {
+  QUEUE_JOBS = 65536,
+  GROUP_JOBS = 512,
+  RESERVE_CHECK_US = 60 * G_USEC_PER_SEC,
+  ROOM_CHECK_US = 5 * G_USEC_PER_SEC, /* while the disk is full */
+};
 
 typedef struct {
   StoreJob job;
@@ -39,6 +44,7 @@ struct Store {
   Database *database;
   Reserve *reserve;
   gint64 reserve_checked_us;
+  gint is_full; /* atomic */
   Queue *jobs;
   GThread *thread;
   GArray *after_commit; /* of AfterCommit, of the open transaction */
@@ -89,18 +95,37 @@ static void run_rollbacks (Store *store)
   }
 }
 
-/* A full disk: the jobs of this group fail, those after them find the reserve's space. */
-static void look_after_reserve (Store *store)
+/* What found the disk full has failed, what comes after it finds the reserve's space. */
+void store_note_full (Store *store)
+{
+  g_atomic_int_set (&store->is_full, TRUE);
+  if (reserve_release (store->reserve))
+    log_error ("the disk that holds %s is full: alerts go on from the reserve, free some space now", store->data_dir);
+  store->reserve_checked_us = g_get_monotonic_time ();
+}
+
+static void look_for_room (Store *store)
 {
   gint64 now = g_get_monotonic_time ();
-  if (sqlite3_errcode (database_handle (store->database)) == SQLITE_FULL) {
-    if (reserve_release (store->reserve))
-      log_error ("the disk that holds %s is full: alerts go on from the reserve, free some space now", store->data_dir);
-    store->reserve_checked_us = now;
-  } else if (now - store->reserve_checked_us > RESERVE_CHECK_US) {
-    reserve_restore (store->reserve);
-    store->reserve_checked_us = now;
-  }
+  if (now - store->reserve_checked_us <= (store_is_full (store) ? ROOM_CHECK_US : RESERVE_CHECK_US))
+    return;
+  reserve_restore (store->reserve);
+  store->reserve_checked_us = now;
+  if (reserve_is_set_aside (store->reserve) && g_atomic_int_compare_and_exchange (&store->is_full, TRUE, FALSE))
+    log_notice ("the disk that holds %s has room again", store->data_dir);
+}
+
+static void look_after_reserve (Store *store)
+{
+  if (database_found_full (store->database))
+    store_note_full (store);
+  else
+    look_for_room (store);
+}
+
+gboolean store_is_full (Store *store)
+{
+  return g_atomic_int_get (&store->is_full);
 }
 
 static void run_job (Store *store, Job *job)
@@ -252,6 +277,7 @@ Store *store_open (const char *data_dir, Clock *clock, GError **error)
   store->jobs = queue_new (QUEUE_JOBS, 0, g_free);
   if (folder_make (data_dir, error)) {
     store->reserve = reserve_new (data_dir);
+    store->is_full = !reserve_is_set_aside (store->reserve);
     store->database = database_open (store->path, DATABASE_WRITER, error);
   }
   if (store->database == NULL || !schema_migrate (store->database, error)) {

@@ -47,6 +47,13 @@ void store_set_timer (Store *store, StoreJob job, gpointer data, gint64 monotoni
 /* thread: any. A read-only connection that belongs to the calling thread and lives as long as it. NULL with an error. */
 Database *store_reader (Store *store, GError **error);
 
+/* thread: the store's. A file of the data folder that isn't the main database found the disk full: the reserve is given up
+ * for it, too. */
+void store_note_full (Store *store);
+
+/* thread: any. From the first write that found the disk full, or a start without room for the reserve, until there is. */
+gboolean store_is_full (Store *store);
+
 Clock *store_clock (Store *store);
 const char *store_data_dir (Store *store);
 

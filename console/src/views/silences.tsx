@@ -9,7 +9,7 @@ import type { Silence } from '../types'
 
 const hourMs = 3_600_000
 const hoursOffered = [1, 4, 8, 24, 72]
-const builtIn = ['sensor_silent', 'camera_down', 'recording_stopped', 'broker_down']
+const builtIn = ['sensor_silent', 'camera_down', 'recording_stopped', 'broker_down', 'disk_full']
 
 const reasonOf = (error: unknown): string => (error instanceof Problem ? error.message : t('error_network'))
 

@@ -23,6 +23,7 @@ static void after_the_disk_filled_up_the_next_alert_is_written_from_the_reserve 
     skip ();
   Store *store = store_open (*state, clock_system (), &error);
   assert_null (error);
+  assert_false (store_is_full (store));
   assert_true (store_run (store, create_table, NULL, NULL));
   g_free (small_disk_fill (*state, "filler"));
 
@@ -38,6 +39,7 @@ static void after_the_disk_filled_up_the_next_alert_is_written_from_the_reserve 
   }
   assert_true (written);
   assert_int_equal (failures, 1);
+  assert_true (store_is_full (store));
   store_close (store);
 }
 
