@@ -248,6 +248,8 @@ static void add_messages (GString *out, const HttpContext *context)
   add_of_brokers (out, accounts, "gridgate_messages_pending", "pending");
   family (out, "gridgate_broker_dropped_total", "counter", "Messages that the broker says it has dropped itself since it was started.");
   add_of_brokers (out, accounts, "gridgate_broker_dropped_total", "broker_dropped");
+  family (out, "gridgate_broker_sessions_lost_total", "counter", "How often the broker had forgotten our session when it was reached again.");
+  add_of_brokers (out, accounts, "gridgate_broker_sessions_lost_total", "sessions_lost");
   json_decref (accounts);
   if (context->observe != NULL) {
     family (out, "gridgate_messages_waiting", "gauge", "Sensor messages that wait to be stored.");

@@ -15,6 +15,7 @@ enum { REQUESTS_REMEMBERED = 10000 };
 typedef struct {
   BrokerConnection *connection;
   char *settings; /* one line of all of them: another line needs another connection */
+  guint sessions_lost; /* found gone when the broker was reached again */
 } BrokerSlot;
 
 static void slot_free (gpointer data)
@@ -91,9 +92,22 @@ static void receive (gpointer self, RawMessage *message)
   pending_unref (pending);
 }
 
+/* A broker that was restarted without its persistence: what it kept for us while we were away never comes. */
+static void note_lost_session (Observe *observe, const char *broker)
+{
+  g_mutex_lock (&observe->mutex);
+  BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker);
+  if (slot != NULL)
+    slot->sessions_lost++;
+  g_mutex_unlock (&observe->mutex);
+  log_warning ("broker %s: has lost our session, and with it what it kept for us: let it keep its sessions on disk", broker);
+}
+
 static void broker_changed (gpointer self, const char *broker, const BrokerStatus *status)
 {
   Observe *observe = self;
+  if (status->state == BROKER_CONNECTED && status->reason == NULL && status->connects > 1 && !status->session_present)
+    note_lost_session (observe, broker);
   if (observe->changed != NULL)
     observe->changed (observe->changed_data, broker, status);
 }
@@ -345,6 +359,15 @@ void observe_request (Observe *observe, const char *broker, const char *topic, G
 
 /* Views */
 
+static guint sessions_lost (Observe *observe, const char *broker)
+{
+  g_mutex_lock (&observe->mutex);
+  const BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker);
+  guint count = slot != NULL ? slot->sessions_lost : 0;
+  g_mutex_unlock (&observe->mutex);
+  return count;
+}
+
 static void describe_broker_state (Observe *observe, const char *broker, json_t *object)
 {
   BrokerStatus status;
@@ -355,6 +378,8 @@ static void describe_broker_state (Observe *observe, const char *broker, json_t 
   json_object_set_new (object, "reason", status.reason != NULL ? json_string (status.reason) : json_null ());
   json_object_set_new (object, "detail", json_string (status.detail));
   json_object_set_new (object, "since", json_string (since));
+  json_object_set_new (object, "session_present", status.connects > 0 ? json_boolean (status.session_present) : json_null ());
+  json_object_set_new (object, "sessions_lost", json_integer (sessions_lost (observe, broker)));
 }
 
 static json_t *describe_broker (Observe *observe, const Site *site, const Broker *broker)
