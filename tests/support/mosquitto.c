@@ -92,6 +92,21 @@ void mosquitto_publish (Mosquitto *mosquitto, const char *topic, const char *pay
   assert_int_equal (process_run (mosquitto->folder, PUBLISH_SECONDS, NULL, (const char *const *) arguments->pdata), 0);
 }
 
+void mosquitto_publish_lines (Mosquitto *mosquitto, const char *topic, const char *qos, const char *lines)
+{
+  g_autofree char *port = g_strdup_printf ("%d", mosquitto->port);
+  g_autofree char *path = g_build_filename (mosquitto->folder, "lines", NULL);
+  assert_true (g_file_set_contents (path, lines, -1, NULL));
+  const char *const arguments[] = { "sh", "-c", "exec mosquitto_pub -l \"$@\" <\"$0\"", path, "-p", port, "-q", qos, "-t", topic,
+                                    NULL };
+  assert_int_equal (process_run (mosquitto->folder, PUBLISH_SECONDS, NULL, arguments), 0);
+}
+
+char *mosquitto_store_path (const Mosquitto *mosquitto)
+{
+  return g_strdup_printf ("%s/mosquitto-%d.db", mosquitto->folder, mosquitto->port);
+}
+
 void mosquitto_free (Mosquitto *mosquitto)
 {
   if (mosquitto == NULL)

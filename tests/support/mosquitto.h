@@ -33,5 +33,11 @@ void mosquitto_start_again (Mosquitto *mosquitto);
  * NULL: "-r", "-q", "1"… */
 void mosquitto_publish (Mosquitto *mosquitto, const char *topic, const char *payload, const char *const *options);
 
+/* The same with one message a line of `lines`, in that order, at QoS `qos`. */
+void mosquitto_publish_lines (Mosquitto *mosquitto, const char *topic, const char *qos, const char *lines);
+
+/* The file in which it keeps sessions and retained messages; is read when it starts, written when it is ended by SIGTERM. */
+char *mosquitto_store_path (const Mosquitto *mosquitto);
+
 void mosquitto_free (Mosquitto *mosquitto);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Mosquitto, mosquitto_free)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/support/folder.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/test.h"
 
 enum { START_S = 40, END_S = 30 };
@@ -120,7 +121,8 @@ void township_start_gateway (Township *township)
 {
   g_autofree char *program = built_program ("gridgate");
   g_clear_pointer (&township->gateway, process_free);
-  township->gateway = process_start (township->folder, (const char *[]){ program, "run", "-c", township->site_path, NULL });
+  township->gateway = process_start_with (township->folder, (const char *[]){ program, "run", "-c", township->site_path, NULL },
+                                          township->clock != NULL ? stepped_clock_environment (township->clock) : NULL);
   g_free (process_wait_for (township->gateway, "ready", START_S));
   wait_for_subscriptions (township);
   g_clear_pointer (&township->http, http_client_free);
@@ -128,15 +130,37 @@ void township_start_gateway (Township *township)
   assert_int_equal (http_client_login (township->http, "admin", password), 200);
 }
 
-Township *township_new (const char *site, const char *script)
+char *township_data_dir (Township *township)
 {
-  Township *township = g_new0 (Township, 1);
+  return g_build_filename (township->folder, "data", NULL);
+}
+
+static gboolean mount_data (Township *township, int megabytes)
+{
+  g_autofree char *data = township_data_dir (township);
+  assert_int_equal (g_mkdir (data, 0700), 0);
+  return small_disk_mount (data, megabytes);
+}
+
+static void choose_ports (Township *township)
+{
   int *ports[] = { &township->http_port, &township->rtsp_port, &township->webhook_port };
   for (gsize i = 0; i < G_N_ELEMENTS (ports); i++)
     *ports[i] = port_free ();
   for (gsize i = 0; i < G_N_ELEMENTS (township->camera_ports); i++)
     township->camera_ports[i] = port_free ();
+}
+
+Township *township_new_as (const TownshipForm *form)
+{
+  Township *township = g_new0 (Township, 1);
   township->folder = folder_make_temporary ();
+  if (form->data_megabytes > 0 && !mount_data (township, form->data_megabytes)) {
+    township_free (township);
+    return NULL;
+  }
+  township->clock = form->has_stepped_clock ? stepped_clock_new (township->folder) : NULL;
+  choose_ports (township);
   township->village = mosquitto_start (township->folder, NULL);
   township->center = mosquitto_start (township->folder, NULL);
   start_subscriber (township);
@@ -144,14 +168,19 @@ Township *township_new (const char *site, const char *script)
   write_file (township->folder, "webhook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
   write_file (township->folder, "camera.password", "camera-secret\n");
   write_file (township->folder, "viewer.password", "secret\n");
-  township->site_path = fill_template (township, site, "gridgate.yaml");
-  if (script != NULL) {
-    township->script_path = fill_template (township, script, "township.yaml");
+  township->site_path = fill_template (township, form->site, "gridgate.yaml");
+  if (form->script != NULL) {
+    township->script_path = fill_template (township, form->script, "township.yaml");
     township_start_simulator (township);
   }
   add_accounts (township);
   township_start_gateway (township);
   return township;
+}
+
+Township *township_new (const char *site, const char *script)
+{
+  return township_new_as (&(TownshipForm){ .site = site, .script = script });
 }
 
 void township_publish (Township *township, const char *topic, const char *payload)
@@ -263,6 +292,9 @@ void township_free (Township *township)
   mosquitto_free (township->center);
   mosquitto_free (township->village);
   http_client_free (township->http);
+  stepped_clock_free (township->clock);
+  g_autofree char *data = township_data_dir (township);
+  small_disk_unmount (data); /* where there is one */
   folder_drop (township->folder);
   g_free (township->site_path);
   g_free (township->script_path);

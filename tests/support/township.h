@@ -9,6 +9,13 @@
 #include "tests/support/http_client.h"
 #include "tests/support/mosquitto.h"
 #include "tests/support/process.h"
+#include "tests/support/stepped_clock.h"
+
+typedef struct {
+  const char *site, *script; /* templates; `script` NULL: no simulator */
+  int data_megabytes;        /* the gateway's data lie on a disk of that size (small_disk.h); 0: on the machine's */
+  gboolean has_stepped_clock; /* the gateway and its workers live by `clock` */
+} TownshipForm;
 
 typedef struct {
   char *folder, *site_path, *script_path, *base_url;
@@ -16,12 +23,19 @@ typedef struct {
   Mosquitto *village, *center;
   Process *simulator, *gateway, *subscriber;
   HttpClient *http;
+  SteppedClock *clock;           /* NULL: that of the machine */
   char *token_id, *token_secret; /* a program's, with the operator's role */
 } Township;
 
 /* Starts brokers, the subscriber to all of the center's topics, the simulator (`script` NULL: none), the gateway; makes
  * the account admin / admin-password-1 and logs in. */
 Township *township_new (const char *site, const char *script);
+
+/* The same, otherwise. NULL where nobody may mount a disk. */
+Township *township_new_as (const TownshipForm *form);
+
+/* The gateway's data; g_free. */
+char *township_data_dir (Township *township);
 
 /* The gateway alone, after it was ended or killed; waits until it is ready and has subscribed to what its
  * sensors send, and logs in again. */
