@@ -56,20 +56,31 @@ int file_cameras_teardown (void **state)
   return 0;
 }
 
-char *client_run (Township *township, int seconds, const char *const *arguments)
+char *client_end (Process *client, const char *name, int seconds)
 {
-  char *said;
-  int status = process_run (township->folder, seconds, &said, arguments);
+  int status = process_wait (client, seconds);
+  char *said = process_output (client);
+  process_free (client);
   if (status != 0)
-    fail_msg ("%s ended with %d: %s", arguments[0], status, said);
+    fail_msg ("%s ended with %d: %s", name, status, said);
   return said;
 }
 
-void ffmpeg_plays (Township *township, const char *url, const char *transport)
+char *client_run (Township *township, int seconds, const char *const *arguments)
 {
-  g_autofree char *said = client_run (
-    township, 40, (const char *[]){ "ffmpeg", "-v", "warning", "-nostats", "-xerror", "-rtsp_transport", transport, "-i", url, "-t", "10",
-                                    "-map", "0:v", "-fps_mode", "passthrough", "-f", "framecrc", "-", NULL });
+  return client_end (process_start (township->folder, arguments), arguments[0], seconds);
+}
+
+Process *ffmpeg_start (Township *township, const char *url, const char *transport)
+{
+  return process_start (township->folder, (const char *[]){ "ffmpeg", "-nostdin", "-v", "warning", "-nostats", "-xerror", "-rtsp_transport",
+                                                            transport, "-i", url, "-t", "10", "-map", "0:v", "-fps_mode", "passthrough",
+                                                            "-f", "framecrc", "-", NULL });
+}
+
+void ffmpeg_played (Process *player)
+{
+  g_autofree char *said = client_end (player, "ffmpeg", 40);
   g_auto (GStrv) lines = g_strsplit (said, "\n", -1);
   guint frames = 0;
   gint64 last = -1, step = 0;
@@ -90,15 +101,25 @@ void ffmpeg_plays (Township *township, const char *url, const char *transport)
   assert_null (strstr (said, "missed"));
 }
 
-void gstreamer_plays (Township *township, const char *location, const char *protocols, const char *depayloader)
+void ffmpeg_plays (Township *township, const char *url, const char *transport)
+{
+  ffmpeg_played (ffmpeg_start (township, url, transport));
+}
+
+Process *gstreamer_start (Township *township, const char *location, const char *protocols, const char *depayloader)
 {
   g_autofree char *place = g_strdup_printf ("location=%s", location);
   g_autofree char *ways = g_strdup_printf ("protocols=%s", protocols);
   g_autofree char *user = g_strdup_printf ("user-id=%s", township->token_id);
   g_autofree char *password = g_strdup_printf ("user-pw=%s", township->token_secret);
-  g_autofree char *said = client_run (
-    township, 60, (const char *[]){ "gst-launch-1.0", "-q", "rtspsrc", place, user, password, ways, "latency=0", "tls-validation-flags=0", "!",
-                                    "application/x-rtp,media=video", "!", depayloader, "!", "decodebin", "!", "identity", "eos-after=250",
-                                    "!", "fakesink", "sync=false", NULL });
+  return process_start (township->folder, (const char *[]){ "gst-launch-1.0", "-q", "rtspsrc", place, user, password, ways, "latency=0",
+                                                            "tls-validation-flags=0", "!", "application/x-rtp,media=video", "!",
+                                                            depayloader, "!", "decodebin", "!", "identity", "eos-after=250", "!",
+                                                            "fakesink", "sync=false", NULL });
+}
+
+void gstreamer_played (Process *player)
+{
+  g_autofree char *said = client_end (player, "gst-launch-1.0", 60);
   assert_null (strstr (said, "ERROR"));
 }

@@ -18,11 +18,19 @@ FileCameras *file_cameras_new (const char *site);
 int file_cameras_setup (void **state);
 int file_cameras_teardown (void **state);
 
-/* The program must end with 0; what it said (g_free). */
+/* The program must end with 0; what it said (g_free). `client_end` takes the process. */
+char *client_end (Process *client, const char *name, int seconds);
 char *client_run (Township *township, int seconds, const char *const *arguments);
 
-/* No error, no missing frame. `transport` is ffmpeg's -rtsp_transport. */
+/* `transport` is ffmpeg's -rtsp_transport. Several may play at the same time. */
+Process *ffmpeg_start (Township *township, const char *url, const char *transport);
+
+/* No error, no missing frame; takes the process. */
+void ffmpeg_played (Process *player);
+
+/* Both. */
 void ffmpeg_plays (Township *township, const char *url, const char *transport);
 
 /* `location` without a login; `protocols` are rtspsrc's. */
-void gstreamer_plays (Township *township, const char *location, const char *protocols, const char *depayloader);
+Process *gstreamer_start (Township *township, const char *location, const char *protocols, const char *depayloader);
+void gstreamer_played (Process *player);

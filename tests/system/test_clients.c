@@ -4,12 +4,17 @@
 #include "tests/support/test.h"
 #include "tests/system/file_cameras.h"
 
-static void ffprobe_describes (Township *township, const char *camera, const char *video, const char *audio)
+static Process *ffprobe_start (Township *township, const char *camera)
 {
   g_autofree char *url = township_rtsp_url (township, camera);
-  g_autofree char *said = client_run (
-    township, 30, (const char *[]){ "ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-read_intervals", "%+10", "-count_frames",
-                                    "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0", url, NULL });
+  return process_start (township->folder, (const char *[]){ "ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-read_intervals", "%+10",
+                                                            "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of",
+                                                            "csv=p=0", url, NULL });
+}
+
+static void ffprobe_described (Process *prober, const char *video, const char *audio)
+{
+  g_autofree char *said = client_end (prober, "ffprobe", 30);
   g_auto (GStrv) lines = g_strsplit (said, "\n", -1);
   assert_true (g_strv_length (lines) >= 2);
   g_auto (GStrv) first = g_strsplit (lines[0], ",", -1);
@@ -22,8 +27,9 @@ static void ffprobe_describes (Township *township, const char *camera, const cha
 static void ffprobe_reads_ten_seconds_of_both_codecs_with_their_audio (void **state)
 {
   FileCameras *cameras = *state;
-  ffprobe_describes (cameras->township, "h264", "h264", "aac");
-  ffprobe_describes (cameras->township, "h265", "hevc", "pcm_alaw");
+  Process *first = ffprobe_start (cameras->township, "h264"), *second = ffprobe_start (cameras->township, "h265");
+  ffprobe_described (first, "h264", "aac");
+  ffprobe_described (second, "hevc", "pcm_alaw");
 }
 
 static void ffmpeg_plays_ten_seconds_without_a_missing_frame (void **state)
@@ -31,8 +37,9 @@ static void ffmpeg_plays_ten_seconds_without_a_missing_frame (void **state)
   FileCameras *cameras = *state;
   g_autofree char *h264 = township_rtsp_url (cameras->township, "h264");
   g_autofree char *h265 = township_rtsp_url (cameras->township, "h265");
-  ffmpeg_plays (cameras->township, h264, "tcp");
-  ffmpeg_plays (cameras->township, h265, "tcp");
+  Process *first = ffmpeg_start (cameras->township, h264, "tcp"), *second = ffmpeg_start (cameras->township, h265, "tcp");
+  ffmpeg_played (first);
+  ffmpeg_played (second);
 }
 
 static void rtspsrc_plays_ten_seconds (void **state)
@@ -41,8 +48,10 @@ static void rtspsrc_plays_ten_seconds (void **state)
   Township *township = cameras->township;
   g_autofree char *h264 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h264", township->rtsp_port);
   g_autofree char *h265 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h265", township->rtsp_port);
-  gstreamer_plays (township, h264, "tcp", "rtph264depay");
-  gstreamer_plays (township, h265, "tcp", "rtph265depay");
+  Process *first = gstreamer_start (township, h264, "tcp", "rtph264depay");
+  Process *second = gstreamer_start (township, h265, "tcp", "rtph265depay");
+  gstreamer_played (first);
+  gstreamer_played (second);
 }
 
 static void a_token_in_the_address_opens_and_a_wrong_one_does_not (void **state)

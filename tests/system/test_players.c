@@ -58,8 +58,9 @@ static void ffmpeg_plays_over_udp (void **state)
   Players *players = *state;
   g_autofree char *h264 = township_rtsp_url (players->township, "h264");
   g_autofree char *h265 = township_rtsp_url (players->township, "h265");
-  ffmpeg_plays (players->township, h264, "udp");
-  ffmpeg_plays (players->township, h265, "udp");
+  Process *first = ffmpeg_start (players->township, h264, "udp"), *second = ffmpeg_start (players->township, h265, "udp");
+  ffmpeg_played (first);
+  ffmpeg_played (second);
 }
 
 static void rtspsrc_plays_over_udp (void **state)
@@ -67,26 +68,24 @@ static void rtspsrc_plays_over_udp (void **state)
   Players *players = *state;
   g_autofree char *h264 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h264", players->township->rtsp_port);
   g_autofree char *h265 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h265", players->township->rtsp_port);
-  gstreamer_plays (players->township, h264, "udp", "rtph264depay");
-  gstreamer_plays (players->township, h265, "udp", "rtph265depay");
+  Process *first = gstreamer_start (players->township, h264, "udp", "rtph264depay");
+  Process *second = gstreamer_start (players->township, h265, "udp", "rtph265depay");
+  gstreamer_played (first);
+  gstreamer_played (second);
 }
 
 /* ---- RTSPS ---- */
 
-static void ffmpeg_plays_over_tls (void **state)
+static void ffmpeg_and_rtspsrc_play_over_tls (void **state)
 {
   Players *players = *state;
-  const Township *township = players->township;
-  g_autofree char *url = g_strdup_printf ("rtsps://%s:%s@127.0.0.1:%d/live/h264", township->token_id, township->token_secret,
-                                          players->tls_port);
-  ffmpeg_plays (players->township, url, "tcp");
-}
-
-static void rtspsrc_plays_over_tls (void **state)
-{
-  Players *players = *state;
-  g_autofree char *url = g_strdup_printf ("rtsps://127.0.0.1:%d/live/h265", players->tls_port);
-  gstreamer_plays (players->township, url, "tcp", "rtph265depay");
+  Township *township = players->township;
+  g_autofree char *h264 = g_strdup_printf ("rtsps://%s:%s@127.0.0.1:%d/live/h264", township->token_id, township->token_secret,
+                                           players->tls_port);
+  g_autofree char *h265 = g_strdup_printf ("rtsps://127.0.0.1:%d/live/h265", players->tls_port);
+  Process *first = ffmpeg_start (township, h264, "tcp"), *second = gstreamer_start (township, h265, "tcp", "rtph265depay");
+  ffmpeg_played (first);
+  gstreamer_played (second);
 }
 
 static gboolean accept_any (GTlsConnection *connection, GTlsCertificate *certificate, GTlsCertificateFlags flags, gpointer data)
@@ -133,8 +132,7 @@ int main (void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (ffmpeg_plays_over_udp),
     cmocka_unit_test (rtspsrc_plays_over_udp),
-    cmocka_unit_test (ffmpeg_plays_over_tls),
-    cmocka_unit_test (rtspsrc_plays_over_tls),
+    cmocka_unit_test (ffmpeg_and_rtspsrc_play_over_tls),
     cmocka_unit_test (a_reload_takes_a_renewed_certificate),
   };
   return cmocka_run_group_tests (tests, players_setup, players_teardown);
