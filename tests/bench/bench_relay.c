@@ -18,6 +18,7 @@
 enum {
   ROUNDS_MAX = 9,
   SETTLE_US = 2 * G_USEC_PER_SEC,
+  HASTY_SETTLE_US = G_USEC_PER_SEC / 10,
   TRIM_S = 12, /* by then the pool has given back what only the beginning needed */
   HASTE_S = 4, /* who measures for less only tries out whether it works */
   CROWD_CAMERAS = 10,
@@ -114,6 +115,12 @@ static gboolean wait_for_viewers (const BenchShared *shared, guint viewers)
   return FALSE;
 }
 
+/* Who is in haste has no figure to spoil. */
+static void settle (const Bench *bench)
+{
+  g_usleep (bench->seconds > HASTE_S ? SETTLE_US : HASTY_SETTLE_US);
+}
+
 static void measure_now (const Bench *bench, pid_t server, guint cameras, double *figures)
 {
   BenchShared *shared = bench->shared;
@@ -136,7 +143,7 @@ static void measure_with_viewers (const Bench *bench, const Row *row, const Benc
   memset (shared->first_packet_us, 0, sizeof shared->first_packet_us);
   pid_t viewers = bench_viewers_start (shared, &plan);
   if (wait_for_viewers (shared, row->viewers)) {
-    g_usleep (SETTLE_US);
+    settle (bench);
     measure_now (bench, server->pid, row->cameras, result->figures);
     note_viewers (shared, row->viewers, result->figures);
   } else {
@@ -172,7 +179,7 @@ static Result measure (Bench *bench, const Row *row, BenchServerKind kind)
   bench->shared->is_all_paced = row->is_all_paced;
   BenchServer *server = bench_server_start (&(BenchServerPlan){ kind, bench->camera_port, row->cameras, FALSE, FALSE, 0 });
   gboolean plays = bench_reach (&bench->shared->playing, row->cameras);
-  g_usleep (SETTLE_US); /* a group of pictures is kept */
+  settle (bench); /* a group of pictures is kept */
   if (!plays)
     result.refused = NOT_IN_TIME;
   else if (row->viewers > 0)
