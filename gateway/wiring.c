@@ -120,7 +120,8 @@ static void note_viewer_started (const LinkMessage *message, gpointer data)
 static void note_viewer_ended (const LinkMessage *message, gpointer data)
 {
   access_view_ended (((Wiring *) data)->access, link_message_string (message, "viewer"),
-                     link_message_integer (message, "at"), link_message_string (message, "reason"));
+                     link_message_integer (message, "at"), link_message_string (message, "reason"),
+                     link_message_string (message, "watched"));
 }
 
 static void note_recording_state (const LinkMessage *message, gpointer data)

@@ -199,6 +199,15 @@ json_t *media_viewer_body (const char *viewer, const MediaStream *stream, const 
                     "protocol", protocol, "at", (json_int_t) at_us);
 }
 
+json_t *media_viewer_ended_body (const char *viewer, guint64 sent_bytes, const char *reason, const char *watched)
+{
+  json_t *body = json_pack ("{s:s, s:I, s:I, s:s}", "viewer", viewer, "at", (json_int_t) g_get_real_time (), "sent_bytes",
+                            (json_int_t) sent_bytes, "reason", reason);
+  if (watched != NULL)
+    json_object_set_new (body, "watched", json_string (watched));
+  return body;
+}
+
 /* ---- the desired state ---- */
 
 #define FOR_EACH_PART(media, function, ...)                                                                            \

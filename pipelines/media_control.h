@@ -106,6 +106,9 @@ void media_send_state (MediaStream *stream);
 /* thread: any. The body of a VIEWER_STARTED; `at_us` is when it began. */
 json_t *media_viewer_body (const char *viewer, const MediaStream *stream, const char *protocol, gint64 at_us);
 
+/* thread: any. The body of a VIEWER_ENDED, now. `watched` NULL: it was nothing recorded. */
+json_t *media_viewer_ended_body (const char *viewer, guint64 sent_bytes, const char *reason, const char *watched);
+
 /* Answers a request; both take `request`. */
 void media_reply (Media *media, LinkMessage *request, json_t *body);
 void media_reply_error (Media *media, LinkMessage *request, const GError *error);

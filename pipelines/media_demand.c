@@ -225,9 +225,7 @@ static void on_viewer_ended (LiveHub *hub, const char *viewer, guint64 sent_byte
   StreamDemand *stream = data;
   (void) hub;
   follow_counts (stream);
-  media_send_event (stream->demand->media, LINK_VIEWER_ENDED,
-                    json_pack ("{s:s, s:I, s:I, s:s}", "viewer", viewer, "at", (json_int_t) g_get_real_time (),
-                               "sent_bytes", (json_int_t) sent_bytes, "reason", reason));
+  media_send_event (stream->demand->media, LINK_VIEWER_ENDED, media_viewer_ended_body (viewer, sent_bytes, reason, NULL));
 }
 
 static void on_described (LiveHub *hub, gpointer data)

@@ -36,11 +36,9 @@ static json_t *started_body (const char *viewer, const char *camera, const char 
   return media_viewer_body (viewer, &named, protocol, at_us);
 }
 
-static void tell_end (Media *media, const char *viewer, guint64 sent_bytes, const char *reason)
+static void tell_end (Media *media, const char *viewer, guint64 sent_bytes, const char *reason, const char *watched)
 {
-  media_send_event (media, LINK_VIEWER_ENDED,
-                    json_pack ("{s:s, s:I, s:I, s:s}", "viewer", viewer, "at", (json_int_t) g_get_real_time (), "sent_bytes",
-                               (json_int_t) sent_bytes, "reason", reason));
+  media_send_event (media, LINK_VIEWER_ENDED, media_viewer_ended_body (viewer, sent_bytes, reason, watched));
 }
 
 /* ---- exports ---- */
@@ -116,7 +114,7 @@ static void run_export (gpointer data, gpointer unused)
   g_ptr_array_remove_fast (playback->exports, export);
   g_mutex_unlock (&playback->mutex);
   if (reason != NULL)
-    tell_end (playback->media, export->viewer, (guint64) bytes, export->end_reason != NULL ? export->end_reason : reason);
+    tell_end (playback->media, export->viewer, (guint64) bytes, export->end_reason != NULL ? export->end_reason : reason, NULL);
   export_free (export);
 }
 
@@ -185,7 +183,8 @@ static gboolean cancel_exports (MediaPlayback *playback, const char *viewer, con
 static void end_browser (MediaPlayback *playback, BrowserPlayback *browser, const char *reason, guint16 code)
 {
   g_ptr_array_remove_fast (playback->browsers, browser);
-  tell_end (playback->media, browser_playback_viewer (browser), browser_playback_sent_bytes (browser), reason);
+  g_autofree char *watched = browser_playback_watched (browser);
+  tell_end (playback->media, browser_playback_viewer (browser), browser_playback_sent_bytes (browser), reason, watched);
   browser_playback_free (browser, code);
 }
 

@@ -1,5 +1,7 @@
 #include "pipelines/media_rtsp.h"
 
+#include <string.h>
+
 #include "gateway/core/log.h"
 #include "pipelines/rtp/wire_context.h"
 
@@ -62,6 +64,11 @@ static void ask (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer v
   add_text (body, "method", ask->method);
   add_text (body, "purpose", ask->purpose);
   add_text (body, "token", ask->token);
+  if (strcmp (ask->purpose, "playback") == 0) {
+    add_text (body, "reason", ask->reason);
+    json_object_set_new (body, "from", json_integer (ask->from_us));
+    json_object_set_new (body, "to", json_integer (ask->to_us));
+  }
   if (ask->answer != NULL) {
     add_text (body, "username", ask->answer->username);
     add_text (body, "realm", ask->answer->realm);
@@ -93,11 +100,9 @@ static void on_recording_started (const char *viewer, const char *camera, const 
 }
 
 /* thread: any loop. */
-static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
+static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, const char *watched, gpointer data)
 {
-  media_send_event (data, LINK_VIEWER_ENDED,
-                    json_pack ("{s:s, s:I, s:I, s:s}", "viewer", viewer, "at", (json_int_t) g_get_real_time (),
-                               "sent_bytes", (json_int_t) sent_bytes, "reason", reason));
+  media_send_event (data, LINK_VIEWER_ENDED, media_viewer_ended_body (viewer, sent_bytes, reason, watched));
 }
 
 const RtspServerHandlers media_rtsp_handlers = { ask, on_viewer_started, on_viewer_ended, on_recording_started };

@@ -83,6 +83,13 @@ static int decide (Access *access, const LinkMessage *request, const Caller *cal
   return PLAY_OK;
 }
 
+/* Without a reason the register says how it came, as it does of live views. */
+static char *reason_of (const LinkMessage *request)
+{
+  const char *reason = link_message_string (request, "reason");
+  return g_strdup (reason != NULL ? reason : "rtsp");
+}
+
 static void expect_view (Access *access, const LinkMessage *request, const Caller *caller)
 {
   ExpectedView *view = g_new0 (ExpectedView, 1);
@@ -91,7 +98,9 @@ static void expect_view (Access *access, const LinkMessage *request, const Calle
   view->stream = g_strdup (link_message_string (request, "stream"));
   view->address = g_strdup (link_message_string (request, "address"));
   view->kind = purpose_of (request);
-  view->reason = g_strdup ("rtsp");
+  view->reason = reason_of (request);
+  if (link_message_integer (request, "from") > 0)
+    view->subject = view_recorded_time (link_message_integer (request, "from"), MAX (link_message_integer (request, "to"), 0));
   view->credential = access_credential (caller);
   view->actor = (Actor){ g_strdup (caller->actor.name), caller->actor.role, g_strdup (caller->actor.agency),
                          g_strdup (caller->actor.grid), g_strdup (caller->actor.unit) };

@@ -21,6 +21,13 @@ static gboolean insert (Database *database, const View *view, gint64 from_us, gi
                        view->credential);
 }
 
+char *view_recorded_time (gint64 from_us, gint64 to_us)
+{
+  g_autofree char *from = time_to_rfc3339 (from_us);
+  g_autofree char *to = to_us != 0 ? time_to_rfc3339 (to_us) : g_strdup (".."); /* ISO 8601-2: open */
+  return g_strconcat (from, "/", to, NULL);
+}
+
 typedef struct {
   Access *access;
   const View *view;
@@ -53,7 +60,7 @@ gboolean access_view_note (Access *access, const View *view, GError **error)
 
 typedef struct {
   ExpectedView *expected; /* of a start */
-  char *viewer, *reason;  /* of an end */
+  char *viewer, *reason, *watched; /* of an end */
   GStrv present;          /* of a repair */
   gint64 at_us, before_us;
 } ReportJob;
@@ -66,6 +73,7 @@ static void report_done (gpointer data, const GError *error)
   expected_view_free (job->expected);
   g_free (job->viewer);
   g_free (job->reason);
+  g_free (job->watched);
   g_strfreev (job->present);
   g_free (job);
 }
@@ -83,7 +91,7 @@ static gboolean write_start (Database *database, gpointer data, GError **error)
   ReportJob *job = data;
   const ExpectedView *expected = job->expected;
   View view = { expected->id,   &expected->actor, expected->camera,  expected->stream,
-                expected->kind, NULL,             expected->address, expected->reason,
+                expected->kind, expected->subject, expected->address, expected->reason,
                 expected->credential };
   return insert (database, &view, job->at_us, 0, error);
 }
@@ -104,16 +112,17 @@ static gboolean write_end (Database *database, gpointer data, GError **error)
 {
   ReportJob *job = data;
   return database_run (database, error,
-                       "UPDATE views SET to_at = max (from_at, ?), end_reason = ? WHERE id = ? AND to_at IS NULL", "iss",
-                       job->at_us, job->reason, job->viewer);
+                       "UPDATE views SET to_at = max (from_at, ?), end_reason = ?, watched = ? WHERE id = ? AND to_at IS NULL", "isss",
+                       job->at_us, job->reason, job->watched, job->viewer);
 }
 
-void access_view_ended (Access *access, const char *viewer, gint64 at_us, const char *reason)
+void access_view_ended (Access *access, const char *viewer, gint64 at_us, const char *reason, const char *watched)
 {
   ReportJob *job = g_new0 (ReportJob, 1);
   expected_view_free (expected_view_take (access, viewer));
   job->viewer = g_strdup (viewer);
   job->reason = g_strdup (reason);
+  job->watched = g_strdup (watched);
   job->at_us = at_us;
   report (access, write_end, job);
 }
@@ -151,16 +160,31 @@ void access_views_repair (Access *access, const char *const *present, gint64 bef
   report (access, write_repair, job);
 }
 
+static json_t *watched_to_json (const char *text)
+{
+  if (text == NULL)
+    return json_null ();
+  json_t *spans = json_array ();
+  g_auto (GStrv) parts = g_strsplit (text, ", ", -1);
+  for (char **part = parts; *part != NULL; part++) {
+    g_auto (GStrv) times = g_strsplit (*part, "/", 2);
+    if (g_strv_length (times) == 2)
+      json_array_append_new (spans, json_pack ("{s:s, s:s}", "from", times[0], "to", times[1]));
+  }
+  return spans;
+}
+
 static json_t *row_to_json (Statement *row)
 {
   g_autofree char *from = time_to_rfc3339 (statement_integer (row, 10));
   g_autofree char *to = statement_is_null (row, 11) ? NULL : time_to_rfc3339 (statement_integer (row, 11));
   const char *kind = statement_text (row, 6);
-  return json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:s, s:s?, s:s, s:s?, s:b}", "id", statement_text (row, 0),
+  return json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:s, s:s?, s:s, s:s?, s:b, s:o}", "id", statement_text (row, 0),
                     "who", statement_text (row, 1), "role", statement_text (row, 2), "unit", statement_text (row, 3),
                     "camera", statement_text (row, 4), "stream", statement_text (row, 5), "kind", kind, "subject",
                     statement_text (row, 7), "address", statement_text (row, 8), "reason", statement_text (row, 9),
-                    "from", from, "to", to, "live", (int) g_str_equal (kind, "live"));
+                    "from", from, "to", to, "live", (int) g_str_equal (kind, "live"), "watched",
+                    watched_to_json (statement_text (row, 12)));
 }
 
 json_t *view_list (Database *database, const char *camera, const char *who, gint64 from_us, gint64 to_us,
@@ -172,7 +196,7 @@ json_t *view_list (Database *database, const char *camera, const char *who, gint
   json_t *next = json_null ();
   g_autoptr (Statement) rows = database_query (
     database, &failure,
-    "SELECT id, actor, role, unit, camera, stream, kind, subject, address, reason, from_at, to_at FROM views"
+    "SELECT id, actor, role, unit, camera, stream, kind, subject, address, reason, from_at, to_at, watched FROM views"
     " WHERE id < ? AND (?2 IS NULL OR camera = ?2) AND (?3 IS NULL OR actor = ?3)"
     " AND (to_at IS NULL OR to_at >= ?4) AND (?5 = 0 OR from_at < ?5) ORDER BY id DESC LIMIT ?6",
     "sssiii", cursor != NULL ? cursor : "~", camera, who, from_us, to_us, (gint64) limit + 1);

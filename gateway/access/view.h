@@ -24,14 +24,18 @@ typedef struct {
 /* The right that `caller` came with, as the register keeps it; free with g_free. */
 char *access_credential (const Caller *caller);
 
+/* The subject of a look at recordings; `to_us` 0: open. Free with g_free. */
+char *view_recorded_time (gint64 from_us, gint64 to_us);
+
 /* Waits until it is on disk. */
 gboolean access_view_open (Access *access, const View *view, GError **error);
 /* The same for a look that is over at once; makes the id. */
 gboolean access_view_note (Access *access, const View *view, GError **error);
 
-/* main. What media reports. A viewer that is unknown is entered as such: the register misses nobody. */
+/* main. What media reports. A viewer that is unknown is entered as such: the register misses nobody. `watched`: of recordings, the time
+ * that was sent, "FROM/TO, FROM/TO"; or NULL. */
 void access_view_started (Access *access, const LinkMessage *started);
-void access_view_ended (Access *access, const char *viewer, gint64 at_us, const char *reason);
+void access_view_ended (Access *access, const char *viewer, gint64 at_us, const char *reason, const char *watched);
 
 /* main. After media was met (anew): closes, at `at_us`, the views that were open before `before_us` and that it does not
  * serve. `present`: ids of those that it does; NULL: it serves none, for it was started after them. */
@@ -45,7 +49,8 @@ int access_play (const LinkMessage *request, gint64 *until_us, gpointer access);
  * of cameras that nobody touches stays, for twelve hours at most. */
 void access_views_recheck (Access *access);
 
-/* {"items":[{id,who,role,unit,camera,stream,kind,subject,live,from,to,reason,address}],"next"}, newest first. `camera`
+/* {"items":[{id,who,role,unit,camera,stream,kind,subject,watched:[{from,to}],live,from,to,reason,address}],"next"}, newest first;
+ * `watched` is null where media told none. `camera`
  * and `who` NULL: any; `to_us` 0: no end; `cursor` is the last id of the page before. */
 json_t *view_list (Database *database, const char *camera, const char *who, gint64 from_us, gint64 to_us,
                    const char *cursor, guint limit, GError **error);

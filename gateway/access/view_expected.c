@@ -75,5 +75,6 @@ void expected_view_free (ExpectedView *view)
   g_free (view->address);
   g_free (view->reason);
   g_free (view->credential);
+  g_free (view->subject);
   g_free (view);
 }

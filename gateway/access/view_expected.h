@@ -11,6 +11,7 @@ enum { EXPECTED_VIEWS = 1024 };
 
 typedef struct {
   char *id, *camera, *stream, *address, *reason, *credential;
+  char *subject; /* of a playback: the recorded time that was asked for */
   const char *kind; /* static: "live" "playback" */
   Actor actor;
   gint64 admitted_us; /* monotonic */

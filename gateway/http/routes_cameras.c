@@ -128,7 +128,7 @@ static void live_view_free (gpointer data)
 {
   LiveView *live = data;
   if (!live->is_handed_over) /* the register has it, media never will */
-    access_view_ended (live->context->access, live->viewer, access_now_us (live->context->access), "not connected");
+    access_view_ended (live->context->access, live->viewer, access_now_us (live->context->access), "not connected", NULL);
   g_free (live->viewer);
   g_free (live->camera);
   g_free (live->stream);

@@ -96,9 +96,7 @@ static char *open_view (const HttpRequest *request, const HttpContext *context, 
   g_autoptr (GError) error = NULL;
   g_autofree char *viewer = ulid_new (request->now_us);
   g_autofree char *credential = access_credential (&request->caller);
-  g_autofree char *from = time_to_rfc3339 (from_us);
-  g_autofree char *to = to_us != 0 ? time_to_rfc3339 (to_us) : g_strdup ("..");
-  g_autofree char *subject = g_strconcat (from, "/", to, NULL); /* ISO 8601-2: ".." is open */
+  g_autofree char *subject = view_recorded_time (from_us, to_us);
   View view = { viewer, &request->caller.actor, camera->id, stream, kind, subject, request->address,
                 http_request_query (request, "reason"), credential };
   if (access_view_open (context->access, &view, &error))
@@ -109,7 +107,7 @@ static char *open_view (const HttpRequest *request, const HttpContext *context, 
 
 static void close_view (const HttpContext *context, const char *viewer, const char *reason)
 {
-  access_view_ended (context->access, viewer, access_now_us (context->access), reason);
+  access_view_ended (context->access, viewer, access_now_us (context->access), reason, NULL);
 }
 
 /* --- one MP4 --- */

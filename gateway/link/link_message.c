@@ -101,14 +101,15 @@ static const Kind kinds[LINK_KIND_COUNT] = {
     { { NULL, 0, 0 } } },
 
   /* May this RTSP client play? Either the fields of an RFC 7616 / 2617 answer to a challenge of media's, or `token`, or
-   * neither. `algorithm` is "MD5" or "SHA-256"; `purpose` "live", also when it is not there, or "playback". Reply: status
-   * 200, 401, 403, 404; `until` 0: without end */
+   * neither. `algorithm` is "MD5" or "SHA-256"; `purpose` "live", also when it is not there, or "playback", which has `from`, `to`
+   * (-1: without end) and perhaps `reason`. Reply: status 200, 401, 403, 404; `until` 0: without end */
   [LINK_PLAY_ASK] = { "play_ask", TRUE,
     { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "address", STRING, 0 },
       { "purpose", STRING, OPTIONAL }, { "user_agent", STRING, OPTIONAL }, { "method", STRING, 0 }, { "token", STRING, OPTIONAL },
       { "username", STRING, OPTIONAL }, { "realm", STRING, OPTIONAL }, { "nonce", STRING, OPTIONAL },
       { "uri", STRING, OPTIONAL }, { "response", STRING, OPTIONAL }, { "algorithm", STRING, OPTIONAL },
-      { "qop", STRING, OPTIONAL }, { "nc", STRING, OPTIONAL }, { "cnonce", STRING, OPTIONAL } },
+      { "qop", STRING, OPTIONAL }, { "nc", STRING, OPTIONAL }, { "cnonce", STRING, OPTIONAL },
+      { "from", INTEGER, OPTIONAL }, { "to", INTEGER, OPTIONAL }, { "reason", STRING, OPTIONAL } },
     { { "status", INTEGER, 0 }, { "until", INTEGER, OPTIONAL } } },
   /* state: idle connecting live stalled backing_off failed; reason: "" or unreachable unauthorized no_sdp
    * unsupported_codec stalled protocol closed tls …, with `detail` for people */
@@ -137,8 +138,10 @@ static const Kind kinds[LINK_KIND_COUNT] = {
     { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "protocol", STRING, 0 }, /* rtsp websocket export */
       { "at", INTEGER, 0 } },
     { { NULL, 0, 0 } } },
+  /* `watched`: of recordings, the time that was sent, "FROM/TO, FROM/TO" */
   [LINK_VIEWER_ENDED] = { "viewer_ended", FALSE,
-    { { "viewer", STRING, 0 }, { "at", INTEGER, 0 }, { "sent_bytes", INTEGER, 0 }, { "reason", STRING, 0 } },
+    { { "viewer", STRING, 0 }, { "at", INTEGER, 0 }, { "sent_bytes", INTEGER, 0 }, { "reason", STRING, 0 },
+      { "watched", STRING, OPTIONAL } },
     { { NULL, 0, 0 } } },
   /* state: recording stopped; reason: "" disk_full keep_at_least legal_hold write_error; gateway-wide when camera is "". Of a
    * camera: whether a file grows, and since the start of the process bytes deleted and gaps begun, each by reason */

@@ -9,6 +9,7 @@ static gboolean add_access (Database *database, GError **error);
 static gboolean add_view_credentials (Database *database, GError **error);
 static gboolean add_rule_language (Database *database, GError **error);
 static gboolean add_holds (Database *database, GError **error);
+static gboolean add_watched (Database *database, GError **error);
 
 static gboolean (*const steps[]) (Database *database, GError **error) = {
   add_sensing,   /* 1: rule state, alerts, accounts of what was received */
@@ -17,6 +18,7 @@ static gboolean (*const steps[]) (Database *database, GError **error) = {
   add_view_credentials, /* 4: what each present viewer was admitted by */
   add_rule_language, /* 5: states of steps, windows and counts; severities that change; silences */
   add_holds,     /* 6: legal holds on recordings, and which of their deletions the audit log has */
+  add_watched,   /* 7: which recorded time was sent to whom */
 };
 
 static gboolean add_sensing (Database *database, GError **error)
@@ -150,6 +152,11 @@ static gboolean add_holds (Database *database, GError **error)
     "  lifted_at INTEGER NOT NULL, lifted_by TEXT, lift_reason TEXT) WITHOUT ROWID;"
     "CREATE TABLE recording_marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;",
     error);
+}
+
+static gboolean add_watched (Database *database, GError **error)
+{
+  return database_script (database, "ALTER TABLE views ADD COLUMN watched TEXT;", error);
 }
 
 int schema_version (void)

@@ -13,6 +13,11 @@ gint64 access_unit_dts_us (const AccessUnit *unit)
   return unit->dts * G_USEC_PER_SEC / unit->format->time_scale;
 }
 
+gint64 access_unit_duration_us (const AccessUnit *unit)
+{
+  return unit->duration * G_USEC_PER_SEC / unit->format->time_scale;
+}
+
 gint64 access_unit_pts_us (const AccessUnit *unit)
 {
   return unit->pts * G_USEC_PER_SEC / unit->format->time_scale;

@@ -19,6 +19,7 @@ void fragment_append_head (GByteArray *out, guint32 sequence, const GPtrArray *u
 
 /* A unit's time in microseconds of the stream's timeline. */
 gint64 access_unit_dts_us (const AccessUnit *unit);
+gint64 access_unit_duration_us (const AccessUnit *unit);
 gint64 access_unit_pts_us (const AccessUnit *unit);
 
 /* The wall time of its decoding time: when a picture was captured that would be shown then. */

@@ -11,6 +11,7 @@
 #include "pipelines/live/live_viewer.h"
 #include "pipelines/live/websocket.h"
 #include "pipelines/playback/playback_command.h"
+#include "pipelines/playback/watched.h"
 
 enum {
   FRAGMENT_US = 500 * 1000,
@@ -44,6 +45,7 @@ struct BrowserPlayback {
   gboolean is_anchored;       /* a first picture was sent since the seek */
   gint64 anchor_us, anchor_media_us; /* monotonic; media time that is shown then */
   gint64 sent_media_us, sent_wall_us; /* of the newest picture */
+  Watched watched;
   gint64 said_us;             /* monotonic: when the client last said something */
   guint64 seen_sent_bytes;    /* when the timer last looked */
 };
@@ -196,6 +198,7 @@ static gboolean send_some (BrowserPlayback *playback, const FeedBatch *batch)
       first_us = first_us < 0 ? media_us : first_us;
       playback->sent_media_us = media_us;
       playback->sent_wall_us = unit->wall_us;
+      watched_add (&playback->watched, unit->wall_us, access_unit_duration_us (unit));
     }
     g_ptr_array_add (units, unit);
   }
@@ -442,9 +445,15 @@ guint64 browser_playback_sent_bytes (const BrowserPlayback *playback)
   return live_viewer_sent_bytes (playback->viewer);
 }
 
+char *browser_playback_watched (const BrowserPlayback *playback)
+{
+  return watched_text (&playback->watched);
+}
+
 static void release (gpointer data)
 {
   BrowserPlayback *playback = data;
+  watched_clear (&playback->watched);
   media_format_unref (playback->video);
   media_format_unref (playback->audio);
   g_free (playback->id);

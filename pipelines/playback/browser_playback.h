@@ -31,6 +31,7 @@ const char *browser_playback_camera (const BrowserPlayback *playback);
 const char *browser_playback_stream (const BrowserPlayback *playback);
 gint64 browser_playback_started_us (const BrowserPlayback *playback); /* wall */
 guint64 browser_playback_sent_bytes (const BrowserPlayback *playback);
+char *browser_playback_watched (const BrowserPlayback *playback); /* watched_text of what was sent; free with g_free */
 
 /* Says close with `code`. NULL is taken. */
 void browser_playback_free (BrowserPlayback *playback, guint16 code);

@@ -4,15 +4,17 @@
 
 #include "gateway/core/log.h"
 #include "pipelines/live/fragment.h"
-#include "pipelines/playback/packetizer.h"
 #include "pipelines/playback/recorded_sdp.h"
-#include "pipelines/rtp/interleaved.h"
-#include "pipelines/rtp/sender_report.h"
+#include "pipelines/playback/rtsp_packets.h"
+#include "pipelines/playback/watched.h"
 
-enum { TRACKS = 2, NO_CHANNEL = 0xff, BATCHES_MAX = 2, BYE_BYTES = 8, SHARE_BYTES = 256 * 1024 };
+enum { BATCHES_MAX = 2 };
 
-#define AHEAD_US ((gint64) 500 * 1000)                /* clients keep buffers of their own */
 #define REPORT_US ((gint64) 5 * G_USEC_PER_SEC)
+
+/* Over UDP reports have sockets of their own: a BYE right behind the last picture overtakes it, and clients end without it
+ * (GStreamer, one run in two). */
+#define GOODBYE_AFTER_US ((gint64) 500 * 1000)
 
 struct RtspPlaybacks {
   RtspRecordings recordings;
@@ -23,24 +25,15 @@ struct RtspPlaybacks {
 };
 
 typedef struct {
-  guint8 rtp, rtcp;   /* channels; NO_CHANNEL: not set up */
-  guint32 rate;       /* Hz, of its RTP time */
-  guint32 first;      /* RTP time of `zero_us` */
-  Packetizer packetizer;
-  guint32 packets, bytes;
-  gint64 reported_us; /* timeline */
-} PlayedTrack;
-
-typedef struct {
   RtspPlaybacks *playbacks;
   Loop *loop;
   char *camera;
-  Outlet *outlet;
   RtspRecordedEvents events;
   gpointer data;
-  PlaybackFeed *feed; /* NULL: too many play already */
+  PlaybackFeed *feed; /* NULL: there is no site yet */
   LoopTimer *timer;
-  PlayedTrack tracks[TRACKS];
+  RtspPackets packets;
+  Watched watched;
   gint64 from_us, to_us; /* wall */
   double scale;
   GQueue batches;     /* of FeedBatch */
@@ -48,11 +41,10 @@ typedef struct {
   gboolean is_described, answers_play, is_playing, is_at_end, drops_next, is_anchored;
   gint64 anchor_us, zero_us;  /* monotonic; timeline */
   gint64 media_zero_us; /* RTP time, in microseconds, of the anchor: RTP time goes on where it was */
-  gint64 media_us;      /* of the newest picture */
-  Block *block;         /* that packets are written into */
-  guint32 filled, begun;
-  guint16 packets;
-  gboolean is_key, is_reported, is_gone; /* reported: what goes before the first batch was sent */
+  gint64 media_us, wall_us; /* of the newest picture's end */
+  gint64 reported_us;   /* media time of the newest sender report */
+  gboolean leaves;      /* all is out, the BYE follows */
+  gboolean is_reported, is_gone; /* reported: what goes before the first batch was sent */
 } Session;
 
 static void work (Session *session);
@@ -71,118 +63,52 @@ static gint64 media_of (const Session *session, gint64 timeline_us)
   return session->media_zero_us + (gint64) ((double) (timeline_us - session->zero_us) / session->scale);
 }
 
-static guint32 rtp_time (const PlayedTrack *track, gint64 media_us)
-{
-  gint64 seconds = media_us / G_USEC_PER_SEC, rest = media_us % G_USEC_PER_SEC;
-  return track->first + (guint32) (seconds * track->rate + rest * track->rate / G_USEC_PER_SEC);
-}
-
 static gint64 due_us (const Session *session, const AccessUnit *unit)
 {
-  return session->anchor_us + media_of (session, access_unit_dts_us (unit)) - session->media_zero_us - AHEAD_US;
+  return session->anchor_us + media_of (session, access_unit_dts_us (unit)) - session->media_zero_us;
 }
 
 /* ---- what is sent ---- */
 
-/* What stands in the block since the last call goes out as one unit. */
-static void flush_block (Session *session)
+static void flush (Session *session)
 {
-  guint32 size = session->filled - session->begun;
-  gint64 now_us = loop_now_us (session->loop);
-  if (size == 0)
-    return;
-  Unit unit = { .block = session->block, .offset = session->begun, .size = size, .packets = session->packets,
-                .is_random_access = session->is_key, .ends_access_unit = TRUE, .arrival_us = now_us, .wall_us = now_us };
-  session->begun = session->filled;
-  session->packets = 0;
-  if (!outlet_send (session->outlet, &unit, now_us))
+  rtsp_packets_flush (&session->packets);
+  if (session->packets.is_broken)
     end (session, "closed");
 }
 
-static void put_frame (Session *session, guint8 channel, const guint8 *packet, gsize size)
-{
-  if (session->is_gone)
-    return;
-  if (session->block != NULL && BLOCK_BYTES - session->filled < INTERLEAVED_HEADER + size) {
-    flush_block (session);
-    g_clear_pointer (&session->block, block_unref);
-    if (session->is_gone)
-      return;
-  }
-  if (session->block == NULL) {
-    session->block = block_new (loop_blocks (session->loop));
-    session->filled = session->begun = 0;
-  }
-  guint8 *to = session->block->bytes + session->filled;
-  to[0] = '$';
-  to[1] = channel;
-  to[2] = (guint8) (size >> 8);
-  to[3] = (guint8) size;
-  memcpy (to + INTERLEAVED_HEADER, packet, size);
-  session->filled += (guint32) (INTERLEAVED_HEADER + size);
-  session->packets++;
-}
-
-typedef struct {
-  Session *session;
-  PlayedTrack *track;
-} Sending;
-
-static void take_packet (const guint8 *packet, gsize size, gpointer data)
-{
-  Sending *sending = data;
-  sending->track->packets++;
-  sending->track->bytes += (guint32) (size - 12);
-  put_frame (sending->session, sending->track->rtp, packet, size);
-}
-
-static void put_32 (guint8 *bytes, guint32 value)
-{
-  guint32 big_endian = GUINT32_TO_BE (value);
-  memcpy (bytes, &big_endian, 4);
-}
-
-/* A sender report, with what was sent; `says_bye`: and a BYE behind it (RFC 3550 6.4.1, 6.6). */
-static void put_report (Session *session, PlayedTrack *track, gint64 media_us, gint64 wall_us, gboolean says_bye)
-{
-  guint8 packet[SENDER_REPORT_BYTES + BYE_BYTES];
-  SenderReport report = { .ntp = ntp_from_wall_us (wall_us), .timestamp = rtp_time (track, media_us),
-                          .ssrc = track->packetizer.ssrc, .clock_rate = track->rate };
-  if (track->rtcp == NO_CHANNEL)
-    return;
-  sender_report_write (&report, report.timestamp, packet);
-  put_32 (packet + 20, track->packets);
-  put_32 (packet + 24, track->bytes);
-  memcpy (packet + SENDER_REPORT_BYTES, (guint8[]){ 0x81, 203, 0, 1 }, 4);
-  put_32 (packet + SENDER_REPORT_BYTES + 4, track->packetizer.ssrc);
-  put_frame (session, track->rtcp, packet, SENDER_REPORT_BYTES + (says_bye ? BYE_BYTES : 0));
-}
-
-/* All tracks at once, so that they are moved together. */
-static void report_all (Session *session, const AccessUnit *unit, gboolean says_bye)
+static void report (Session *session, const AccessUnit *unit)
 {
   gint64 media_us = media_of (session, access_unit_dts_us (unit));
-  for (guint i = 0; i < TRACKS; i++)
-    put_report (session, &session->tracks[i], media_us, unit->wall_us, says_bye);
-  session->tracks[0].reported_us = media_us;
+  rtsp_packets_report (&session->packets, media_us, unit->wall_us, FALSE);
+  session->reported_us = media_us;
 }
 
 static void send_unit (Session *session, const AccessUnit *unit)
 {
-  PlayedTrack *track = &session->tracks[!access_unit_is_video (unit)];
-  Sending sending = { session, track };
-  if (track->rtp == NO_CHANNEL || (!access_unit_is_video (unit) && unit->format->time_scale != track->rate))
-    return;
-  gint64 media_us = media_of (session, access_unit_pts_us (unit));
-  session->is_key = access_unit_is_video (unit) && unit->is_key;
-  outlet_allow (session->outlet, unit->size * 2 + BLOCK_BYTES);
   if (access_unit_is_video (unit)) {
-    session->media_us = media_of (session, access_unit_dts_us (unit) + (gint64) unit->duration * G_USEC_PER_SEC / unit->format->time_scale);
-    if (media_of (session, access_unit_dts_us (unit)) - track->reported_us >= REPORT_US)
-      report_all (session, unit, FALSE);
+    gint64 media_us = media_of (session, access_unit_dts_us (unit));
+    session->media_us = media_of (session, access_unit_dts_us (unit) + access_unit_duration_us (unit));
+    session->wall_us = unit->wall_us + access_unit_duration_us (unit);
+    watched_add (&session->watched, unit->wall_us, access_unit_duration_us (unit));
+    if (media_us - session->reported_us >= REPORT_US)
+      report (session, unit);
   }
-  if (!packetizer_push (&track->packetizer, unit, rtp_time (track, media_us), take_packet, &sending))
+  if (!rtsp_packets_send (&session->packets, unit, media_of (session, access_unit_pts_us (unit))))
     log_limited (LOG_LEVEL_WARNING, "playback of camera %s: a picture is broken", session->camera);
+  flush (session);
+}
+
+static void pace (Session *session, const FeedBatch *batch)
+{
+  gsize bytes = 0;
+  gint64 lasts_us = 0;
+  for (guint i = 0; i < batch->units->len; i++) {
+    const AccessUnit *unit = batch->units->pdata[i];
+    bytes += unit->size;
+    lasts_us += access_unit_is_video (unit) ? access_unit_duration_us (unit) : 0;
+  }
+  rtsp_packets_pace (&session->packets, bytes, (double) lasts_us / session->scale);
 }
 
 /* ---- starting ---- */
@@ -210,8 +136,8 @@ static void describe (Session *session, const FeedBatch *batch)
   gboolean is_there = first != NULL && (session->to_us < 0 || first->wall_us < session->to_us);
   MediaFormat *sound = sound_of (batch);
   session->is_described = TRUE;
-  session->tracks[0].rate = RECORDED_VIDEO_RATE;
-  session->tracks[1].rate = sound != NULL ? sound->time_scale : 0;
+  session->packets.tracks[0].rate = RECORDED_VIDEO_RATE;
+  session->packets.tracks[1].rate = sound != NULL ? sound->time_scale : 0;
   g_autofree char *sdp
     = is_there ? recorded_sdp (session->camera, first->format, sound, session->from_us, session->to_us) : NULL;
   session->events.described (sdp, session->data);
@@ -221,11 +147,11 @@ static void tell_start (Session *session, const AccessUnit *first)
 {
   GString *info = g_string_new (NULL);
   session->answers_play = FALSE;
-  for (guint i = 0; first != NULL && i < TRACKS; i++) {
-    const PlayedTrack *track = &session->tracks[i];
-    if (track->rtp != NO_CHANNEL)
+  for (guint i = 0; first != NULL && i < RTSP_PACKETS_TRACKS; i++) {
+    const RtspPacketTrack *track = &session->packets.tracks[i];
+    if (track->rtp != RTSP_PACKETS_NO_CHANNEL)
       g_string_append_printf (info, "%strackID=%u;seq=%u;rtptime=%u", info->len > 0 ? "," : "", i, track->packetizer.sequence,
-                              rtp_time (track, session->media_zero_us));
+                              rtsp_packets_time (track, session->media_zero_us));
   }
   RtspRecordedPlay play = { first != NULL ? first->wall_us : 0, session->scale, info->str };
   session->events.playing (first != NULL ? &play : NULL, session->data);
@@ -235,9 +161,10 @@ static void tell_start (Session *session, const AccessUnit *first)
 static void anchor (Session *session, const AccessUnit *first)
 {
   session->is_anchored = TRUE;
-  session->anchor_us = loop_now_us (session->loop) + AHEAD_US;
+  session->anchor_us = loop_now_us (session->loop);
   session->zero_us = access_unit_dts_us (first);
   session->media_zero_us = session->media_us;
+  session->wall_us = first->wall_us;
 }
 
 /* ---- going on ---- */
@@ -249,21 +176,40 @@ static void drop_batch (Session *session)
   session->is_reported = FALSE;
 }
 
-static void say_goodbye (Session *session, const AccessUnit *last)
+static void say_goodbye (Session *session)
 {
-  session->is_at_end = TRUE;
-  if (last != NULL)
-    report_all (session, last, TRUE);
-  flush_block (session);
+  if (session->is_anchored) /* else nothing was promised: the PLAY was refused */
+    rtsp_packets_report (&session->packets, session->media_us, session->wall_us, TRUE);
+  flush (session);
   if (!session->is_gone)
     session->events.finished (session->data);
+}
+
+static void reach_end (Session *session)
+{
+  session->is_at_end = TRUE;
+  session->leaves = session->packets.udp != NULL;
+  if (session->leaves)
+    loop_timer_set (session->timer, loop_now_us (session->loop) + GOODBYE_AFTER_US);
+  else
+    say_goodbye (session);
+}
+
+static void leave (Session *session)
+{
+  if (session->packets.udp->waiting_bytes > 0) {
+    loop_timer_set (session->timer, loop_now_us (session->loop) + GOODBYE_AFTER_US);
+    return;
+  }
+  session->leaves = FALSE;
+  say_goodbye (session);
 }
 
 /* TRUE: the batch is out. */
 static gboolean send_batch (Session *session)
 {
   const FeedBatch *batch = session->batches.head->data;
-  const AccessUnit *first = first_picture (batch), *last = NULL;
+  const AccessUnit *first = first_picture (batch);
   if (first != NULL && !session->is_anchored)
     anchor (session, first);
   if (session->answers_play) { /* which may bring the next request, and with it anything */
@@ -273,33 +219,33 @@ static gboolean send_batch (Session *session)
   }
   gboolean is_gap = batch->gap_to_us > batch->gap_from_us;
   if (!session->is_reported && first != NULL && (batch->is_first || is_gap))
-    report_all (session, first, FALSE);
+    report (session, first);
+  if (!session->is_reported)
+    pace (session, batch);
   session->is_reported = TRUE;
-  while (!session->is_gone && session->next < batch->units->len && !outlet_is_waiting (session->outlet)) {
+  while (!session->is_gone && session->next < batch->units->len && !outlet_is_waiting (session->packets.outlet)) {
     const AccessUnit *unit = batch->units->pdata[session->next];
     gint64 at_us = due_us (session, unit);
     if (access_unit_is_video (unit) && at_us > loop_now_us (session->loop)) {
-      flush_block (session);
+      flush (session);
       if (!session->is_gone)
         loop_timer_set (session->timer, at_us);
       return FALSE;
     }
     session->next++;
-    last = access_unit_is_video (unit) ? unit : last;
     if (session->to_us >= 0 && unit->wall_us >= session->to_us) {
       if (access_unit_is_video (unit)) {
-        say_goodbye (session, unit);
+        reach_end (session);
         return FALSE;
       }
       continue;
     }
     send_unit (session, unit);
-    flush_block (session);
   }
   if (session->is_gone || session->next < batch->units->len)
     return FALSE;
   if (batch->is_end)
-    say_goodbye (session, last != NULL ? last : first);
+    reach_end (session);
   drop_batch (session);
   return !session->is_at_end;
 }
@@ -307,7 +253,7 @@ static gboolean send_batch (Session *session)
 static void work (Session *session)
 {
   while (session->is_playing && !session->is_at_end && !session->is_gone && session->batches.length > 0
-         && !outlet_is_waiting (session->outlet) && send_batch (session))
+         && !outlet_is_waiting (session->packets.outlet) && send_batch (session))
     ;
   if (session->is_playing && !session->is_at_end && !session->is_gone && !playback_feed_is_asked (session->feed)
       && session->batches.length < BATCHES_MAX)
@@ -338,7 +284,11 @@ static void on_batch (FeedBatch *taken, gpointer data)
 
 static void on_timer (gpointer data)
 {
-  work (data);
+  Session *session = data;
+  if (session->leaves)
+    leave (session);
+  else
+    work (session);
 }
 
 /* ---- for the server ---- */
@@ -354,15 +304,16 @@ static gpointer open_session (Loop *loop, const RtspRecordedTime *time, const Rt
                               gpointer owner)
 {
   RtspPlaybacks *playbacks = owner;
+  if (g_atomic_int_add (&playbacks->count, 1) >= RTSP_PLAYBACKS_MAX) {
+    g_atomic_int_add (&playbacks->count, -1);
+    return NULL;
+  }
   Session *session = g_new0 (Session, 1);
   g_autofree char *data_dir = playbacks->data_dir (playbacks->data);
-  *session = (Session){ .playbacks = playbacks, .loop = loop, .camera = g_strdup (time->camera), .outlet = time->outlet,
-                        .events = *events, .data = data, .from_us = time->from_us, .to_us = time->to_us, .scale = 1 };
-  for (guint i = 0; i < TRACKS; i++)
-    session->tracks[i] = (PlayedTrack){ .rtp = NO_CHANNEL, .rtcp = NO_CHANNEL, .first = g_random_int (),
-                                        .packetizer = { i == 0 ? RECORDED_VIDEO_TYPE : RECORDED_AUDIO_TYPE,
-                                                        (guint16) g_random_int (), g_random_int () } };
-  if (g_atomic_int_add (&playbacks->count, 1) >= RTSP_PLAYBACKS_MAX || data_dir == NULL) {
+  *session = (Session){ .playbacks = playbacks, .loop = loop, .camera = g_strdup (time->camera), .events = *events, .data = data,
+                        .from_us = time->from_us, .to_us = time->to_us, .scale = 1 };
+  rtsp_packets_init (&session->packets, loop, time->outlet);
+  if (data_dir == NULL) {
     session->timer = loop_timer_new (loop, refuse_later, session);
     loop_timer_set (session->timer, loop_now_us (loop));
     return session;
@@ -375,16 +326,17 @@ static gpointer open_session (Loop *loop, const RtspRecordedTime *time, const Rt
   return session;
 }
 
-static gboolean set_up (gpointer data, guint track, guint8 rtp_channel, guint8 rtcp_channel)
+static void use_udp (gpointer data, UdpOutlet *udp)
 {
-  Session *session = data;
-  if (track >= TRACKS || session->tracks[track].rate == 0 || rtp_channel == rtcp_channel)
+  ((Session *) data)->packets.udp = udp;
+}
+
+static gboolean set_up (gpointer data, guint track, guint8 rtp_channel, guint8 rtcp_channel, guint32 *ssrc)
+{
+  RtspPackets *packets = &((Session *) data)->packets;
+  if (!rtsp_packets_set_up (packets, track, rtp_channel, rtcp_channel))
     return FALSE;
-  const PlayedTrack *other = &session->tracks[1 - track];
-  if (other->rtp == rtp_channel || other->rtp == rtcp_channel || other->rtcp == rtp_channel || other->rtcp == rtcp_channel)
-    return FALSE;
-  session->tracks[track].rtp = rtp_channel;
-  session->tracks[track].rtcp = rtcp_channel;
+  *ssrc = packets->tracks[track].packetizer.ssrc;
   return TRUE;
 }
 
@@ -412,7 +364,11 @@ static void play (gpointer data, gint64 from_us, gint64 to_us, double scale)
       drop_batch (session);
     session->drops_next = playback_feed_is_asked (session->feed);
   }
-  session->is_anchored = session->is_at_end = FALSE;
+  if (from_us >= 0) /* what waits before a pause that goes on is watched on */
+    rtsp_packets_forget (&session->packets);
+  if (session->packets.udp != NULL)
+    session->packets.udp->starts_anywhere = session->packets.tracks[0].rtp == RTSP_PACKETS_NO_CHANNEL;
+  session->is_anchored = session->is_at_end = session->leaves = FALSE;
   session->is_playing = session->answers_play = TRUE;
   loop_timer_set (session->timer, loop_now_us (session->loop)); /* never from inside this call */
 }
@@ -422,6 +378,11 @@ static void pause_session (gpointer data)
   Session *session = data;
   session->is_playing = FALSE;
   loop_timer_clear (session->timer);
+}
+
+static char *watched (gpointer data)
+{
+  return watched_text (&((const Session *) data)->watched);
 }
 
 static void resume_session (gpointer data)
@@ -434,6 +395,7 @@ static void release (gpointer data)
   Session *session = data;
   while (session->batches.length > 0)
     drop_batch (session);
+  watched_clear (&session->watched);
   g_free (session->camera);
   g_free (session);
 }
@@ -446,15 +408,15 @@ static void close_session (gpointer data)
   g_atomic_int_add (&session->playbacks->count, -1);
   playback_feed_free (session->feed);
   loop_timer_free (session->timer);
-  g_clear_pointer (&session->block, block_unref);
+  rtsp_packets_finish (&session->packets);
   loop_free_later (session->loop, session, release);
 }
 
 RtspPlaybacks *rtsp_playbacks_new (FeedPool *pool, char *(*data_dir) (gpointer data), gpointer data)
 {
   RtspPlaybacks *playbacks = g_new0 (RtspPlaybacks, 1);
-  *playbacks = (RtspPlaybacks){ { open_session, set_up, play, pause_session, resume_session, close_session, playbacks },
-                                pool, data_dir, data, 0 };
+  *playbacks = (RtspPlaybacks){ { open_session, use_udp, set_up, play, pause_session, resume_session, watched, close_session,
+                                  playbacks }, pool, data_dir, data, 0 };
   return playbacks;
 }
 

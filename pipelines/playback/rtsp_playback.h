@@ -1,7 +1,7 @@
 /* rtsp_playback.h: recordings for the RTSP server (rtsp_recordings.h): access units packetized anew, paced by their own times.
  *
- * RTP time runs evenly over gaps and seeks, as ffmpeg, VLC and rtspsrc play it best; the wall time that it stands for comes
- * with a sender report at each start, after each gap and every five seconds. At the end comes a BYE. With a scale over 1 only
+ * RTP time runs evenly over gaps and seeks, as ffmpeg, VLC and rtspsrc play it best: what is missing takes no time. The wall time that it
+ * stands for comes with a sender report at each start, after each gap and every five seconds. At the end comes a BYE. With a scale over 1 only
  * key pictures are sent, without sound, and RTP time runs as it passes (RFC 2326 12.34).
  *
  * thread: made on main; sessions belong to their loops. */

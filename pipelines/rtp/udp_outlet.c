@@ -13,6 +13,8 @@ enum {
   RUN_BYTES = 65000,        /* a datagram before it is cut up */
   PIECE_BYTES = 32 * 1024,  /* of what is paced: 52 Mb/s; a client's socket takes some 200 KB */
   PIECE_US = 5 * 1000,
+  PACED_PIECE_US = 10 * 1000, /* of a stream that is paced all along: a piece of 4 Mb/s is four packets */
+  PACED_BYTES_MIN = 100 * 1000, /* a second */
   COMPACT_AT = 256,
   UNITS_MAX = 8192 + GROUP_UNITS_MAX,
 };
@@ -38,6 +40,26 @@ gboolean udp_sockets_probe (const UdpSockets *sockets)
   int size;
   socklen_t length = sizeof size;
   return getsockopt (sockets->rtp_fd, IPPROTO_UDP, UDP_SEGMENT, &size, &length) == 0;
+}
+
+gboolean udp_outlet_set_ports (UdpOutlet *outlet, guint track, guint16 rtp_port, guint16 rtcp_port)
+{
+  guint16 *ports = outlet->ports;
+  for (guint i = 0; i < G_N_ELEMENTS (outlet->ports); i++)
+    if (i / 2 != track && (ports[i] == rtp_port || ports[i] == rtcp_port))
+      return FALSE;
+  if (rtp_port == 0 || rtcp_port == 0 || rtp_port == rtcp_port)
+    return FALSE;
+  ports[2 * track] = rtp_port;
+  ports[2 * track + 1] = rtcp_port;
+  return TRUE;
+}
+
+void udp_outlet_pace (UdpOutlet *outlet, gint64 bytes_per_second)
+{
+  outlet->paces_all = TRUE;
+  outlet->piece_us = PACED_PIECE_US;
+  outlet->piece_bytes = (gsize) (MAX (bytes_per_second, PACED_BYTES_MIN) * PACED_PIECE_US / G_USEC_PER_SEC);
 }
 
 void udp_outlet_allow (UdpOutlet *outlet, gsize bytes)
@@ -203,10 +225,15 @@ static void drop_waiting (UdpOutlet *outlet)
   outlet->waiting_bytes = outlet->allowance = 0;
 }
 
-static void skip (UdpOutlet *outlet)
+void udp_outlet_forget (UdpOutlet *outlet)
 {
   drop_waiting (outlet);
   loop_timer_clear (outlet->timer);
+}
+
+static void skip (UdpOutlet *outlet)
+{
+  udp_outlet_forget (outlet);
   outlet->skips = TRUE;
   outlet->skip_count++;
 }
@@ -225,7 +252,7 @@ static void forget_first (UdpOutlet *outlet)
 
 static void send_piece (UdpOutlet *outlet)
 {
-  guint64 end = outlet->sent_bytes + PIECE_BYTES;
+  guint64 end = outlet->sent_bytes + outlet->piece_bytes;
   while (is_waiting (outlet) && outlet->sent_bytes < end) {
     Unit *unit = waiting_at (outlet, outlet->first);
     if (send_unit (outlet, unit, &outlet->sent_of_first, (gsize) (end - outlet->sent_bytes)) == SEND_FULL) {
@@ -244,7 +271,7 @@ static void on_timer (gpointer data)
   UdpOutlet *outlet = data;
   send_piece (outlet);
   if (is_waiting (outlet))
-    loop_timer_set (outlet->timer, loop_now_us (outlet->loop) + PIECE_US);
+    loop_timer_set (outlet->timer, loop_now_us (outlet->loop) + outlet->piece_us);
 }
 
 static void wait_unit (UdpOutlet *outlet, const Unit *unit)
@@ -262,7 +289,7 @@ void udp_outlet_send (UdpOutlet *outlet, const Unit *unit)
   if (outlet->skips && !unit->is_random_access && !outlet->starts_anywhere)
     return;
   outlet->skips = FALSE;
-  if (is_waiting (outlet) || outlet->allowance > 0) {
+  if (is_waiting (outlet) || outlet->allowance > 0 || outlet->paces_all) {
     if (outlet->waiting_bytes + unit->size > outlet->limits->bytes + outlet->allowance
         || outlet->waiting->len - outlet->first >= UNITS_MAX)
       skip (outlet);
@@ -287,7 +314,8 @@ void udp_outlet_send_packet (UdpOutlet *outlet, guint8 channel, const guint8 *pa
 void udp_outlet_init (UdpOutlet *outlet, UdpSockets *sockets, Loop *loop, const struct sockaddr_storage *client,
                       const struct sockaddr_storage *local, const OutletLimits *limits)
 {
-  *outlet = (UdpOutlet){ .sockets = sockets, .loop = loop, .client = *client, .local = *local, .limits = limits };
+  *outlet = (UdpOutlet){ .sockets = sockets, .loop = loop, .client = *client, .local = *local, .limits = limits,
+                          .piece_bytes = PIECE_BYTES, .piece_us = PIECE_US };
   outlet->waiting = g_array_new (FALSE, FALSE, sizeof (Unit));
   outlet->timer = loop_timer_new (loop, on_timer, outlet);
 }

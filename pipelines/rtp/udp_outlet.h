@@ -4,7 +4,8 @@
  * cost 7.1 µs so, 22.9 µs by themselves. Where the kernel or the interface can't, each goes by itself. A full socket drops to
  * the next random access point and counts, as a full TCP viewer does; a datagram that nobody takes is nobody's fault.
  *
- * What the viewer starts with, the kept group, is paced: a burst of megabytes would overflow the client's socket.
+ * What the viewer starts with, the kept group, is paced: a burst of megabytes would overflow the client's socket. So is
+ * everything of a recording (udp_outlet_pace): nothing else spreads its pictures, as the camera's own sending spreads live ones.
  *
  * thread: the loop's. */
 #pragma once
@@ -38,13 +39,24 @@ typedef struct {
   guint first;
   guint32 sent_of_first; /* bytes */
   gsize waiting_bytes, allowance;
-  gboolean skips;
+  gsize piece_bytes;     /* of what is paced, at a time */
+  gint64 piece_us;
+  gboolean paces_all, skips;
   guint64 sent_bytes, skip_count;
 } UdpOutlet;
 
 /* Addresses are IPv4 or IPv6, both alike. */
 void udp_outlet_init (UdpOutlet *outlet, UdpSockets *sockets, Loop *loop, const struct sockaddr_storage *client,
                       const struct sockaddr_storage *local, const OutletLimits *limits);
+
+/* FALSE when the viewer's ports are not those of a pair, or used already. */
+gboolean udp_outlet_set_ports (UdpOutlet *outlet, guint track, guint16 rtp_port, guint16 rtcp_port);
+
+/* All that follows is paced, at so many bytes a second (at least 100 KB): a few packets each ten milliseconds. */
+void udp_outlet_pace (UdpOutlet *outlet, gint64 bytes_per_second);
+
+/* What waits is not wanted any more. */
+void udp_outlet_forget (UdpOutlet *outlet);
 
 /* What follows until the queue is empty again is paced, and so much may wait beyond the bound. */
 void udp_outlet_allow (UdpOutlet *outlet, gsize bytes);

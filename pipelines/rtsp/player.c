@@ -106,22 +106,9 @@ gboolean player_set_up (Player *player, guint track, guint8 rtp_channel, guint8 
   return TRUE;
 }
 
-void player_use_udp (Player *player, UdpOutlet *taken)
+void player_use_udp (Player *player, UdpOutlet *udp)
 {
-  player->udp = taken;
-}
-
-gboolean player_set_up_udp (Player *player, guint track, guint16 rtp_port, guint16 rtcp_port)
-{
-  guint16 *ports = player->udp->ports;
-  for (guint i = 0; i < G_N_ELEMENTS (player->udp->ports); i++)
-    if (i / 2 != track && (ports[i] == rtp_port || ports[i] == rtcp_port))
-      return FALSE;
-  if (rtp_port == 0 || rtcp_port == 0)
-    return FALSE;
-  ports[2 * track] = rtp_port;
-  ports[2 * track + 1] = rtcp_port;
-  return player_set_up (player, track, (guint8) (2 * track), (guint8) (2 * track + 1));
+  player->udp = udp;
 }
 
 static gboolean has_all_on_our_channels (const Player *player)
@@ -234,8 +221,6 @@ void player_finish (Player *player)
   stream_remove_tap (player->stream, &player->tap);
   g_clear_pointer (&player->tracks, track_list_free);
   g_clear_pointer (&player->copies, block_unref);
-  if (player->udp != NULL)
-    udp_outlet_finish (player->udp);
-  g_clear_pointer (&player->udp, g_free);
+  player->udp = NULL;
   player->is_playing = FALSE;
 }

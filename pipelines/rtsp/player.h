@@ -21,7 +21,7 @@ struct Player {
   StreamTap tap; /* first */
   Stream *stream;
   Outlet *outlet;
-  UdpOutlet *udp;                    /* NULL: over TCP */
+  UdpOutlet *udp;                    /* the session's; NULL: over TCP */
   PlayerEnded ended;
   gpointer data;
   TrackList *tracks;                 /* as they were described to the viewer */
@@ -36,11 +36,8 @@ struct Player {
 /* Copies `tracks`. */
 void player_init (Player *player, Stream *stream, const TrackList *tracks, Outlet *outlet, PlayerEnded ended, gpointer data);
 
-/* Before the first track is set up: it plays over UDP. Takes the outlet, which was allocated by g_new. */
-void player_use_udp (Player *player, UdpOutlet *taken);
-
-/* FALSE when the viewer's ports are not those of a pair, or used already. */
-gboolean player_set_up_udp (Player *player, guint track, guint16 rtp_port, guint16 rtcp_port);
+/* Before the first track is set up: it plays over UDP, on our own channels. The outlet outlives the player. */
+void player_use_udp (Player *player, UdpOutlet *udp);
 
 /* FALSE when the viewer uses one of the channels already. */
 gboolean player_set_up (Player *player, guint track, guint8 rtp_channel, guint8 rtcp_channel);

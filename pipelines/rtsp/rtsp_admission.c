@@ -43,7 +43,6 @@ static void on_verdict (int status, gint64 until_us, gpointer data)
       connection->request = g_steal_pointer (&request);
       session_start_describe (connection, &entry);
     } else {
-      recorded_close (connection); /* a DESCRIBE may have opened it: a session is one or the other */
       session_set_up (connection, request, &path, &entry);
     }
   }
@@ -73,6 +72,12 @@ static void put_question (RtspConnection *connection, GstRTSPMessage *request, c
   question.token = path->token != NULL ? path->token : answer == NULL ? connection->token : NULL;
   question.answer = answer;
   question.purpose = path->is_playback ? "playback" : "live";
+  if (path->is_playback) { /* a SETUP may leave to its DESCRIBE what it is about */
+    gboolean is_named = path->from_us >= 0 || !recorded_is_of (connection, path);
+    question.from_us = is_named ? path->from_us : connection->recorded.from_us;
+    question.to_us = is_named ? path->to_us : connection->recorded.to_us;
+    question.reason = is_named ? path->reason : connection->recorded.reason;
+  }
   PendingAsk *ask = g_new (PendingAsk, 1);
   *ask = (PendingAsk){ connection, shared };
   connection->ask = ask;

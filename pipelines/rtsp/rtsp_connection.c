@@ -305,7 +305,7 @@ static gint64 last_sign_us (const RtspConnection *connection)
 {
   gint64 last_us = connection->last_request_us;
   for (guint i = 0; i < TRACKS_MAX; i++)
-    last_us = MAX (last_us, g_atomic_int_get (&connection->udp_peers[i].heard_s) * G_USEC_PER_SEC);
+    last_us = MAX (last_us, (gint64) g_atomic_int_get (&connection->udp_peers[i].heard_s) * G_USEC_PER_SEC);
   return last_us;
 }
 
@@ -328,7 +328,7 @@ void rtsp_connection_tick (RtspConnection *connection)
     rtsp_connection_close (connection, "camera away");
   } else if (connection->input->len > 0 && now - connection->input_since_us > REQUEST_TIMEOUT_US) {
     rtsp_connection_close (connection, "timeout");
-  } else if (!connection->recorded.is_playing && (!player->is_playing || player->udp != NULL)
+  } else if ((connection->udp != NULL || !(connection->recorded.is_playing || player->is_playing))
              && idle_us > (connection->had_request ? SESSION_TIMEOUT_S * G_USEC_PER_SEC : REQUEST_TIMEOUT_US)) {
     rtsp_connection_close (connection, "timeout");
   }
@@ -339,6 +339,8 @@ static void release (gpointer data)
   RtspConnection *connection = data;
   g_byte_array_unref (connection->input);
   g_clear_pointer (&connection->request, gst_rtsp_message_free);
+  g_free (connection->recorded.camera);
+  g_free (connection->recorded.reason);
   g_free (connection->address);
   g_free (connection->viewer);
   g_free (connection->token);

@@ -1,5 +1,6 @@
 /* rtsp_connection_private.h: what the files of a client's connection share: its bytes (rtsp_connection.c), its requests and
- * session (rtsp_session.c), the same on recordings (rtsp_recorded.c), and whether it may play (rtsp_admission.c).
+ * session (rtsp_session.c), the same on recordings (rtsp_recorded.c), the packets' way (rtsp_session_transport.c), and whether it may
+ * play (rtsp_admission.c).
  *
  * thread: the loop that the connection is on. */
 #pragma once
@@ -7,6 +8,7 @@
 #include "pipelines/rtsp/digest_nonce.h"
 #include "pipelines/rtsp/rtsp_connection.h"
 #include "pipelines/rtsp/rtsp_path.h"
+#include "pipelines/rtsp/rtsp_transport.h"
 #include "pipelines/rtsp/udp_ports.h"
 
 enum { SESSION_TIMEOUT_S = 60 };
@@ -33,6 +35,7 @@ struct RtspConnection {
   gint64 until_us; /* wall, of the permission; 0: without end */
   Player player;
   UdpPorts *udp_ports;           /* NULL: it doesn't play over UDP */
+  UdpOutlet *udp;                /* the player or what plays recordings sends by it; NULL: over TCP */
   UdpPeer udp_peers[TRACKS_MAX]; /* one for each track that is set up over UDP */
   gint64 played_us;    /* wall, when it began to */
   guint64 sent_before; /* what the outlet had sent when it began to play */
@@ -45,7 +48,7 @@ struct RtspConnection {
 
   struct {
     gpointer session;   /* of rtsp_recordings.h; NULL: none */
-    char *camera;
+    char *camera, *reason; /* what was asked for last; reason NULL: none was given */
     const char *stream; /* static */
     gint64 from_us, to_us;
     gboolean waits;     /* `request` waits for it */
@@ -94,11 +97,31 @@ void session_try_describe (RtspConnection *connection, gboolean is_late);
 void session_stop_waiting (RtspConnection *connection);
 void session_end (RtspConnection *connection, const char *reason);
 
+/* ---- rtsp_session_transport.c ---- */
+
+/* All tracks of a session go the same way. */
+RtspTakes transport_takes (RtspConnection *connection);
+
+/* Fills in what the client left to us. `channels`: of the track's packets; over UDP our own, which the outlet knows the ports of.
+ * A first track that is refused later: transport_end. */
+GstRTSPStatusCode transport_set_up (RtspConnection *connection, guint track, RtspTransport *transport, guint8 channels[2]);
+
+/* `ssrc` NULL: not known yet. */
+void transport_add_answer (RtspConnection *connection, GstRTSPMessage *response, const RtspTransport *transport,
+                           const guint32 *ssrc);
+void transport_end (RtspConnection *connection);
+
 /* ---- rtsp_recorded.c ---- */
 
-/* The client was admitted. Takes `request`. */
+/* The client was admitted. Takes `request`: a DESCRIBE, or a SETUP. */
 void recorded_open (RtspConnection *connection, GstRTSPMessage *request, const RtspPath *path);
 gboolean recorded_is_open_for (const RtspConnection *connection, const RtspPath *path);
+
+/* Whether the DESCRIBE or SETUP before was of this camera's stream. */
+gboolean recorded_is_of (const RtspConnection *connection, const RtspPath *path);
+
+/* What `path` asks for; one that names no time means what was asked for before: clients set tracks up without the query. */
+void recorded_remember (RtspConnection *connection, const RtspPath *path);
 gboolean recorded_waits (const RtspConnection *connection);
 void recorded_play (RtspConnection *connection, GstRTSPMessage *request);
 void recorded_pause (RtspConnection *connection, GstRTSPMessage *request);

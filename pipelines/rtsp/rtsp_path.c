@@ -5,7 +5,7 @@
 #include "gateway/core/clock.h"
 #include "gateway/core/ids.h"
 
-enum { TOKEN_MAX = 1024 };
+enum { PARAMETER_MAX = 2048, REASON_BYTES_MAX = 500 };
 
 static const char track_mark[] = "trackID=";
 
@@ -39,9 +39,22 @@ static char *take_parameter (const char *query, const char *name)
   g_auto (GStrv) parameters = g_strsplit (query, "&", 16);
   gsize length = strlen (name);
   for (char **parameter = parameters; *parameter != NULL; parameter++)
-    if (strncmp (*parameter, name, length) == 0 && (*parameter)[length] == '=' && strlen (*parameter) < TOKEN_MAX)
+    if (strncmp (*parameter, name, length) == 0 && (*parameter)[length] == '=' && strlen (*parameter) < PARAMETER_MAX)
       return g_uri_unescape_string (*parameter + length + 1, NULL);
   return NULL;
+}
+
+/* What the register has room for. */
+static char *take_reason (const char *query)
+{
+  g_autofree char *text = take_parameter (query, "reason");
+  g_autofree char *valid = text != NULL ? g_utf8_make_valid (text, -1) : NULL;
+  if (valid == NULL || *g_strstrip (valid) == '\0')
+    return NULL;
+  gsize length = strlen (valid);
+  for (length = MIN (length, REASON_BYTES_MAX); (valid[length] & 0xc0) == 0x80;)
+    length--;
+  return g_strndup (valid, length);
 }
 
 /* FALSE when there is something that is no time. */
@@ -83,8 +96,10 @@ gboolean rtsp_path_parse (const char *uri, RtspPath *path)
     rtsp_path_clear (path);
     return FALSE;
   }
-  if (query != NULL)
+  if (query != NULL) {
     path->token = take_parameter (query, "token");
+    path->reason = take_reason (query);
+  }
   gsize length = strlen (copy);
   while (length > 0 && copy[length - 1] == '/')
     length--;
@@ -96,6 +111,7 @@ void rtsp_path_clear (RtspPath *path)
 {
   g_free (path->camera);
   g_free (path->token);
+  g_free (path->reason);
   g_free (path->base);
   *path = (RtspPath){ .track = -1 };
 }

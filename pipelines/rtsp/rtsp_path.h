@@ -1,5 +1,5 @@
 /* rtsp_path.h: what a request's URI names: /live/CAMERA[/sub][/trackID=N][?token=…], or
- * /playback/CAMERA[/sub]?from=TIME[&to=TIME].
+ * /playback/CAMERA[/sub]?from=TIME[&to=TIME][&reason=WHY].
  *
  * thread: any. */
 #pragma once
@@ -13,6 +13,7 @@ typedef struct {
   gboolean is_playback;
   gint64 from_us, to_us; /* wall; -1: not named */
   char *token;        /* NULL: none */
+  char *reason;       /* UTF-8; NULL: none */
   char *base;         /* the URI up to the stream, without track and query */
 } RtspPath;
 

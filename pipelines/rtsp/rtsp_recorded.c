@@ -4,7 +4,6 @@
 #include "gateway/core/ids.h"
 #include "pipelines/rtsp/rtsp_connection_private.h"
 #include "pipelines/rtsp/rtsp_range.h"
-#include "pipelines/rtsp/rtsp_transport.h"
 
 static const RtspRecordings *recordings_of (RtspConnection *connection)
 {
@@ -21,7 +20,6 @@ void recorded_close (RtspConnection *connection)
   gpointer session = g_steal_pointer (&connection->recorded.session);
   if (session != NULL)
     recordings_of (connection)->close (session);
-  g_clear_pointer (&connection->recorded.camera, g_free);
   connection->recorded.waits = connection->recorded.is_playing = FALSE;
 }
 
@@ -40,39 +38,57 @@ static GstRTSPMessage *stop_waiting (RtspConnection *connection)
 
 /* ---- SETUP ---- */
 
-static GstRTSPStatusCode set_track_up (RtspConnection *connection, const RtspTransport *transport, guint track)
+/* What a SETUP took of a session that doesn't begin. */
+static void end_unbegun (RtspConnection *connection)
 {
-  RtspServerShared *shared = connection_shared (connection);
-  gboolean is_first = connection->session == NULL;
+  recorded_close (connection);
+  transport_end (connection);
+  if (connection->session == NULL)
+    return;
+  admission_release (&connection_shared (connection)->admission);
+  g_clear_pointer (&connection->session, g_free);
+}
+
+static GstRTSPStatusCode begin_session (RtspConnection *connection)
+{
+  if (connection->session != NULL)
+    return GST_RTSP_STS_OK;
+  if (!admission_take (&connection_shared (connection)->admission))
+    return GST_RTSP_STS_NOT_ENOUGH_BANDWIDTH;
+  connection->session = random_hex (8);
+  return GST_RTSP_STS_OK;
+}
+
+static GstRTSPStatusCode set_track_up (RtspConnection *connection, RtspTransport *transport, guint track, guint32 *ssrc)
+{
+  const RtspRecordings *recordings = recordings_of (connection);
+  guint8 channels[2];
   if (connection->recorded.is_playing)
     return GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE;
-  if (is_first && !admission_take (&shared->admission))
-    return GST_RTSP_STS_NOT_ENOUGH_BANDWIDTH;
-  if (is_first)
-    connection->session = random_hex (8);
-  if (shared->recordings->set_up (connection->recorded.session, track, (guint8) transport->first, (guint8) transport->second))
-    return GST_RTSP_STS_OK;
-  if (is_first) {
-    admission_release (&shared->admission);
-    g_clear_pointer (&connection->session, g_free);
-  }
-  return GST_RTSP_STS_BAD_REQUEST;
+  GstRTSPStatusCode status = begin_session (connection);
+  if (status == GST_RTSP_STS_OK)
+    status = transport_set_up (connection, track, transport, channels);
+  if (status != GST_RTSP_STS_OK)
+    return status;
+  recordings->use_udp (connection->recorded.session, connection->udp);
+  return recordings->set_up (connection->recorded.session, track, channels[0], channels[1], ssrc) ? GST_RTSP_STS_OK
+                                                                                                 : GST_RTSP_STS_BAD_REQUEST;
 }
 
 static void set_up (RtspConnection *connection, const GstRTSPMessage *request, const RtspPath *path)
 {
   RtspTransport transport;
   guint track = (guint) MAX (path->track, 0);
+  guint32 ssrc = 0;
+  gboolean is_first = connection->session == NULL;
   GstRTSPStatusCode status = GST_RTSP_STS_UNSUPPORTED_TRANSPORT;
-  if (rtsp_transport_choose (rtsp_message_header (request, GST_RTSP_HDR_TRANSPORT), RTSP_TAKES_TCP, &transport)) {
-    transport.first = transport.first < 0 ? (int) (2 * track) : transport.first;
-    transport.second = transport.second < 0 ? transport.first + 1 : transport.second;
-    status = set_track_up (connection, &transport, track);
-  }
+  if (rtsp_transport_choose (rtsp_message_header (request, GST_RTSP_HDR_TRANSPORT), transport_takes (connection), &transport))
+    status = set_track_up (connection, &transport, track, &ssrc);
+  if (status != GST_RTSP_STS_OK && is_first)
+    end_unbegun (connection);
   GstRTSPMessage *response = connection_response_new (connection, request, status);
   if (status == GST_RTSP_STS_OK)
-    add_header (response, GST_RTSP_HDR_TRANSPORT,
-                g_strdup_printf ("RTP/AVP/TCP;unicast;interleaved=%d-%d", transport.first, transport.second));
+    transport_add_answer (connection, response, &transport, &ssrc);
   connection_send (connection, response);
 }
 
@@ -87,6 +103,8 @@ static void answer_describe (RtspConnection *connection, const GstRTSPMessage *r
   connection_send (connection, response);
 }
 
+/* A DESCRIBE opens what a SETUP opens once more: places are few, and most that describe and go no further would hold theirs until
+ * they time out. */
 static void on_described (const char *sdp, gpointer data)
 {
   RtspConnection *connection = data;
@@ -97,6 +115,7 @@ static void on_described (const char *sdp, gpointer data)
     connection_respond (connection, request, GST_RTSP_STS_NOT_FOUND);
   } else if (request->type_data.request.method == GST_RTSP_DESCRIBE) {
     answer_describe (connection, request, &path, sdp);
+    recorded_close (connection);
   } else {
     set_up (connection, request, &path);
   }
@@ -151,14 +170,42 @@ static const RtspRecordedEvents events = { on_described, on_playing, on_finished
 
 gboolean recorded_is_open_for (const RtspConnection *connection, const RtspPath *path)
 {
-  return connection->recorded.session != NULL && strcmp (connection->recorded.camera, path->camera) == 0
-         && connection->recorded.stream == path->stream;
+  return connection->recorded.session != NULL && recorded_is_of (connection, path);
 }
 
-/* Takes `request`: a DESCRIBE, or the SETUP of a session's first track. A DESCRIBE opens anew: it may name another time. */
-void recorded_open (RtspConnection *connection, GstRTSPMessage *request, const RtspPath *path)
+gboolean recorded_is_of (const RtspConnection *connection, const RtspPath *path)
+{
+  return g_strcmp0 (connection->recorded.camera, path->camera) == 0 && connection->recorded.stream == path->stream;
+}
+
+void recorded_remember (RtspConnection *connection, const RtspPath *path)
+{
+  if (path->from_us < 0 && recorded_is_of (connection, path))
+    return;
+  g_free (connection->recorded.camera);
+  g_free (connection->recorded.reason);
+  connection->recorded.camera = g_strdup (path->camera);
+  connection->recorded.reason = g_strdup (path->reason);
+  connection->recorded.stream = path->stream;
+  connection->recorded.from_us = path->from_us;
+  connection->recorded.to_us = path->to_us;
+}
+
+static void open_now (RtspConnection *connection, GstRTSPMessage *taken)
 {
   const RtspRecordings *recordings = recordings_of (connection);
+  RtspRecordedTime time = { connection->recorded.camera, connection->recorded.stream, connection->recorded.from_us,
+                            connection->recorded.to_us, &connection->outlet };
+  wait_with (connection, taken);
+  connection->recorded.session = recordings->open (connection->place->loop, &time, &events, connection, recordings->owner);
+  if (connection->recorded.session != NULL)
+    return;
+  g_autoptr (GstRTSPMessage) request = stop_waiting (connection);
+  connection_respond (connection, request, GST_RTSP_STS_NOT_ENOUGH_BANDWIDTH);
+}
+
+void recorded_open (RtspConnection *connection, GstRTSPMessage *request, const RtspPath *path)
+{
   gboolean is_describe = request->type_data.request.method == GST_RTSP_DESCRIBE;
   if (!is_describe && recorded_is_open_for (connection, path)) {
     set_up (connection, request, path);
@@ -166,18 +213,14 @@ void recorded_open (RtspConnection *connection, GstRTSPMessage *request, const R
     return;
   }
   recorded_close (connection);
-  if (recordings == NULL || path->from_us < 0 || (path->to_us >= 0 && path->to_us <= path->from_us)) {
-    connection_respond (connection, request, recordings == NULL ? GST_RTSP_STS_NOT_FOUND : GST_RTSP_STS_BAD_REQUEST);
-    gst_rtsp_message_free (request);
+  recorded_remember (connection, path);
+  gint64 from_us = connection->recorded.from_us, to_us = connection->recorded.to_us;
+  if (recordings_of (connection) != NULL && from_us >= 0 && (to_us < 0 || to_us > from_us)) {
+    open_now (connection, request);
     return;
   }
-  RtspRecordedTime time = { path->camera, path->stream, path->from_us, path->to_us, &connection->outlet };
-  connection->recorded.camera = g_strdup (path->camera);
-  connection->recorded.stream = path->stream;
-  connection->recorded.from_us = path->from_us;
-  connection->recorded.to_us = path->to_us;
-  wait_with (connection, request);
-  connection->recorded.session = recordings->open (connection->place->loop, &time, &events, connection, recordings->owner);
+  connection_respond (connection, request, recordings_of (connection) == NULL ? GST_RTSP_STS_NOT_FOUND : GST_RTSP_STS_BAD_REQUEST);
+  gst_rtsp_message_free (request);
 }
 
 static void enter_in_register (RtspConnection *connection)
@@ -228,14 +271,17 @@ void recorded_resume (RtspConnection *connection)
 void recorded_end (RtspConnection *connection, const char *reason)
 {
   RtspServerShared *shared = connection_shared (connection);
+  g_autofree char *watched = recordings_of (connection)->watched (connection->recorded.session);
   recorded_close (connection);
   if (connection->views) {
+    guint64 sent_bytes = connection->outlet.sent_bytes - connection->sent_before
+                         + (connection->udp != NULL ? connection->udp->sent_bytes : 0);
     connection->views = FALSE;
-    shared->handlers.viewer_ended (connection->viewer, connection->outlet.sent_bytes - connection->sent_before, reason,
-                                   shared->data);
+    shared->handlers.viewer_ended (connection->viewer, sent_bytes, reason, watched, shared->data);
     g_free (connection->viewer);
     connection->viewer = ulid_new (g_get_real_time ());
   }
+  transport_end (connection);
   admission_release (&shared->admission);
   g_clear_pointer (&connection->session, g_free);
 }

@@ -21,6 +21,8 @@ typedef struct {
   const char *viewer, *camera, *stream, *address, *user_agent; /* user_agent may be NULL */
   const char *method;
   const char *purpose;        /* "live" "playback" */
+  const char *reason;         /* of a playback that was given one; or NULL */
+  gint64 from_us, to_us;      /* of a playback: the recorded time that is asked for; to_us -1: without end */
   const char *token;          /* or NULL */
   const DigestAnswer *answer; /* or NULL */
 } RtspAsk;
@@ -32,7 +34,8 @@ typedef void (*RtspVerdict) (int status, gint64 until_us, gpointer data);
 typedef struct {
   void (*ask) (const RtspAsk *ask, Loop *loop, RtspVerdict verdict, gpointer verdict_data, gpointer data);
   void (*viewer_started) (const char *viewer, Stream *stream, gint64 at_us, gpointer data);
-  void (*viewer_ended) (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data);
+  /* `watched`: of recordings, the time that was sent: "FROM/TO, FROM/TO"; or NULL */
+  void (*viewer_ended) (const char *viewer, guint64 sent_bytes, const char *reason, const char *watched, gpointer data);
   /* With rtsp_server_set_recordings only. */
   void (*recording_started) (const char *viewer, const char *camera, const char *stream, gint64 at_us, gpointer data);
 } RtspServerHandlers;

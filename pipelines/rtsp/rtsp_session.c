@@ -1,4 +1,3 @@
-#include <netdb.h>
 #include <string.h>
 
 #include "gateway/core/ids.h"
@@ -31,7 +30,7 @@ void session_end (RtspConnection *connection, const char *reason)
     return;
   }
   RtspServerShared *shared = connection_shared (connection);
-  const UdpOutlet *udp = connection->player.udp;
+  const UdpOutlet *udp = connection->udp;
   if (connection->views) {
     guint64 sent_bytes = connection->outlet.sent_bytes - connection->sent_before + (udp != NULL ? udp->sent_bytes : 0);
     connection->views = FALSE;
@@ -40,14 +39,12 @@ void session_end (RtspConnection *connection, const char *reason)
     counts->skips += connection->outlet.skip_count + (udp != NULL ? udp->skip_count : 0);
     counts->drops += is_drop (reason);
     connection->outlet.skip_count = 0;
-    shared->handlers.viewer_ended (connection->viewer, sent_bytes, reason, shared->data);
+    shared->handlers.viewer_ended (connection->viewer, sent_bytes, reason, NULL, shared->data);
     g_free (connection->viewer);
     connection->viewer = ulid_new (g_get_real_time ()); /* whoever plays again is another entry in the register */
   }
   player_finish (&connection->player);
-  for (guint i = 0; i < TRACKS_MAX; i++)
-    udp_ports_forget (&connection->udp_peers[i]);
-  g_clear_pointer (&connection->udp_ports, udp_ports_unref);
+  transport_end (connection);
   admission_release (&shared->admission);
   g_clear_pointer (&connection->session, g_free);
 }
@@ -143,29 +140,6 @@ void session_start_describe (RtspConnection *connection, const DirectoryEntry *e
 
 /* ---- SETUP and PLAY ---- */
 
-/* The address of the other side or, of our own side, the one that it reached. */
-static gboolean socket_address (int fd, gboolean is_ours, struct sockaddr_storage *address)
-{
-  socklen_t size = sizeof *address;
-  int result = is_ours ? getsockname (fd, (struct sockaddr *) address, &size) : getpeername (fd, (struct sockaddr *) address, &size);
-  return result == 0 && (address->ss_family == AF_INET || address->ss_family == AF_INET6);
-}
-
-/* All tracks of a session go the same way. */
-static RtspTakes takes (RtspConnection *connection)
-{
-  if (connection->session != NULL)
-    return connection->player.udp != NULL ? RTSP_TAKES_UDP : RTSP_TAKES_TCP;
-  if (connection->wire.tls != NULL)
-    return RTSP_TAKES_TCP; /* packets over UDP would be for everybody on the way to read */
-  UdpPorts *ports = rtsp_server_udp_ports (connection->place->server);
-  struct sockaddr_storage client;
-  gboolean is_reached = ports != NULL && socket_address (connection->wire.fd, FALSE, &client) && udp_ports_reach (ports, &client);
-  RtspTakes takes = RTSP_TAKES_TCP | (is_reached ? RTSP_TAKES_UDP : 0);
-  udp_ports_unref (ports);
-  return takes;
-}
-
 static GstRTSPStatusCode begin_session (RtspConnection *connection, const DirectoryEntry *entry)
 {
   RtspServerShared *shared = connection_shared (connection);
@@ -179,60 +153,17 @@ static GstRTSPStatusCode begin_session (RtspConnection *connection, const Direct
   return GST_RTSP_STS_OK;
 }
 
-/* The packets of a session's first track will go over UDP. */
-static gboolean begin_udp (RtspConnection *connection)
-{
-  struct sockaddr_storage client, local;
-  UdpPorts *ports = rtsp_server_udp_ports (connection->place->server);
-  if (ports == NULL)
-    return FALSE;
-  connection->udp_ports = ports;
-  if (!socket_address (connection->wire.fd, FALSE, &client) || !socket_address (connection->wire.fd, TRUE, &local))
-    return FALSE;
-  UdpOutlet *outlet = g_new (UdpOutlet, 1);
-  udp_outlet_init (outlet, udp_ports_sockets (ports), connection->place->loop, &client, &local, &outlet_limits_default);
-  player_use_udp (&connection->player, outlet);
-  return TRUE;
-}
-
-static GstRTSPStatusCode set_ports_up (RtspConnection *connection, guint track, const RtspTransport *transport)
-{
-  Player *player = &connection->player;
-  if (player->udp == NULL && !begin_udp (connection))
-    return GST_RTSP_STS_UNSUPPORTED_TRANSPORT;
-  if (!player_set_up_udp (player, track, (guint16) transport->first, (guint16) transport->second))
-    return GST_RTSP_STS_BAD_REQUEST;
-  udp_ports_register (connection->udp_ports, &connection->udp_peers[track], &player->udp->client, (guint16) transport->second);
-  return GST_RTSP_STS_OK;
-}
-
 static GstRTSPStatusCode set_track_up (RtspConnection *connection, guint track, RtspTransport *transport)
 {
+  guint8 channels[2];
   if (track >= connection->player.tracks->count)
     return GST_RTSP_STS_NOT_FOUND;
-  if (transport->is_udp)
-    return set_ports_up (connection, track, transport);
-  transport->first = transport->first < 0 ? (int) (2 * track) : transport->first;
-  transport->second = transport->second < 0 ? transport->first + 1 : transport->second;
-  return player_set_up (&connection->player, track, (guint8) transport->first, (guint8) transport->second)
-           ? GST_RTSP_STS_OK
-           : GST_RTSP_STS_BAD_REQUEST;
-}
-
-static char *transport_answer (RtspConnection *connection, guint track, const RtspTransport *transport)
-{
-  if (!transport->is_udp)
-    return g_strdup_printf ("RTP/AVP/TCP;unicast;interleaved=%d-%d", transport->first, transport->second);
-  guint number = udp_ports_number (connection->udp_ports), ssrc;
-  char host[NI_MAXHOST] = "";
-  const struct sockaddr_storage *local = &connection->player.udp->local;
-  getnameinfo ((const struct sockaddr *) local, sizeof *local, host, sizeof host, NULL, 0, NI_NUMERICHOST);
-  GString *text = g_string_new (NULL);
-  g_string_printf (text, "RTP/AVP;unicast;client_port=%d-%d;source=%s;server_port=%u-%u", transport->first, transport->second, host,
-                   number, number + 1);
-  if (player_ssrc (&connection->player, track, &ssrc))
-    g_string_append_printf (text, ";ssrc=%08X", ssrc);
-  return g_string_free (text, FALSE);
+  GstRTSPStatusCode status = transport_set_up (connection, track, transport, channels);
+  if (status == GST_RTSP_STS_OK && connection->udp != NULL)
+    player_use_udp (&connection->player, connection->udp);
+  if (status != GST_RTSP_STS_OK || player_set_up (&connection->player, track, channels[0], channels[1]))
+    return status;
+  return GST_RTSP_STS_BAD_REQUEST;
 }
 
 /* The client may play: this is what SETUP itself does. */
@@ -242,8 +173,8 @@ void session_set_up (RtspConnection *connection, const GstRTSPMessage *request, 
   RtspTransport transport;
   GstRTSPStatusCode status = GST_RTSP_STS_OK;
   gboolean is_first = connection->session == NULL;
-  guint track = (guint) MAX (path->track, 0);
-  if (!rtsp_transport_choose (rtsp_message_header (request, GST_RTSP_HDR_TRANSPORT), takes (connection), &transport))
+  guint track = (guint) MAX (path->track, 0), ssrc;
+  if (!rtsp_transport_choose (rtsp_message_header (request, GST_RTSP_HDR_TRANSPORT), transport_takes (connection), &transport))
     status = GST_RTSP_STS_UNSUPPORTED_TRANSPORT;
   else if (connection->player.is_playing)
     status = GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE;
@@ -255,7 +186,8 @@ void session_set_up (RtspConnection *connection, const GstRTSPMessage *request, 
     session_end (connection, "refused");
   GstRTSPMessage *response = connection_response_new (connection, request, status);
   if (status == GST_RTSP_STS_OK)
-    add_header (response, GST_RTSP_HDR_TRANSPORT, transport_answer (connection, track, &transport));
+    transport_add_answer (connection, response, &transport,
+                          player_ssrc (&connection->player, track, &ssrc) ? &ssrc : NULL);
   connection_send (connection, response);
 }
 

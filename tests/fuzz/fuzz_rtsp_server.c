@@ -31,9 +31,9 @@ static void on_viewer_started (const char *viewer, Stream *stream, gint64 at_us,
   (void) viewer, (void) stream, (void) at_us, (void) data;
 }
 
-static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
+static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, const char *watched, gpointer data)
 {
-  (void) viewer, (void) sent_bytes, (void) reason, (void) data;
+  (void) viewer, (void) sent_bytes, (void) reason, (void) watched, (void) data;
 }
 
 static void on_changed (CameraSource *source, gpointer data)

@@ -244,10 +244,33 @@ static void an_rtsp_viewer_is_registered_with_who_it_is_and_closed_when_it_ends 
   json_decref (open);
 
   clock_fake_advance (fixture->clock, G_TIME_SPAN_MINUTE);
-  access_view_ended (fixture->access, "V1", access_now_us (fixture->access), "closed");
+  access_view_ended (fixture->access, "V1", access_now_us (fixture->access), "closed", NULL);
   json_t *closed = views (fixture);
   assert_true (json_is_string (json_object_get (json_array_get (closed, 0), "to")));
   json_decref (closed);
+}
+
+static void a_look_at_recordings_is_registered_with_its_time_its_reason_and_what_was_sent (void **state)
+{
+  AccessFixture *fixture = *state;
+  g_autofree char *id = NULL, *secret = NULL;
+  access_fixture_add_token (fixture, "desk", ROLE_OPERATOR, NULL, NULL, &id, &secret);
+  json_t *body = digest_of (id, secret);
+  json_t *asked = json_pack ("{s:s, s:I, s:I, s:s}", "purpose", "playback", "from", (json_int_t) 1777622400000000, "to",
+                             (json_int_t) -1, "reason", "案件 7");
+  json_object_update (body, asked);
+  json_decref (asked);
+  assert_int_equal (ask (fixture, "bridge", body), 200);
+  started (fixture, "V1");
+  access_view_ended (fixture->access, "V1", access_now_us (fixture->access), "closed",
+                     "2026-05-01T08:00:00.000Z/2026-05-01T08:01:00.000Z, 2026-05-01T08:05:00.000Z/2026-05-01T08:06:00.000Z");
+  json_t *list = views (fixture), *view = json_array_get (list, 0), *watched = json_object_get (view, "watched");
+  assert_string_equal (json_string_value (json_object_get (view, "kind")), "playback");
+  assert_string_equal (json_string_value (json_object_get (view, "subject")), "2026-05-01T08:00:00.000Z/..");
+  assert_string_equal (json_string_value (json_object_get (view, "reason")), "案件 7");
+  assert_int_equal (json_array_size (watched), 2);
+  assert_string_equal (json_string_value (json_object_get (json_array_get (watched, 1), "from")), "2026-05-01T08:05:00.000Z");
+  json_decref (list);
 }
 
 static void views_that_media_does_not_serve_any_more_are_closed_by_the_repair (void **state)
@@ -307,7 +330,7 @@ static void a_viewer_is_ended_when_its_grant_token_or_session_ends (void **state
 
   access_log_out (fixture->access, &session, "a");
   assert_string_equal (ended->str, "S");
-  access_view_ended (fixture->access, "S", access_now_us (fixture->access), "closed");
+  access_view_ended (fixture->access, "S", access_now_us (fixture->access), "closed", NULL);
   json_decref (views (fixture));
   g_string_truncate (ended, 0);
   clock_fake_advance (fixture->clock, 2 * G_TIME_SPAN_DAY); /* the grant has ended */
@@ -365,6 +388,7 @@ int main (void)
     TEST (a_play_token_opens_its_cameras_for_ten_minutes),
     TEST (recordings_are_for_those_who_may_play_back),
     TEST (an_rtsp_viewer_is_registered_with_who_it_is_and_closed_when_it_ends),
+    TEST (a_look_at_recordings_is_registered_with_its_time_its_reason_and_what_was_sent),
     TEST (views_that_media_does_not_serve_any_more_are_closed_by_the_repair),
     TEST (a_viewer_is_ended_when_its_grant_token_or_session_ends),
     TEST (revoking_a_token_ends_who_watches_with_it),

@@ -17,6 +17,10 @@ static void ask (const RtspAsk *question, Loop *loop, RtspVerdict verdict, gpoin
   bench->asked = g_strdup_printf ("%s %s %s %s %s", question->method, question->camera, question->stream,
                                   question->token != NULL ? question->token : "-",
                                   question->answer != NULL ? question->answer->username : "-");
+  g_free (bench->asked_time);
+  bench->asked_time
+    = g_strdup_printf ("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s", question->from_us / G_USEC_PER_SEC,
+                       question->to_us / G_USEC_PER_SEC, question->reason != NULL ? question->reason : "-");
   g_mutex_unlock (&bench->mutex);
   verdict (g_atomic_int_get (&bench->verdict), 0, verdict_data);
 }
@@ -39,13 +43,15 @@ static void on_recording_started (const char *viewer, const char *camera, const 
   on_viewer_started (viewer, NULL, at_us, data);
 }
 
-static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, gpointer data)
+static void on_viewer_ended (const char *viewer, guint64 sent_bytes, const char *reason, const char *watched, gpointer data)
 {
   (void) viewer, (void) sent_bytes;
   Bench *bench = data;
   g_mutex_lock (&bench->mutex);
   g_free (bench->end_reason);
   bench->end_reason = g_strdup (reason);
+  g_free (bench->watched);
+  bench->watched = g_strdup (watched);
   g_mutex_unlock (&bench->mutex);
   g_atomic_int_inc (&bench->ended);
 }
@@ -54,6 +60,21 @@ void assert_asked (Bench *bench, const char *expected)
 {
   g_mutex_lock (&bench->mutex);
   assert_string_equal (bench->asked, expected);
+  g_mutex_unlock (&bench->mutex);
+}
+
+void assert_asked_time (Bench *bench, const char *expected)
+{
+  g_mutex_lock (&bench->mutex);
+  assert_string_equal (bench->asked_time, expected);
+  g_mutex_unlock (&bench->mutex);
+}
+
+void assert_watched (Bench *bench, const char *expected)
+{
+  g_mutex_lock (&bench->mutex);
+  assert_non_null (bench->watched);
+  assert_string_equal (bench->watched, expected);
   g_mutex_unlock (&bench->mutex);
 }
 
@@ -82,14 +103,15 @@ void rtsp_bench_close_stream (gpointer data)
   g_clear_pointer (&bench->stream, stream_free);
 }
 
-int rtsp_bench_setup (void **state)
+static int bench_start (void **state, Clock *clock)
 {
   static const RtspServerHandlers handlers = { ask, on_viewer_started, on_viewer_ended, on_recording_started };
   Bench *bench = *state = g_new0 (Bench, 1);
   g_mutex_init (&bench->mutex);
   bench->verdict = 200;
+  bench->clock = clock;
   for (guint i = 0; i < LOOPS; i++)
-    bench->loops[i] = loop_new (NULL);
+    bench->loops[i] = clock != NULL ? loop_new_with_clock (clock, NULL) : loop_new (NULL);
   bench->resolver = resolver_new ();
   bench->directory = directory_new ();
   bench->server = rtsp_server_new (bench->loops, LOOPS, bench->directory, &handlers, bench);
@@ -97,6 +119,16 @@ int rtsp_bench_setup (void **state)
   bench->settings.url = scripted_camera_url (bench->camera);
   loop_call (bench->loops[1], open_stream, bench);
   return rtsp_server_listen (bench->server, "127.0.0.1:0", NULL) ? 0 : -1;
+}
+
+int rtsp_bench_setup (void **state)
+{
+  return bench_start (state, NULL);
+}
+
+int rtsp_bench_setup_with_clock (void **state)
+{
+  return bench_start (state, clock_fake_new (g_get_real_time ()));
 }
 
 int rtsp_bench_teardown (void **state)
@@ -115,6 +147,10 @@ int rtsp_bench_teardown (void **state)
   g_free (bench->asked);
   g_free (bench->viewer);
   g_free (bench->end_reason);
+  g_free (bench->asked_time);
+  g_free (bench->watched);
+  if (bench->clock != NULL)
+    clock_fake_free (bench->clock);
   g_free (bench);
   return 0;
 }
@@ -129,6 +165,19 @@ void client_connect (Client *client, guint16 port)
   *client = (Client){ .fd = socket (AF_INET, SOCK_STREAM, 0) };
   setsockopt (client->fd, SOL_SOCKET, SO_RCVTIMEO, &watchdog, sizeof watchdog);
   assert_int_equal (connect (client->fd, (struct sockaddr *) &address, sizeof address), 0);
+}
+
+UdpClient udp_client_open (void)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct timeval watchdog = { .tv_sec = 20 };
+  socklen_t size = sizeof address;
+  UdpClient client = { .fd = socket (AF_INET, SOCK_DGRAM, 0) };
+  setsockopt (client.fd, SOL_SOCKET, SO_RCVTIMEO, &watchdog, sizeof watchdog);
+  assert_int_equal (bind (client.fd, (struct sockaddr *) &address, sizeof address), 0);
+  assert_int_equal (getsockname (client.fd, (struct sockaddr *) &address, &size), 0);
+  client.port = ntohs (address.sin_port);
+  return client;
 }
 
 void client_open (Client *client, Bench *bench)

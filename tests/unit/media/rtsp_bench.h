@@ -10,6 +10,7 @@
 enum { LOOPS = 2 };
 
 typedef struct {
+  Clock *clock; /* a fake one, that the loops go by; NULL: the machine's */
   Loop *loops[LOOPS];
   Resolver *resolver;
   Directory *directory;
@@ -24,6 +25,8 @@ typedef struct {
   char *asked;       /* "METHOD camera stream token username" of the last question */
   char *viewer;      /* of the last one that started */
   char *end_reason;
+  char *asked_time;  /* of a playback: "FROM TO REASON", in seconds */
+  char *watched;     /* of the last one that ended; NULL: it was live */
 } Bench;
 
 typedef struct {
@@ -34,8 +37,15 @@ typedef struct {
   gsize filled;
 } Client;
 
+/* Where packets over UDP come to. */
+typedef struct {
+  int fd;
+  guint16 port;
+} UdpClient;
+
 /* For cmocka: the state is a Bench. */
 int rtsp_bench_setup (void **state);
+int rtsp_bench_setup_with_clock (void **state);
 int rtsp_bench_teardown (void **state);
 
 /* Tasks for loop_call: removes the camera, whose loop it is; does nothing, so that a turn has passed. */
@@ -44,6 +54,9 @@ void rtsp_bench_turn (gpointer data);
 
 /* The last question was "METHOD camera stream token username". */
 void assert_asked (Bench *bench, const char *expected);
+
+void assert_asked_time (Bench *bench, const char *expected);
+void assert_watched (Bench *bench, const char *expected); /* by the last viewer that ended */
 
 /* ---- a client ---- */
 
@@ -61,6 +74,8 @@ gboolean receive (Client *client);
 char *next_answer (Client *client);
 void assert_answer (Client *client, int status, const char *contains); /* `contains` may be NULL */
 void assert_closed (Client *client);
+
+UdpClient udp_client_open (void); /* the caller closes it */
 
 /* DESCRIBE, SETUP, PLAY. */
 void play (Client *client);

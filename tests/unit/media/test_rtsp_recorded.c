@@ -19,6 +19,8 @@ typedef struct {
 } Recorded;
 
 static gint open_sessions; /* atomic */
+static gint is_full;       /* atomic: no more sessions are opened */
+static gint from_s;        /* atomic: what was asked for last, in seconds */
 static gint is_at_end;     /* atomic: nothing is left to send */
 
 static void answer (gpointer data)
@@ -37,8 +39,11 @@ static void answer (gpointer data)
 static gpointer open_recorded (Loop *loop, const RtspRecordedTime *time, const RtspRecordedEvents *events, gpointer data,
                                gpointer owner)
 {
+  (void) owner;
+  if (g_atomic_int_get (&is_full))
+    return NULL;
   Recorded *recorded = g_new0 (Recorded, 1);
-  (void) time, (void) owner;
+  g_atomic_int_set (&from_s, (gint) (time->from_us / G_USEC_PER_SEC));
   *recorded = (Recorded){ .loop = loop, .events = *events, .data = data };
   recorded->timer = loop_timer_new (loop, answer, recorded);
   loop_timer_set (recorded->timer, loop_now_us (loop));
@@ -46,9 +51,15 @@ static gpointer open_recorded (Loop *loop, const RtspRecordedTime *time, const R
   return recorded;
 }
 
-static gboolean set_recorded_up (gpointer session, guint track, guint8 rtp_channel, guint8 rtcp_channel)
+static void use_udp (gpointer session, UdpOutlet *udp)
+{
+  (void) session, (void) udp;
+}
+
+static gboolean set_recorded_up (gpointer session, guint track, guint8 rtp_channel, guint8 rtcp_channel, guint32 *ssrc)
 {
   (void) session, (void) rtp_channel, (void) rtcp_channel;
+  *ssrc = 1;
   return track == 0;
 }
 
@@ -65,6 +76,12 @@ static void do_nothing (gpointer session)
   (void) session;
 }
 
+static char *watched (gpointer session)
+{
+  (void) session;
+  return g_strdup ("2026-05-01T08:00:00.000Z/2026-05-01T08:00:04.000Z");
+}
+
 static void close_recorded (gpointer session)
 {
   Recorded *recorded = session;
@@ -74,7 +91,7 @@ static void close_recorded (gpointer session)
 }
 
 static const RtspRecordings recordings
-  = { open_recorded, set_recorded_up, play_recorded, do_nothing, do_nothing, close_recorded, NULL };
+  = { open_recorded, use_udp, set_recorded_up, play_recorded, do_nothing, do_nothing, watched, close_recorded, NULL };
 
 static int setup (void **state)
 {
@@ -153,13 +170,114 @@ static void a_described_recording_gives_way_to_a_live_session (void **state)
   assert_answer (&client, 200, "s=recorded");
   request (&client, "SETUP", "/live/bridge/trackID=0", TRANSPORT);
   assert_answer (&client, 200, "interleaved=0-1");
-  assert_int_equal (g_atomic_int_get (&open_sessions), 0);
   request (&client, "PLAY", "/live/bridge", "");
   assert_answer (&client, 200, "RTP-Info: url=rtsp://127.0.0.1/live/bridge/trackID=0;seq=");
   request (&client, "TEARDOWN", "/live/bridge", "");
   assert_answer (&client, 200, NULL);
   loop_call (bench->loops[1], rtsp_bench_close_stream, bench);
   close (client.fd);
+}
+
+/* Places are few: what is only looked at must not lock others out. */
+static void a_place_is_held_from_setup_on_alone (void **state)
+{
+  Client client;
+  client_open (&client, *state);
+  request (&client, "DESCRIBE", RECORDED, "");
+  assert_answer (&client, 200, "s=recorded");
+  request (&client, "OPTIONS", "/playback/bridge", ""); /* a turn later */
+  assert_answer (&client, 200, NULL);
+  assert_int_equal (g_atomic_int_get (&open_sessions), 0);
+  request (&client, "SETUP", "/playback/bridge/trackID=1", TRANSPORT); /* there is none */
+  assert_answer (&client, 400, NULL);
+  assert_int_equal (g_atomic_int_get (&open_sessions), 0);
+  g_atomic_int_set (&from_s, 0);
+  request (&client, "SETUP", "/playback/bridge/trackID=0", TRANSPORT); /* as most clients name it */
+  assert_answer (&client, 200, "interleaved=0-1");
+  assert_int_equal (g_atomic_int_get (&open_sessions), 1);
+  assert_int_equal (g_atomic_int_get (&from_s), 1777622400);
+  request (&client, "TEARDOWN", "/playback/bridge", "");
+  assert_answer (&client, 200, NULL);
+  close (client.fd);
+}
+
+static void who_finds_all_places_taken_is_told_453 (void **state)
+{
+  Client client;
+  client_open (&client, *state);
+  g_atomic_int_set (&is_full, 1);
+  request (&client, "DESCRIBE", RECORDED, "");
+  assert_answer (&client, 453, NULL);
+  g_atomic_int_set (&is_full, 0);
+  play_recording (&client);
+  request (&client, "TEARDOWN", "/playback/bridge", "");
+  assert_answer (&client, 200, NULL);
+  close (client.fd);
+}
+
+static void the_register_is_told_time_and_reason_of_what_is_asked_and_what_was_sent (void **state)
+{
+  Bench *bench = *state;
+  Client client;
+  client_open (&client, bench);
+  request (&client, "DESCRIBE", "/playback/bridge?from=2026-05-01T08:00:00Z&to=2026-05-01T09:00:00Z&reason=case%207", "");
+  assert_answer (&client, 200, "s=recorded");
+  assert_asked_time (bench, "1777622400 1777626000 case 7");
+  request (&client, "SETUP", "/playback/bridge/trackID=0", TRANSPORT);
+  assert_answer (&client, 200, NULL);
+  assert_asked_time (bench, "1777622400 1777626000 case 7");
+  request (&client, "PLAY", "/playback/bridge", "");
+  assert_answer (&client, 200, NULL);
+  request (&client, "TEARDOWN", "/playback/bridge", "");
+  assert_answer (&client, 200, NULL);
+  assert_watched (bench, "2026-05-01T08:00:00.000Z/2026-05-01T08:00:04.000Z");
+  close (client.fd);
+}
+
+static int setup_with_clock (void **state)
+{
+  int result = rtsp_bench_setup_with_clock (state);
+  rtsp_server_set_recordings (((Bench *) *state)->server, &recordings);
+  return result;
+}
+
+static void pass_seconds (Bench *bench, guint seconds)
+{
+  for (guint i = 0; i < seconds; i++) {
+    clock_fake_advance (bench->clock, G_USEC_PER_SEC);
+    for (guint j = 0; j < LOOPS; j++)
+      loop_call (bench->loops[j], rtsp_bench_turn, NULL);
+  }
+}
+
+/* Over TCP whoever takes the bytes is there; over UDP only reports and requests tell. */
+static void who_plays_over_udp_and_says_nothing_is_ended_after_a_minute (void **state)
+{
+  Bench *bench = *state;
+  Client client, other;
+  UdpClient rtp = udp_client_open (), rtcp = udp_client_open ();
+  assert_true (rtsp_server_open_udp (bench->server, 0, NULL));
+  g_atomic_int_set (&is_at_end, 0);
+  client_open (&other, bench);
+  play_recording (&other);
+  client_open (&client, bench);
+  g_autofree char *transport = g_strdup_printf ("Transport: RTP/AVP;unicast;client_port=%u-%u\r\n", rtp.port, rtcp.port);
+  request (&client, "DESCRIBE", RECORDED, "");
+  assert_answer (&client, 200, NULL);
+  request (&client, "SETUP", "/playback/bridge/trackID=0", transport);
+  assert_answer (&client, 200, "ssrc=00000001");
+  request (&client, "PLAY", "/playback/bridge", "");
+  assert_answer (&client, 200, NULL);
+  pass_seconds (bench, 58);
+  assert_int_equal (g_atomic_int_get (&bench->ended), 0);
+  pass_seconds (bench, 4);
+  assert_closed (&client);
+  assert_int_equal (g_atomic_int_get (&bench->ended), 1);
+  request (&other, "TEARDOWN", "/playback/bridge", "");
+  assert_answer (&other, 200, NULL);
+  close (other.fd);
+  close (rtp.fd);
+  close (rtcp.fd);
 }
 
 int main (void)
@@ -169,6 +287,12 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_recording_at_its_end_does_not_count_as_playing, setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (a_live_session_ends_as_one_whatever_is_described_meanwhile, setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (a_described_recording_gives_way_to_a_live_session, setup, rtsp_bench_teardown),
+    cmocka_unit_test_setup_teardown (a_place_is_held_from_setup_on_alone, setup, rtsp_bench_teardown),
+    cmocka_unit_test_setup_teardown (who_plays_over_udp_and_says_nothing_is_ended_after_a_minute, setup_with_clock,
+                                     rtsp_bench_teardown),
+    cmocka_unit_test_setup_teardown (who_finds_all_places_taken_is_told_453, setup, rtsp_bench_teardown),
+    cmocka_unit_test_setup_teardown (the_register_is_told_time_and_reason_of_what_is_asked_and_what_was_sent, setup,
+                                     rtsp_bench_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -13,24 +13,6 @@
 
 /* ---- UDP ---- */
 
-typedef struct {
-  int fd;
-  guint16 port;
-} UdpClient;
-
-static UdpClient udp_client_open (void)
-{
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-  struct timeval watchdog = { .tv_sec = 20 };
-  socklen_t size = sizeof address;
-  UdpClient client = { .fd = socket (AF_INET, SOCK_DGRAM, 0) };
-  setsockopt (client.fd, SOL_SOCKET, SO_RCVTIMEO, &watchdog, sizeof watchdog);
-  assert_int_equal (bind (client.fd, (struct sockaddr *) &address, sizeof address), 0);
-  assert_int_equal (getsockname (client.fd, (struct sockaddr *) &address, &size), 0);
-  client.port = ntohs (address.sin_port);
-  return client;
-}
-
 /* The next datagram is an RTP packet of this NAL type, from `port`. */
 static void assert_next_datagram (const UdpClient *client, guint16 port, guint8 nal)
 {

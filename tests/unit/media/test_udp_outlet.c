@@ -243,6 +243,35 @@ static void what_it_starts_with_is_paced_and_keeps_its_place_before_what_follows
   assert_int_equal (bench->outlet.skip_count, 0);
 }
 
+static void send_paced (gpointer data)
+{
+  Bench *bench = data;
+  udp_outlet_pace (&bench->outlet, 200 * PACKET);
+  send_packets (bench, "LLLLLLLLLLLLLLL", TRUE);
+  assert_int_equal (calls, 0);
+}
+
+static void send_and_forget (gpointer data)
+{
+  Bench *bench = data;
+  send_packets (bench, "LLLLLL", TRUE);
+  udp_outlet_forget (&bench->outlet);
+  send_packets (bench, "s", FALSE);
+}
+
+/* As on a link of 1.6 Mb/s, whose buffers a burst would overflow. */
+static void a_stream_that_is_paced_goes_out_at_its_rate_and_may_be_forgotten (void **state)
+{
+  Bench *bench = *state;
+  gint64 start_us = g_get_monotonic_time ();
+  loop_call (bench->loop, send_paced, bench);
+  for (guint8 i = 1; i <= 15; i++)
+    assert_received (bench, 0, i, PACKET);
+  assert_true (g_get_monotonic_time () - start_us >= 7 * 10000); /* two packets each ten milliseconds */
+  loop_call (bench->loop, send_and_forget, bench);
+  assert_received (bench, 0, 22, SHORT);
+}
+
 static void send_too_much (gpointer data)
 {
   Bench *bench = data;
@@ -269,6 +298,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (whoever_has_no_video_goes_on_at_once, setup, teardown),
     cmocka_unit_test_setup_teardown (a_way_that_is_closed_costs_nothing_but_the_packets, setup, teardown),
     cmocka_unit_test_setup_teardown (what_it_starts_with_is_paced_and_keeps_its_place_before_what_follows, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_stream_that_is_paced_goes_out_at_its_rate_and_may_be_forgotten, setup, teardown),
     cmocka_unit_test_setup_teardown (what_may_wait_is_bounded, setup, teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

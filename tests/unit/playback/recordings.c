@@ -44,3 +44,26 @@ void recordings_add (const char *folder, const GPtrArray *units, gint64 from_us,
   archive_flush (archive);
   archive_free (archive);
 }
+
+GPtrArray *recordings_with_large_keys (const GPtrArray *units, gsize bytes)
+{
+  GPtrArray *large = g_ptr_array_new_with_free_func ((GDestroyNotify) access_unit_unref);
+  for (guint i = 0; i < units->len; i++) {
+    AccessUnit *unit = units->pdata[i];
+    if (!access_unit_is_video (unit) || !unit->is_key) {
+      g_ptr_array_add (large, access_unit_ref (unit));
+      continue;
+    }
+    AccessUnit *copy = access_unit_new (unit->format, bytes);
+    guint32 nal_bytes = GUINT32_TO_BE ((guint32) (bytes - 4));
+    copy->is_key = TRUE;
+    copy->pts = unit->pts;
+    copy->dts = unit->dts;
+    copy->duration = unit->duration;
+    memset (copy->bytes, 0x5a, bytes);
+    memcpy (copy->bytes, &nal_bytes, 4);
+    copy->bytes[4] = 0x65;
+    g_ptr_array_add (large, copy);
+  }
+  return large;
+}

@@ -8,3 +8,6 @@
 /* Writes all of `units` (of AccessUnit; a key picture each second), captured from `from_us` on, in files of `segment_us`.
  * Stretches of one folder follow each other in time; what lies between two is a gap "stalled". */
 void recordings_add (const char *folder, const GPtrArray *units, gint64 from_us, gint64 segment_us);
+
+/* `units` with key pictures of `bytes`, as those of a large picture are; nobody can decode them. Free with g_ptr_array_unref. */
+GPtrArray *recordings_with_large_keys (const GPtrArray *units, gsize bytes);

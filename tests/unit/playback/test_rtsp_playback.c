@@ -41,8 +41,9 @@ static void on_waits (gpointer data)
 static void on_described (const char *sdp, gpointer data)
 {
   Bench *bench = data;
+  guint32 ssrc;
   assert_non_null (sdp);
-  assert_true (bench->recordings->set_up (bench->session, 0, 0, 1));
+  assert_true (bench->recordings->set_up (bench->session, 0, 0, 1, &ssrc));
   bench->recordings->play (bench->session, -1, -1, bench->scale);
 }
 
@@ -94,30 +95,6 @@ static void do_nothing (gpointer data)
   (void) data;
 }
 
-/* Key pictures that fill several blocks, as those of a large picture do. */
-static GPtrArray *large_units (const GPtrArray *units)
-{
-  GPtrArray *large = g_ptr_array_new_with_free_func ((GDestroyNotify) access_unit_unref);
-  for (guint i = 0; i < units->len; i++) {
-    AccessUnit *unit = units->pdata[i];
-    if (!access_unit_is_video (unit) || !unit->is_key) {
-      g_ptr_array_add (large, access_unit_ref (unit));
-      continue;
-    }
-    AccessUnit *copy = access_unit_new (unit->format, LARGE_BYTES);
-    guint32 nal_bytes = GUINT32_TO_BE ((guint32) LARGE_BYTES - 4);
-    copy->is_key = TRUE;
-    copy->pts = unit->pts;
-    copy->dts = unit->dts;
-    copy->duration = unit->duration;
-    memset (copy->bytes, 0x5a, LARGE_BYTES);
-    memcpy (copy->bytes, &nal_bytes, 4);
-    copy->bytes[4] = 0x65;
-    g_ptr_array_add (large, copy);
-  }
-  return large;
-}
-
 static void bench_open (Bench *bench, const char *folder, double scale, const GPtrArray *units)
 {
   recordings_add (folder, units, start_us, 60 * G_USEC_PER_SEC);
@@ -156,7 +133,7 @@ static void a_client_that_goes_within_a_picture_ends_the_session (void **state)
 {
   SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, start_us);
   g_autoptr (GPtrArray) units = sample_stream_units (sample);
-  g_autoptr (GPtrArray) large = large_units (units);
+  g_autoptr (GPtrArray) large = recordings_with_large_keys (units, LARGE_BYTES);
   Bench bench;
   bench_open (&bench, *state, 1, large);
   close (bench.fds[1]);
