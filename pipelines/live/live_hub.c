@@ -36,6 +36,7 @@ struct LiveHub {
   GArray *kept;         /* of Piece, from the newest key frame on */
   gsize kept_bytes;
   gboolean is_joining;  /* the units that come are the assembler's kept group */
+  gboolean is_watching; /* it has told the stream so */
 };
 
 static void sink_unit (AssemblerSink *sink, AccessUnit *unit);
@@ -78,6 +79,9 @@ static void rest_if_idle (LiveHub *hub)
 {
   if (hub->viewers->len > 0)
     return;
+  if (hub->is_watching)
+    stream_remove_watcher (assembler_stream (hub->assembler));
+  hub->is_watching = FALSE;
   assembler_remove_sink (hub->assembler, &hub->sink);
   g_ptr_array_set_size (hub->pending, 0);
   forget_kept (hub);
@@ -290,6 +294,8 @@ gboolean live_hub_add_viewer (LiveHub *hub, const char *id, int socket_fd, const
   g_ptr_array_add (hub->viewers, viewer);
   hub->events.started (hub, id, live_viewer_started_us (viewer), hub->events.data);
   if (is_first) {
+    hub->is_watching = TRUE;
+    stream_add_watcher (assembler_stream (hub->assembler));
     hub->is_joining = TRUE;
     assembler_add_sink (hub->assembler, &hub->sink); /* which brings the kept group */
     hub->is_joining = FALSE;

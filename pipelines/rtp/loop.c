@@ -22,12 +22,14 @@ typedef struct {
 struct Loop {
   GThread *thread;
   const Clock *clock;
-  int epoll_fd, wake_fd;
+  int epoll_fd, patient_fd, wake_fd;
   gint64 now_us;
   gint64 wall_offset_us; /* wall minus monotonic, read anew each second */
   gint64 wall_read_us;
   gint64 trimmed_us;
   LoopWatch *wake_watch;
+  LoopTimer *tick;
+  guint patient_watches;
   GPtrArray *timers; /* a binary heap of those that are set, by time */
   GArray *garbage;   /* of Garbage, until the end of the turn */
   BlockPool *blocks;
@@ -40,6 +42,8 @@ struct Loop {
 struct LoopWatch {
   Loop *loop;
   int fd;
+  guint32 events;
+  gboolean is_patient;
   LoopReady ready; /* NULL once it is removed */
   gpointer data;
 };
@@ -204,6 +208,15 @@ static gboolean is_over (Loop *loop)
   return is_over;
 }
 
+static void dispatch (const struct epoll_event *events, int count)
+{
+  for (int i = 0; i < count; i++) {
+    LoopWatch *watch = events[i].data.ptr;
+    if (watch->ready != NULL)
+      watch->ready (events[i].events, watch->data);
+  }
+}
+
 static gpointer run (gpointer data)
 {
   Loop *loop = data;
@@ -212,23 +225,45 @@ static gpointer run (gpointer data)
   while (!is_over (loop)) {
     int count = epoll_wait (loop->epoll_fd, events, EVENTS_A_TURN, wait_ms (loop));
     read_clocks (loop);
-    for (int i = 0; i < count; i++) {
-      LoopWatch *watch = events[i].data.ptr;
-      if (watch->ready != NULL)
-        watch->ready (events[i].events, watch->data);
-    }
+    dispatch (events, count);
     run_timers (loop);
     run_garbage (loop);
   }
   return NULL;
 }
 
+static void set_tick (Loop *loop)
+{
+  loop_timer_set (loop->tick, (loop->now_us / LOOP_TICK_US + 1) * LOOP_TICK_US);
+}
+
+/* What doesn't fit comes with the next tick. */
+static void on_tick (gpointer data)
+{
+  Loop *loop = data;
+  struct epoll_event events[EVENTS_A_TURN];
+  if (loop->patient_watches == 0)
+    return;
+  set_tick (loop);
+  dispatch (events, epoll_wait (loop->patient_fd, events, EVENTS_A_TURN, 0));
+}
+
+static int epoll_of (const LoopWatch *watch)
+{
+  return watch->is_patient ? watch->loop->patient_fd : watch->loop->epoll_fd;
+}
+
+static gboolean control (LoopWatch *watch, int operation)
+{
+  struct epoll_event event = { .events = watch->events, .data.ptr = watch };
+  return epoll_ctl (epoll_of (watch), operation, watch->fd, &event) == 0;
+}
+
 LoopWatch *loop_watch_add (Loop *loop, int fd, guint32 events, LoopReady ready, gpointer data)
 {
   LoopWatch *watch = g_new (LoopWatch, 1);
-  *watch = (LoopWatch){ loop, fd, ready, data };
-  struct epoll_event event = { .events = events, .data.ptr = watch };
-  if (epoll_ctl (loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+  *watch = (LoopWatch){ loop, fd, events, FALSE, ready, data };
+  if (control (watch, EPOLL_CTL_ADD))
     return watch;
   g_free (watch);
   return NULL;
@@ -236,15 +271,29 @@ LoopWatch *loop_watch_add (Loop *loop, int fd, guint32 events, LoopReady ready, 
 
 void loop_watch_change (LoopWatch *watch, guint32 events)
 {
-  struct epoll_event event = { .events = events, .data.ptr = watch };
-  epoll_ctl (watch->loop->epoll_fd, EPOLL_CTL_MOD, watch->fd, &event);
+  watch->events = events;
+  control (watch, EPOLL_CTL_MOD);
+}
+
+void loop_watch_set_patient (LoopWatch *watch, gboolean is_patient)
+{
+  Loop *loop = watch->loop;
+  if (watch->is_patient == is_patient)
+    return;
+  control (watch, EPOLL_CTL_DEL);
+  watch->is_patient = is_patient;
+  control (watch, EPOLL_CTL_ADD);
+  loop->patient_watches += is_patient ? 1 : -1;
+  if (is_patient && loop->patient_watches == 1)
+    set_tick (loop);
 }
 
 void loop_watch_remove (LoopWatch *watch)
 {
   if (watch == NULL)
     return;
-  epoll_ctl (watch->loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+  control (watch, EPOLL_CTL_DEL);
+  watch->loop->patient_watches -= watch->is_patient ? 1 : 0;
   watch->ready = NULL;
   loop_free_later (watch->loop, watch, g_free);
 }
@@ -263,16 +312,20 @@ Loop *loop_new (GError **error)
 Loop *loop_new_with_clock (const Clock *clock, GError **error)
 {
   int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-  int wake_fd = epoll_fd < 0 ? -1 : eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  int patient_fd = epoll_create1 (EPOLL_CLOEXEC);
+  int wake_fd = epoll_fd < 0 || patient_fd < 0 ? -1 : eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd < 0) {
     error_set_errno (error, errno, "cannot make an event loop");
     if (epoll_fd >= 0)
       close (epoll_fd);
+    if (patient_fd >= 0)
+      close (patient_fd);
     return NULL;
   }
   Loop *loop = g_new0 (Loop, 1);
   loop->clock = clock;
   loop->epoll_fd = epoll_fd;
+  loop->patient_fd = patient_fd;
   loop->wake_fd = wake_fd;
   loop->timers = g_ptr_array_new ();
   loop->garbage = g_array_new (FALSE, FALSE, sizeof (Garbage));
@@ -280,6 +333,7 @@ Loop *loop_new_with_clock (const Clock *clock, GError **error)
   loop->blocks = block_pool_new ();
   g_mutex_init (&loop->mutex);
   read_clocks (loop);
+  loop->tick = loop_timer_new (loop, on_tick, loop);
   loop->wake_watch = loop_watch_add (loop, wake_fd, EPOLLIN, run_posted, loop);
   loop->thread = g_thread_new ("media-loop", run, loop);
   return loop;
@@ -360,12 +414,14 @@ void loop_free (Loop *loop)
   g_thread_join (loop->thread);
   loop_watch_remove (loop->wake_watch);
   run_garbage (loop);
+  loop_timer_free (loop->tick);
   block_pool_free (loop->blocks);
   g_ptr_array_unref (loop->timers);
   g_array_unref (loop->garbage);
   g_array_unref (loop->posted);
   g_mutex_clear (&loop->mutex);
   close (loop->wake_fd);
+  close (loop->patient_fd);
   close (loop->epoll_fd);
   g_free (loop);
 }

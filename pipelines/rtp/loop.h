@@ -12,6 +12,8 @@
 #include "gateway/core/clock.h"
 #include "pipelines/rtp/block.h"
 
+enum { LOOP_TICK_US = 8 * 1000 };
+
 typedef struct Loop Loop;
 typedef struct LoopWatch LoopWatch;
 typedef struct LoopTimer LoopTimer;
@@ -43,6 +45,8 @@ BlockPool *loop_blocks (const Loop *loop);
 /* Level-triggered. The descriptor stays the caller's; remove the watch before closing it. NULL with errno set. */
 LoopWatch *loop_watch_add (Loop *loop, int fd, guint32 events, LoopReady ready, gpointer data);
 void loop_watch_change (LoopWatch *watch, guint32 events);
+/* A patient watch is looked at every LOOP_TICK_US only, all of them at once: it wakes nobody. */
+void loop_watch_set_patient (LoopWatch *watch, gboolean is_patient);
 void loop_watch_remove (LoopWatch *watch); /* NULL is taken */
 
 /* A timer is set again and again by its owner; it fires once per setting. */

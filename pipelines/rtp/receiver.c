@@ -7,13 +7,14 @@
 #include "pipelines/rtp/big_endian.h"
 #include "pipelines/rtp/camera_times.h"
 #include "pipelines/rtp/interleaved.h"
+#include "pipelines/rtp/picture_pace.h"
 
 enum {
   UNIT_MAX = 48 * 1024,
   READ_MIN = WIRE_READ_MIN, /* with less room than this the next block is taken */
   CARRY_MAX = 16 * 1024,   /* a pending unit up to this moves along, so that it stays one send */
   GARBAGE_MAX = 64 * 1024, /* skipped in a row before we give the connection up */
-  PENDING_MAX_US = 7 * 1000, /* a packet waits so long for the rest of its picture: a camera that spreads one over 20 ms costs two sends */
+  PENDING_MAX_US = 7 * 1000, /* less than a tick; a packet waits so long for the rest of its picture */
   RTP_HEADER = 12,
   NO_CHANNEL = 0xff,
 };
@@ -30,6 +31,10 @@ struct Receiver {
 
   const TrackList *tracks;
   int video; /* track; -1: none */
+  PicturePace pace;
+  gboolean is_patient; /* it is read at ticks */
+  gboolean has_more;   /* the last read has filled all the room */
+
   guint8 channels[256];
   CameraTimes times;
   Sprop sprop;
@@ -63,6 +68,8 @@ void receiver_reset (Receiver *receiver)
   receiver->in_picture = receiver->parameter_set_seen = receiver->recovery_point_seen = FALSE;
   receiver->last_was_access_point = receiver->had_packet = receiver->had_key_frame = FALSE;
   receiver->garbage = 0;
+  receiver->pace = (PicturePace){ 0 };
+  receiver->is_patient = FALSE;
   receiver->last_key_us = receiver->last_video_us = 0;
   receiver->tracks = NULL;
   receiver->video = -1;
@@ -82,6 +89,12 @@ void receiver_set_tracks (Receiver *receiver, const TrackList *tracks)
 void receiver_map (Receiver *receiver, guint8 camera_channel, guint8 channel)
 {
   receiver->channels[camera_channel] = channel;
+}
+
+gboolean receiver_may_wait (Receiver *receiver)
+{
+  receiver->is_patient = !receiver->has_more && (picture_pace_is_spread (&receiver->pace) || !stream_is_watched (receiver->stream));
+  return receiver->is_patient;
 }
 
 gint64 receiver_last_video_us (const Receiver *receiver)
@@ -151,7 +164,7 @@ static void cut_malformed (Receiver *receiver, gsize size)
 static void include (Receiver *receiver, gsize frame_size)
 {
   if (receiver->pending.packets == 0)
-    receiver->pending.arrival_us = loop_now_us (stream_loop (receiver->stream));
+    receiver->pending.arrival_us = loop_now_us (stream_loop (receiver->stream)) - (receiver->is_patient ? LOOP_TICK_US : 0);
   receiver->pending.packets++;
   receiver->parsed += (guint32) frame_size;
 }
@@ -236,6 +249,7 @@ static void handle_video (Receiver *receiver, const guint8 *packet, const Timeli
   receiver->last_video_us = loop_now_us (loop);
   if (step->is_new_timestamp) {
     receiver->in_picture = FALSE;
+    picture_pace_forget (&receiver->pace);
     if (receiver->pending_has_picture)
       publish (receiver, TRUE);
   }
@@ -243,8 +257,10 @@ static void handle_video (Receiver *receiver, const guint8 *packet, const Timeli
   if (receiver->pending.wall_us == 0)
     receiver->pending.wall_us = stream_capture_time (receiver->stream, (guint) receiver->video)->wall_us;
   include (receiver, frame_size);
+  picture_pace_begin (&receiver->pace, receiver->last_video_us);
   if (packet[1] & 0x80 && receiver->pending_has_picture) {
     receiver->in_picture = FALSE;
+    picture_pace_end (&receiver->pace, receiver->last_video_us);
     publish (receiver, TRUE);
   }
 }
@@ -339,7 +355,8 @@ static void handle_frame (Receiver *receiver, guint8 *frame, gsize size)
     publish (receiver, FALSE);
 }
 
-/* Video whose picture isn't whole waits for the rest; all else goes at the end of the read. */
+/* Video whose picture isn't whole waits for the rest; all else goes at the end of the read, as does what may have waited for a tick
+ * already. */
 static void end_read (Receiver *receiver)
 {
   if (receiver->pending.packets == 0)
@@ -416,11 +433,13 @@ gboolean receiver_read (Receiver *receiver, Wire *wire, GError **error)
 {
   if (receiver->block == NULL || BLOCK_BYTES - receiver->filled < READ_MIN)
     take_block (receiver);
-  gssize size = wire_read (wire, receiver->block->bytes + receiver->filled, BLOCK_BYTES - receiver->filled);
+  gsize room = BLOCK_BYTES - receiver->filled;
+  gssize size = wire_read (wire, receiver->block->bytes + receiver->filled, room);
   if (size < 0)
     return errno == EAGAIN || errno == EINTR || error_set (error, ERROR_RETRY, "the connection broke: %s", wire_problem (wire));
   if (size == 0)
     return error_set (error, ERROR_RETRY, "the other side closed the connection");
+  receiver->has_more = (gsize) size == room;
   receiver->filled += (guint32) size;
   stream_counters (receiver->stream)->received_bytes += (guint64) size;
   if (!parse (receiver, error))

@@ -63,6 +63,10 @@ void receiver_skip_rest (Receiver *receiver);
 /* Publishes what is pending. */
 void receiver_flush (Receiver *receiver);
 
+/* Asked after each read: what comes next may wait for the loop's tick, for the camera spreads its pictures over time, or nobody
+ * watches. */
+gboolean receiver_may_wait (Receiver *receiver);
+
 gint64 receiver_last_video_us (const Receiver *receiver); /* monotonic, of the last packet that counts as a sign of life */
 const Sprop *receiver_sprop (const Receiver *receiver);
 

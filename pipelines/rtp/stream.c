@@ -37,7 +37,7 @@ struct Stream {
   GQueue taps;       /* by their embedded links */
   Walk *walks;
   Replay *replays;
-  guint merging_taps;
+  guint merging_taps, watchers;
   Run run;
   StreamWanted wanted;
   gpointer wanted_data;
@@ -96,6 +96,21 @@ StreamCounters *stream_counters (Stream *stream)
 gboolean stream_is_wanted (const Stream *stream)
 {
   return stream->taps.length > 0;
+}
+
+gboolean stream_is_watched (const Stream *stream)
+{
+  return stream->merging_taps + stream->watchers > 0;
+}
+
+void stream_add_watcher (Stream *stream)
+{
+  stream->watchers++;
+}
+
+void stream_remove_watcher (Stream *stream)
+{
+  stream->watchers--;
 }
 
 SenderReport *stream_sender_report (Stream *stream, guint track)

@@ -35,6 +35,11 @@ struct StreamTap {
   gboolean waits_for_access_point;
 };
 
+/* Somebody looks at it now, which a tap that `merges` says by itself: what comes goes on at once. Whoever only keeps it can wait
+ * for a tick of the loop. */
+void stream_add_watcher (Stream *stream);
+void stream_remove_watcher (Stream *stream);
+
 /* A tap holds the stream wanted: an on-demand camera is pulled while there is one. */
 void stream_add_tap (Stream *stream, StreamTap *tap);
 void stream_remove_tap (Stream *stream, StreamTap *tap);
@@ -96,6 +101,7 @@ typedef struct {
 /* The newest; the source writes it. */
 CaptureTime *stream_capture_time (Stream *stream, guint track);
 gboolean stream_is_wanted (const Stream *stream);
+gboolean stream_is_watched (const Stream *stream);
 
 /* Ends and removes all taps, with the reason "removed". */
 void stream_free (Stream *stream);

@@ -221,10 +221,13 @@ static void read_control (RtspClient *client)
 static void read_some (RtspClient *client)
 {
   g_autoptr (GError) error = NULL;
-  if (client->is_udp)
+  if (client->is_udp) {
     read_control (client);
-  else if (!receiver_read (client->receiver, &client->wire, &error) && error != NULL)
+    return;
+  }
+  if (!receiver_read (client->receiver, &client->wire, &error) && error != NULL)
     client_fail (client, "closed", "%s", error->message);
+  loop_watch_set_patient (client->watch, receiver_may_wait (client->receiver) && client->is_playing);
 }
 
 static void on_ready (guint32 events, gpointer data)

@@ -151,11 +151,70 @@ static void what_a_turn_removes_is_not_called_and_is_freed_at_its_end (void **st
     close (bench->pipes[i / 2][i % 2]);
 }
 
+static void count_ready (guint32 events, gpointer data)
+{
+  (void) events;
+  Bench *bench = data;
+  char byte;
+  assert_int_equal (read (bench->pipes[0][0], &byte, 1), 1);
+  bench->ready_count++;
+}
+
+static void watch_patiently (gpointer data)
+{
+  Bench *bench = data;
+  bench->watches[0] = loop_watch_add (bench->loop, bench->pipes[0][0], EPOLLIN, count_ready, bench);
+  loop_watch_set_patient (bench->watches[0], TRUE);
+}
+
+static void watch_impatiently (gpointer data)
+{
+  loop_watch_set_patient (((Bench *) data)->watches[0], FALSE);
+}
+
+static void stop_watching (gpointer data)
+{
+  loop_watch_remove (((Bench *) data)->watches[0]);
+}
+
+/* The clock stands still: the tick comes when it is moved, and the loop looks at it when it is called. */
+static void a_patient_watch_wakes_nobody_and_is_looked_at_at_the_tick (void **state)
+{
+  Bench *bench = *state;
+  Clock *clock = clock_fake_new (0);
+  loop_free (bench->loop);
+  bench->loop = loop_new_with_clock (clock, NULL);
+  assert_int_equal (pipe (bench->pipes[0]), 0);
+  loop_call (bench->loop, watch_patiently, bench);
+  assert_int_equal (write (bench->pipes[0][1], "xy", 2), 2);
+  for (guint i = 0; i < 10; i++)
+    loop_call (bench->loop, nothing, NULL);
+  assert_int_equal (bench->ready_count, 0);
+  for (int tick = 1; tick <= 2; tick++) {
+    clock_fake_advance (clock, LOOP_TICK_US);
+    loop_call (bench->loop, nothing, NULL);
+    loop_call (bench->loop, nothing, NULL);
+    assert_int_equal (bench->ready_count, tick);
+  }
+  assert_int_equal (write (bench->pipes[0][1], "z", 1), 1);
+  loop_call (bench->loop, watch_impatiently, bench);
+  loop_call (bench->loop, nothing, NULL);
+  loop_call (bench->loop, nothing, NULL);
+  assert_int_equal (bench->ready_count, 3);
+  loop_call (bench->loop, stop_watching, bench);
+  loop_free (bench->loop);
+  bench->loop = NULL;
+  clock_fake_free (clock);
+  close (bench->pipes[0][0]);
+  close (bench->pipes[0][1]);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (timers_fire_in_the_order_of_their_times, setup, teardown),
     cmocka_unit_test_setup_teardown (what_a_turn_removes_is_not_called_and_is_freed_at_its_end, setup, teardown),
+    cmocka_unit_test_setup_teardown (a_patient_watch_wakes_nobody_and_is_looked_at_at_the_tick, setup, teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -221,6 +221,17 @@ static void when_memory_is_spent_the_group_goes_and_then_packets_until_there_is_
   block_budget_set (0);
 }
 
+static void what_nobody_watches_may_wait (void **state)
+{
+  Bench *bench = *state;
+  play (bench, "spI1N");
+  assert_true (receiver_may_wait (bench->receiver)); /* its tap keeps it and shows it to nobody */
+  stream_add_watcher (bench->stream);
+  assert_false (receiver_may_wait (bench->receiver));
+  stream_remove_watcher (bench->stream);
+  assert_true (receiver_may_wait (bench->receiver));
+}
+
 static void a_unit_is_an_access_unit_with_its_parameter_sets (void **state)
 {
   Bench *bench = *state;
@@ -386,6 +397,7 @@ int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (when_memory_is_spent_the_group_goes_and_then_packets_until_there_is_room, setup, teardown),
+    cmocka_unit_test_setup_teardown (what_nobody_watches_may_wait, setup, teardown),
     cmocka_unit_test_setup_teardown (a_unit_is_an_access_unit_with_its_parameter_sets, setup, teardown),
     cmocka_unit_test_setup_teardown (parameter_sets_with_markers_of_their_own_stay_with_the_picture, setup, teardown),
     cmocka_unit_test_setup_teardown (a_changed_timestamp_ends_a_unit_without_marker, setup, teardown),

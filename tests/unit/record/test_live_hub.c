@@ -413,6 +413,7 @@ static void a_viewer_that_leaves_stops_the_work (void **state)
   join (fixture);
   feed (fixture, 0, 10);
   assert_true (stream_is_wanted (fixture->stream));
+  assert_true (stream_is_watched (fixture->stream));
   close (fixture->sockets[0]);
   fixture->sockets[0] = 0;
   feed (fixture, 10, 20);
@@ -420,6 +421,7 @@ static void a_viewer_that_leaves_stops_the_work (void **state)
   assert_int_equal (fixture->ended, 1);
   assert_string_equal (fixture->reason, "closed");
   assert_false (stream_is_wanted (fixture->stream));
+  assert_false (stream_is_watched (fixture->stream));
   fixture_free (fixture);
 }
 
