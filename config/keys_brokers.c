@@ -7,6 +7,7 @@
 
 static const Choice broker_schemes[] = { { "mqtt", 1883 }, { "mqtts", 8883 }, { 0 } };
 static const Choice protocols[] = { { "3.1.1", 4 }, { "5", 5 }, { 0 } };
+static const Choice broker_protocols[] = { { "auto", 0 }, { "3.1.1", 4 }, { "5", 5 }, { 0 } };
 static const Choice acks[] = { { "broker", ACK_BROKER }, { "application", ACK_APPLICATION }, { 0 } };
 
 static const Key broker_keys[] = {
@@ -15,8 +16,9 @@ static const Key broker_keys[] = {
   { "url", &type_broker_url, PLACE (url), .choices = broker_schemes, .is_required = TRUE,
     .example = "mqtt://127.0.0.1:1883",
     .help = "mqtt:// or mqtts://, host and port (1883, 8883).", .help_zh = "地址, mqtt 或 mqtts, 默认端口 1883 和 8883。" },
-  { "protocol", &type_choice, PLACE (protocol), .choices = protocols, .fallback = "3.1.1",
-    .help = "MQTT version: \"3.1.1\" or \"5\".", .help_zh = "MQTT 协议版本。" },
+  { "protocol", &type_choice, PLACE (protocol), .choices = broker_protocols, .fallback = "auto",
+    .help = "MQTT version: \"3.1.1\" or \"5\"; auto tries 5 first, in which the gateway takes more messages at a time.",
+    .help_zh = "MQTT 协议版本; auto 先试 5 (一次可收更多消息), 不行再用 3.1.1。" },
   { "client_id", &type_text, PLACE (client_id), .example = "gridgate-yigang-1-village",
     .help = "Must be the broker's only one of that name, and stay. gridgate-GATEWAY-ID when not given.",
     .help_zh = "客户端标识, 在该服务器上须唯一且不变; 默认 gridgate-网关-编号。" },

@@ -14,8 +14,6 @@
 #include "gateway/core/log.h"
 #include "gateway/observe/routes.h"
 
-#define CLOSE_WAIT_US (5 * G_USEC_PER_SEC)
-
 typedef struct {
   GMainLoop *loop;
   const BrokerPort *port;
@@ -53,7 +51,7 @@ static int write_line (int fd, const char *line)
 }
 
 /* thread: the broker's. */
-static void received (gpointer self, RawMessage *message)
+static BrokerAnswer received (gpointer self, RawMessage *message)
 {
   Capture *capture = self;
   g_autofree char *line = capture_line_write (message);
@@ -65,6 +63,7 @@ static void received (gpointer self, RawMessage *message)
       g_idle_add (end_once, capture);
   }
   g_mutex_unlock (&capture->mutex);
+  return BROKER_TAKEN;
 }
 
 /* thread: the broker's. */
@@ -77,7 +76,7 @@ static void changed (gpointer self, const char *broker, const BrokerStatus *stat
 
 static BrokerConnection *open_broker (Capture *capture, const Site *site, const Broker *broker, const Routes *routes)
 {
-  const BrokerHandlers handlers = { capture, received, changed, .ends_session = TRUE };
+  const BrokerHandlers handlers = { capture, received, NULL, changed, .ends_session = TRUE };
   g_auto (GStrv) filters = routes_filters (routes, broker->id);
   if (filters[0] == NULL)
     return NULL;
@@ -103,7 +102,7 @@ static void run (Capture *capture, const Site *site, const Routes *routes)
   capture->is_ending = TRUE;
   g_mutex_unlock (&capture->mutex);
   for (guint i = 0; i < connections->len; i++)
-    capture->port->close (connections->pdata[i], CLOSE_WAIT_US);
+    capture->port->close (connections->pdata[i]);
   for (gsize i = 0; i < G_N_ELEMENTS (signals); i++)
     g_source_remove (signals[i]);
 }

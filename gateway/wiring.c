@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "adapters/brokers/paho_broker.h"
+#include "adapters/brokers/mqtt_broker.h"
 #include "adapters/decoders/decoders.h"
 #include "config/compare.h"
 #include "config/loader.h"
@@ -65,7 +65,7 @@ struct Wiring {
 
 const BrokerPort *wiring_broker_port (void)
 {
-  return &paho_broker_port;
+  return &mqtt_broker_port;
 }
 
 const Decoder *wiring_find_decoder (const char *format)
@@ -269,7 +269,7 @@ static gboolean build_decisions (Wiring *wiring, GError **error)
   wiring->engine = alert_engine_new (wiring->store, wiring->events, incident_book_alert_sink (wiring->book), error);
   if (wiring->engine == NULL)
     return FALSE;
-  wiring->observe = observe_new (wiring->store, wiring->events, decoder_find, &paho_broker_port, &sink, error);
+  wiring->observe = observe_new (wiring->store, wiring->events, decoder_find, &mqtt_broker_port, &sink, error);
   if (wiring->observe == NULL)
     return FALSE;
   observe_set_broker_changed (wiring->observe, note_broker, wiring);
@@ -519,12 +519,8 @@ void wiring_free (Wiring *wiring)
   g_clear_handle_id (&wiring->disk_timer, g_source_remove);
   while_the_loop_turns (wiring, close_doors);
   g_clear_pointer (&wiring->control, control_free);
-  /* Sensors before receivers: a message that is held back holds Paho's lock, which leaving a center would wait for. */
-  if (wiring->observe != NULL && !observe_stop (wiring->observe)) {
-    log_error ("a message is held back because it can't be stored: leaving without acknowledging it");
-    workers_stop (wiring->workers);
-    _exit (1);
-  }
+  if (wiring->observe != NULL)
+    observe_stop (wiring->observe);
   g_clear_pointer (&wiring->receivers, receivers_free);
   workers_stop (wiring->workers);
   vision_link_free (wiring->vision);

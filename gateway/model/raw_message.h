@@ -16,6 +16,7 @@ typedef struct {
   gsize payload_size;  /* as delivered */
   gint64 receive_time_us;
   int qos;
+  guint64 receipt;       /* the connection's number of it, growing, for its acknowledgement; 0 for QoS 0 */
   guint16 packet_id;     /* MQTT's, 0 for QoS 0 */
   gboolean is_retained;
   gboolean is_redelivery; /* MQTT's DUP: the broker sends it again and doesn't know whether it had arrived */

@@ -61,7 +61,7 @@ typedef struct {
 
 typedef struct {
   char *id, *url; /* mqtt://host:port or mqtts:// */
-  int protocol;   /* 4: MQTT 3.1.1, 5: MQTT 5 */
+  int protocol;   /* 4: MQTT 3.1.1, 5: MQTT 5, 0: 5 if the broker speaks it */
   char *client_id, *username, *password_file, *ca_file, *cert_file, *key_file;
   int qos;
 } Broker;

@@ -259,14 +259,28 @@ static void count_outcomes (Observe *observe)
   g_array_set_size (observe->outcomes, 0);
 }
 
-static void let_go (Observe *observe)
+static gboolean is_among (const GPtrArray *brokers, const char *broker)
 {
-  for (guint i = 0; i < observe->batch->len; i++)
-    intake_release (observe->intake, observe->batch->pdata[i]);
-  g_ptr_array_set_size (observe->batch, 0);
+  for (guint i = 0; i < brokers->len; i++)
+    if (strcmp (brokers->pdata[i], broker) == 0)
+      return TRUE;
+  return FALSE;
 }
 
-/* Nothing could be written: the batch stays, durable ones with their threads, and the deliveries are those on disk. */
+/* Each broker's messages stand in the order in which they came, so its last one speaks for all. */
+static void acknowledge (Observe *observe)
+{
+  g_autoptr (GPtrArray) brokers = g_ptr_array_new ();
+  for (guint i = observe->batch->len; i-- > 0;) {
+    const Pending *pending = observe->batch->pdata[i];
+    if (!pending->is_durable || is_among (brokers, pending->message->broker))
+      continue;
+    g_ptr_array_add (brokers, pending->message->broker);
+    observe_acknowledge (observe, pending->message->broker, pending->message->receipt);
+  }
+}
+
+/* Nothing could be written: the batch stays, unacknowledged, and the deliveries are those on disk. */
 static void keep_batch (Observe *observe, guint fresh_before)
 {
   observation_files_roll_back (observe->files);
@@ -281,12 +295,8 @@ static guint store_batch (Observe *observe)
 {
   g_autoptr (GError) error = NULL;
   guint fresh_before = observe->fresh->len;
-  while (observe->batch->len < BATCH_MESSAGES) {
-    Pending *pending = intake_take (observe->intake);
-    if (pending == NULL)
-      break;
-    g_ptr_array_add (observe->batch, pending);
-  }
+  if (intake_take (observe->intake, observe->batch, BATCH_MESSAGES))
+    observe_resume (observe);
   guint taken = observe->batch->len;
   if (taken == 0)
     return 0;
@@ -294,7 +304,8 @@ static guint store_batch (Observe *observe)
   settle_filters (observe, is_stored);
   if (is_stored) {
     count_outcomes (observe);
-    let_go (observe);
+    acknowledge (observe);
+    g_ptr_array_set_size (observe->batch, 0);
     return taken;
   }
   log_limited (LOG_LEVEL_ERROR, "observations: %u messages wait, they can't be stored: %s", observe->batch->len,

@@ -2,10 +2,10 @@
 
 struct Intake {
   GMutex mutex;
-  GCond changed; /* something was taken or released */
   GQueue waiting; /* of Pending */
   guint capacity;
   gsize bytes, capacity_bytes;
+  gboolean has_refused;
 };
 
 static gboolean wants_durable (const RawMessage *message, const GPtrArray *inputs)
@@ -19,7 +19,6 @@ static gboolean wants_durable (const RawMessage *message, const GPtrArray *input
 Pending *pending_new (RawMessage *message, Routes *routes)
 {
   Pending *pending = g_new0 (Pending, 1);
-  pending->references = 1;
   pending->message = raw_message_ref (message);
   pending->routes = routes_ref (routes);
   pending->inputs = routes_find (routes, message->broker, message->topic);
@@ -27,9 +26,9 @@ Pending *pending_new (RawMessage *message, Routes *routes)
   return pending;
 }
 
-void pending_unref (Pending *pending)
+void pending_free (Pending *pending)
 {
-  if (pending == NULL || !g_atomic_int_dec_and_test (&pending->references))
+  if (pending == NULL)
     return;
   g_ptr_array_unref (pending->inputs);
   routes_unref (pending->routes);
@@ -41,7 +40,6 @@ Intake *intake_new (guint capacity, gsize capacity_bytes)
 {
   Intake *intake = g_new0 (Intake, 1);
   g_mutex_init (&intake->mutex);
-  g_cond_init (&intake->changed);
   g_queue_init (&intake->waiting);
   intake->capacity = capacity;
   intake->capacity_bytes = capacity_bytes;
@@ -54,52 +52,41 @@ static gboolean has_room (const Intake *intake, gsize bytes)
          || (intake->waiting.length < intake->capacity && intake->bytes + bytes <= intake->capacity_bytes);
 }
 
-gboolean intake_put (Intake *intake, Pending *pending, gint64 wait_us)
+gboolean intake_has_room (Intake *intake, const Pending *pending)
+{
+  g_mutex_lock (&intake->mutex);
+  gboolean is_room = has_room (intake, raw_message_bytes (pending->message));
+  intake->has_refused |= !is_room;
+  g_mutex_unlock (&intake->mutex);
+  return is_room;
+}
+
+gboolean intake_put (Intake *intake, Pending *pending)
 {
   gsize bytes = raw_message_bytes (pending->message);
-  gint64 until = g_get_monotonic_time () + wait_us;
   g_mutex_lock (&intake->mutex);
-  while (!has_room (intake, bytes) && wait_us > 0 && g_cond_wait_until (&intake->changed, &intake->mutex, until))
-    ;
-  gboolean taken = has_room (intake, bytes);
-  if (taken) {
-    g_atomic_int_inc (&pending->references);
+  gboolean is_taken = pending->is_durable || has_room (intake, bytes);
+  if (is_taken) {
     g_queue_push_tail (&intake->waiting, pending);
     intake->bytes += bytes;
   }
   g_mutex_unlock (&intake->mutex);
-  return taken;
+  return is_taken;
 }
 
-Pending *intake_take (Intake *intake)
+gboolean intake_take (Intake *intake, GPtrArray *batch, guint count)
 {
+  guint before = batch->len;
   g_mutex_lock (&intake->mutex);
-  Pending *pending = g_queue_pop_head (&intake->waiting);
-  if (pending != NULL) {
+  while (batch->len < count && intake->waiting.length > 0) {
+    Pending *pending = g_queue_pop_head (&intake->waiting);
     intake->bytes -= raw_message_bytes (pending->message);
-    g_cond_broadcast (&intake->changed);
+    g_ptr_array_add (batch, pending);
   }
+  gboolean is_news = intake->has_refused && batch->len > before;
+  intake->has_refused &= !is_news;
   g_mutex_unlock (&intake->mutex);
-  return pending;
-}
-
-void intake_release (Intake *intake, Pending *pending)
-{
-  g_mutex_lock (&intake->mutex);
-  pending->is_released = TRUE;
-  g_cond_broadcast (&intake->changed);
-  g_mutex_unlock (&intake->mutex);
-}
-
-gboolean intake_wait (Intake *intake, Pending *pending, gint64 wait_us)
-{
-  gint64 until = g_get_monotonic_time () + wait_us;
-  g_mutex_lock (&intake->mutex);
-  while (!pending->is_released && g_cond_wait_until (&intake->changed, &intake->mutex, until))
-    ;
-  gboolean is_released = pending->is_released;
-  g_mutex_unlock (&intake->mutex);
-  return is_released;
+  return is_news;
 }
 
 guint intake_length (Intake *intake)
@@ -114,8 +101,7 @@ void intake_free (Intake *intake)
 {
   if (intake == NULL)
     return;
-  g_queue_clear_full (&intake->waiting, (GDestroyNotify) pending_unref);
-  g_cond_clear (&intake->changed);
+  g_queue_clear_full (&intake->waiting, (GDestroyNotify) pending_free);
   g_mutex_clear (&intake->mutex);
   g_free (intake);
 }

@@ -1,7 +1,6 @@
 /* intake.h: messages on their way from the brokers' threads to the store's.
  *
- * Bounded. A durable message waits for room and its thread stays until it is released; any other is refused when there is
- * no room.
+ * Bounded; nobody waits: a message is refused when there is no room.
  *
  * thread: any; one taker. */
 #pragma once
@@ -10,32 +9,28 @@
 
 typedef struct Intake Intake;
 
-/* One message with whom it is for. Reference-counted; immutable but for its release. */
+/* One message with whom it is for. Immutable. */
 typedef struct {
-  gint references;
   RawMessage *message;
   Routes *routes;
   GPtrArray *inputs; /* of SensorInput, borrowed from routes */
   gboolean is_durable;
-  gboolean is_released; /* the intake's mutex */
 } Pending;
 
 Pending *pending_new (RawMessage *message, Routes *routes);
-void pending_unref (Pending *pending);
+void pending_free (Pending *pending); /* NULL is taken */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Pending, pending_free)
 
 Intake *intake_new (guint capacity, gsize capacity_bytes);
 
-/* Takes a reference of its own. FALSE when there is no room within `wait_us`. */
-gboolean intake_put (Intake *intake, Pending *pending, gint64 wait_us);
+/* FALSE: then intake_take will tell that somebody was refused. */
+gboolean intake_has_room (Intake *intake, const Pending *pending);
 
-/* The next one, which the caller then owns; NULL when there is none. */
-Pending *intake_take (Intake *intake);
+/* Takes `pending` when there is room, and what is durable in any case: ask before. FALSE: it stays the caller's. */
+gboolean intake_put (Intake *intake, Pending *pending);
 
-/* Lets the thread that waits for it go. */
-void intake_release (Intake *intake, Pending *pending);
-
-/* FALSE when it has not been released within `wait_us`. */
-gboolean intake_wait (Intake *intake, Pending *pending, gint64 wait_us);
+/* The next ones, until `batch` (of Pending) has `count`. TRUE: somebody was refused before, and there is room now. */
+gboolean intake_take (Intake *intake, GPtrArray *batch, guint count);
 
 guint intake_length (Intake *intake);
 

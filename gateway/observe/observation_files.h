@@ -10,13 +10,14 @@
  * thread: the store's. */
 #pragma once
 
+#include "gateway/model/broker_port.h"
 #include "gateway/model/observation.h"
 #include "gateway/model/raw_message.h"
 #include "gateway/store/database.h"
 
-/* What a broker may send again after a kill: all whose acknowledgement it had not read yet. On a disk as fast as memory
- * runs of 65 to 114 were seen, more than its window of 20 in flight. */
-enum { DELIVERIES_KEPT = 512, OBSERVATION_DAYS_KEPT = 30 };
+/* What a broker may send again after a kill: all whose acknowledgement it had not read yet. Of MQTT 5 that is at most its window;
+ * brokers of MQTT 3.1.1 were seen to send 65 to 114 again with one of 20. */
+enum { DELIVERIES_KEPT = 2 * BROKER_WINDOW, OBSERVATION_DAYS_KEPT = 30 };
 
 typedef struct ObservationFiles ObservationFiles;
 

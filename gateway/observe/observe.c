@@ -4,8 +4,7 @@
 #include "gateway/core/log.h"
 #include "gateway/observe/observe_private.h"
 
-#define CLOSE_WAIT_US (5 * G_USEC_PER_SEC)
-#define HELD_CHECK_US G_USEC_PER_SEC
+#define DRAIN_US (5 * G_USEC_PER_SEC)
 #define RETRY_US G_USEC_PER_SEC
 #define REQUEST_EVERY_US (10 * G_USEC_PER_SEC)
 
@@ -16,6 +15,7 @@ typedef struct {
   BrokerConnection *connection;
   char *settings; /* one line of all of them: another line needs another connection */
   guint sessions_lost; /* found gone when the broker was reached again */
+  guint64 connects;    /* of which we have heard */
 } BrokerSlot;
 
 static void slot_free (gpointer data)
@@ -42,15 +42,6 @@ void observe_schedule (Observe *observe)
     g_atomic_int_set (&observe->is_scheduled, 0);
 }
 
-/* What somebody waits for goes at once. All else is gathered, since a batch costs as much as thirty messages (350 us of the
- * store's thread, two commits among it): the first one after a pause goes at once, too, and opens the gathering. */
-static void schedule_for (Observe *observe, const Pending *pending)
-{
-  if (pending->is_durable || !g_atomic_int_get (&observe->is_gathering)
-      || intake_length (observe->intake) >= BATCH_MESSAGES)
-    observe_schedule (observe);
-}
-
 static void count_received (Observe *observe, const Pending *pending)
 {
   account_received (observe->accounts, pending->message->broker, "");
@@ -69,45 +60,57 @@ static void count_queue_full (Observe *observe, const Pending *pending)
                      ((const SensorInput *) pending->inputs->pdata[i])->sensor->id, REASON_QUEUE_FULL);
 }
 
-static void receive (gpointer self, RawMessage *message)
+/* What is not taken comes again, and counts only then. */
+static BrokerAnswer receive (gpointer self, RawMessage *message)
 {
   Observe *observe = self;
   g_autoptr (Routes) routes = routes_now (observe);
-  Pending *pending = pending_new (message, routes);
-  if (broker_losses_take (observe->losses, message) && pending->inputs->len == 0) {
-    pending_unref (pending);
-    return;
-  }
+  g_autoptr (Pending) pending = pending_new (message, routes);
+  if (broker_losses_take (observe->losses, message) && pending->inputs->len == 0)
+    return BROKER_TAKEN;
+  gboolean is_durable = pending->is_durable;
+  if (is_durable && !intake_has_room (observe->intake, pending))
+    return BROKER_NO_ROOM;
   count_received (observe, pending);
-  gboolean is_taken = intake_put (observe->intake, pending, 0);
-  while (!is_taken && pending->is_durable) {
-    observe_schedule (observe);
-    is_taken = intake_put (observe->intake, pending, HELD_CHECK_US);
-  }
-  if (!is_taken)
+  if (intake_put (observe->intake, pending))
+    g_steal_pointer (&pending);
+  else
     count_queue_full (observe, pending);
-  schedule_for (observe, pending);
-  while (pending->is_durable && !intake_wait (observe->intake, pending, HELD_CHECK_US))
+  if (is_durable)
+    g_atomic_int_set (&observe->is_waited_for, 1);
+  return is_durable ? BROKER_HELD : BROKER_TAKEN;
+}
+
+/* What somebody waits for goes at once. All else is gathered, since a batch costs as much as thirty messages (350 us of the
+ * store's thread, two commits among it): the first one after a pause goes at once, too, and opens the gathering. */
+static void received_all (gpointer self)
+{
+  Observe *observe = self;
+  gboolean is_waited_for = g_atomic_int_compare_and_exchange (&observe->is_waited_for, 1, 0);
+  if (is_waited_for || !g_atomic_int_get (&observe->is_gathering) || intake_length (observe->intake) >= BATCH_MESSAGES)
     observe_schedule (observe);
-  pending_unref (pending);
 }
 
 /* A broker that was restarted without its persistence: what it kept for us while we were away never comes. */
-static void note_lost_session (Observe *observe, const char *broker)
+static void note_connected (Observe *observe, const char *broker, const BrokerStatus *status)
 {
   g_mutex_lock (&observe->mutex);
   BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker);
-  if (slot != NULL)
-    slot->sessions_lost++;
+  gboolean is_lost = slot != NULL && status->connects > MAX (slot->connects, 1) && !status->session_present;
+  if (slot != NULL) {
+    slot->connects = status->connects;
+    slot->sessions_lost += is_lost;
+  }
   g_mutex_unlock (&observe->mutex);
-  log_warning ("broker %s: has lost our session, and with it what it kept for us: let it keep its sessions on disk", broker);
+  if (is_lost)
+    log_warning ("broker %s: has lost our session, and with it what it kept for us: let it keep its sessions on disk", broker);
 }
 
 static void broker_changed (gpointer self, const char *broker, const BrokerStatus *status)
 {
   Observe *observe = self;
-  if (status->state == BROKER_CONNECTED && status->reason == NULL && status->connects > 1 && !status->session_present)
-    note_lost_session (observe, broker);
+  if (status->state == BROKER_CONNECTED)
+    note_connected (observe, broker, status);
   if (observe->changed != NULL)
     observe->changed (observe->changed_data, broker, status);
 }
@@ -153,7 +156,7 @@ Observe *observe_new (Store *store, EventBus *events, DecoderFind find_decoder, 
   observe->announced = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   observe->requested = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   observe->touched = g_ptr_array_new ();
-  observe->batch = g_ptr_array_new_with_free_func ((GDestroyNotify) pending_unref);
+  observe->batch = g_ptr_array_new_with_free_func ((GDestroyNotify) pending_free);
   observe->fresh = g_ptr_array_new_with_free_func ((GDestroyNotify) observation_unref);
   observe->outcomes = g_array_new (FALSE, FALSE, sizeof (Outcome));
   observe->decoded = decoded_new ();
@@ -261,21 +264,18 @@ static char *settings_of (const Broker *broker, const char *client_id)
                           or_empty (broker->cert_file), or_empty (broker->key_file));
 }
 
-static gboolean close_slot (Observe *observe, const char *id)
+static void close_slot (Observe *observe, const char *id)
 {
   gpointer key, value;
   g_mutex_lock (&observe->mutex);
   gboolean is_there = g_hash_table_steal_extended (observe->brokers, id, &key, &value);
   g_mutex_unlock (&observe->mutex);
   if (!is_there)
-    return TRUE;
+    return;
   BrokerSlot *slot = value;
-  gboolean is_closed = observe->port->close (slot->connection, CLOSE_WAIT_US);
-  if (!is_closed)
-    log_warning ("broker %s: a message that can't be stored is held back unacknowledged", id);
+  observe->port->close (slot->connection);
   slot_free (slot);
   g_free (key);
-  return is_closed;
 }
 
 static void set_broker (Observe *observe, const Site *site, const Broker *broker, Routes *routes)
@@ -289,7 +289,7 @@ static void set_broker (Observe *observe, const Site *site, const Broker *broker
     slot = NULL;
   }
   if (slot == NULL) {
-    BrokerHandlers handlers = { observe, receive, broker_changed };
+    BrokerHandlers handlers = { observe, receive, received_all, broker_changed };
     slot = g_new0 (BrokerSlot, 1);
     slot->settings = g_steal_pointer (&settings);
     slot->connection = observe->port->open (broker, client_id, &handlers);
@@ -330,6 +330,26 @@ void observe_forget_topic (Observe *observe, const char *broker, const char *top
   BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker);
   if (slot != NULL)
     observe->port->forget (slot->connection, topic);
+  g_mutex_unlock (&observe->mutex);
+}
+
+void observe_acknowledge (Observe *observe, const char *broker, guint64 receipt)
+{
+  g_mutex_lock (&observe->mutex);
+  BrokerSlot *slot = g_hash_table_lookup (observe->brokers, broker);
+  if (slot != NULL)
+    observe->port->acknowledge (slot->connection, receipt);
+  g_mutex_unlock (&observe->mutex);
+}
+
+void observe_resume (Observe *observe)
+{
+  GHashTableIter iter;
+  gpointer slot;
+  g_mutex_lock (&observe->mutex);
+  g_hash_table_iter_init (&iter, observe->brokers);
+  while (g_hash_table_iter_next (&iter, NULL, &slot))
+    observe->port->resume (((BrokerSlot *) slot)->connection);
   g_mutex_unlock (&observe->mutex);
 }
 
@@ -443,15 +463,25 @@ guint observe_waiting (Observe *observe)
   return intake_length (observe->intake);
 }
 
-gboolean observe_stop (Observe *observe)
+/* What was taken in and can still be stored is: what is not durable is nowhere else. */
+static void drain (Observe *observe)
 {
-  gboolean is_stopped = TRUE;
+  gint64 until_us = g_get_monotonic_time () + DRAIN_US;
+  for (guint before = G_MAXUINT, now = intake_length (observe->intake);
+       now > 0 && now < before && g_get_monotonic_time () < until_us; now = intake_length (observe->intake)) {
+    before = now;
+    store_run (observe->store, observe_run_batch, observe, NULL);
+  }
+}
+
+void observe_stop (Observe *observe)
+{
   g_autoptr (GList) ids = g_hash_table_get_keys (observe->brokers);
   for (GList *at = ids, *next; at != NULL; at = next) {
     next = at->next;
-    is_stopped &= close_slot (observe, at->data);
+    close_slot (observe, at->data);
   }
-  return is_stopped;
+  drain (observe);
 }
 
 void observe_free (Observe *observe)

@@ -1,8 +1,8 @@
 /* observe.h: from broker messages to stored observations: the sensor path of the gateway.
  *
- * A broker's thread hands a message in and, when a durable sensor wants it, stays until the message is on disk. The
- * store's thread decodes and normalises what waits as one batch, commits the observations to the day's file, lets the
- * waiting threads go, passes the observations through the rules and counts, in the transaction of the main database.
+ * A broker's thread hands messages in. The store's thread decodes and normalises what waits as one batch, commits the
+ * observations to the day's file, lets the durable ones be acknowledged (the others are as soon as they wait), passes the
+ * observations through the rules and counts, in the transaction of the main database.
  * Observations beyond the number that this transaction carries pass the rules again after a start or a failed commit.
  *
  * Made, set and freed on the main thread. */
@@ -67,9 +67,8 @@ json_t *observe_query (const char *data_dir, const char *gateway, const Observat
 /* Number of messages that wait, for metrics. thread: any. */
 guint observe_waiting (Observe *observe);
 
-/* Ends the broker connections, before the store is closed. FALSE when a message is held back because it can't be stored:
- * then the process must end without freeing (see broker_port.h). */
-gboolean observe_stop (Observe *observe);
+/* Ends the broker connections, before the store is closed. What is not acknowledged by then the brokers deliver again. */
+void observe_stop (Observe *observe);
 
-/* After observe_stop has returned TRUE and the store has been closed. NULL is taken. */
+/* After observe_stop, and the store has been closed. NULL is taken. */
 void observe_free (Observe *observe);

@@ -35,6 +35,7 @@ struct Observe {
   BrokerLosses *losses;
   gint is_scheduled; /* atomic: a batch job waits in the store */
   gint is_gathering; /* atomic: a batch job comes within GATHER_US anyway */
+  gint is_waited_for; /* atomic: something durable was taken in since the store was last asked for a batch */
 
   GMutex mutex;        /* over routes and brokers */
   Routes *routes;      /* NULL before the first site */
@@ -68,6 +69,12 @@ gboolean observe_apply (Observe *observe, Database *database, GError **error);
 
 /* Shows what was counted and found once the open transaction is on disk. */
 void observe_publish_after_commit (Observe *observe);
+
+/* thread: any. The messages of the broker up to this one are on disk. */
+void observe_acknowledge (Observe *observe, const char *broker, guint64 receipt);
+
+/* thread: any. The intake has room again. */
+void observe_resume (Observe *observe);
 
 /* thread: any. Ends a subscription that nobody wants. */
 void observe_forget_topic (Observe *observe, const char *broker, const char *topic);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "adapters/brokers/paho_broker.h"
+#include "adapters/brokers/mqtt_broker.h"
 #include "adapters/decoders/decoders.h"
 #include "gateway/alert/alert_engine.h"
 #include "gateway/core/log.h"
@@ -50,16 +50,15 @@ int main (int argc, char **argv)
   AlertEngine *engine = store != NULL ? alert_engine_new (store, NULL, NULL, &error) : NULL;
   ObservationSink sink = { engine, observed };
   Observe *observe = engine != NULL
-                       ? observe_new (store, NULL, decoder_find, &paho_broker_port, &sink, &error) : NULL;
+                       ? observe_new (store, NULL, decoder_find, &mqtt_broker_port, &sink, &error) : NULL;
   if (observe == NULL || !alert_engine_set_site (engine, site, &error) || !observe_set_site (observe, site, &error)) {
     log_error ("%s", error->message);
     return 1;
   }
   getchar (); /* until the test kills it or closes its input */
-  gboolean is_stopped = observe_stop (observe);
+  observe_stop (observe);
   store_close (store);
-  if (is_stopped)
-    observe_free (observe);
+  observe_free (observe);
   alert_engine_free (engine);
   site_unref (site);
   return 0;

@@ -8,6 +8,7 @@
 #include "gateway/observe/observation_files.h"
 #include "gateway/observe/observe.h"
 #include "tests/support/folder.h"
+#include "tests/support/process.h"
 #include "tests/support/test.h"
 #include "tests/unit/sensing/sensing_site.h"
 
@@ -18,6 +19,9 @@ static const gint64 start_wall_us = 1777622400000000;
 
 /* A broker that is the test itself. */
 static BrokerHandlers test_broker;
+static BrokerAnswer answer; /* to the last message */
+static guint64 last_receipt;
+static gint acknowledged, resumed; /* atomic: the last receipt, how often */
 static char *subscribed; /* filters, joined */
 static char *published;  /* the topic of the last request */
 
@@ -54,14 +58,26 @@ static void test_status (BrokerConnection *connection, BrokerStatus *status)
   *status = (BrokerStatus){ .state = BROKER_CONNECTED, .since_us = start_wall_us };
 }
 
-static gboolean test_close (BrokerConnection *connection, gint64 wait_us)
+static void test_acknowledge (BrokerConnection *connection, guint64 receipt)
 {
-  (void) connection, (void) wait_us;
-  g_clear_pointer (&subscribed, g_free);
-  return TRUE;
+  (void) connection;
+  g_atomic_int_set (&acknowledged, (gint) receipt);
 }
 
-static const BrokerPort test_port = { test_open, test_subscribe, test_forget, test_publish, test_status, test_close };
+static void test_resume (BrokerConnection *connection)
+{
+  (void) connection;
+  g_atomic_int_inc (&resumed);
+}
+
+static void test_close (BrokerConnection *connection)
+{
+  (void) connection;
+  g_clear_pointer (&subscribed, g_free);
+}
+
+static const BrokerPort test_port = { test_open, test_subscribe, test_forget, test_publish, test_acknowledge, test_resume, test_status,
+                                     test_close };
 
 typedef struct {
   char *folder;
@@ -97,7 +113,7 @@ static void open_all (Fixture *fixture)
 
 static void close_all (Fixture *fixture)
 {
-  assert_true (observe_stop (fixture->observe));
+  observe_stop (fixture->observe);
   g_clear_pointer (&fixture->store, store_close);
   g_clear_pointer (&fixture->observe, observe_free);
   g_clear_pointer (&fixture->engine, alert_engine_free);
@@ -162,10 +178,27 @@ static RawMessage *message_of (Fixture *fixture, const char *topic, const char *
   return message;
 }
 
+static void hand_over (RawMessage *message)
+{
+  message->receipt = message->qos > 0 ? last_receipt + 1 : 0;
+  answer = test_broker.received (test_broker.self, message);
+  last_receipt += message->qos > 0 && answer != BROKER_NO_ROOM;
+  test_broker.received_all (test_broker.self);
+  raw_message_unref (message);
+}
+
+static gboolean is_acknowledged (gpointer data)
+{
+  (void) data;
+  return (guint64) g_atomic_int_get (&acknowledged) >= last_receipt;
+}
+
+/* Stays until the broker may forget it. */
 static void deliver (RawMessage *message)
 {
-  test_broker.received (test_broker.self, message);
-  raw_message_unref (message);
+  hand_over (message);
+  if (answer == BROKER_HELD)
+    assert_true (wait_until (is_acknowledged, NULL, 60));
 }
 
 static void publish (Fixture *fixture, const char *topic, const char *payload)
@@ -187,10 +220,21 @@ static gint64 alerts (Fixture *fixture)
   return database_integer (store_reader (fixture->store, NULL), -1, "SELECT count(*) FROM alerts", "");
 }
 
+/* What is gathered, too. */
+static void settle_all (Fixture *fixture)
+{
+  settle (fixture);
+  if (observe_waiting (fixture->observe) > 0)
+    clock_fake_advance (fixture->clock, 20 * G_TIME_SPAN_MILLISECOND);
+  while (observe_waiting (fixture->observe) > 0)
+    settle (fixture);
+  settle (fixture);
+}
+
 /* A number of the account, such as "stored" or "rejected.not_json"; sensor NULL: the broker's. */
 static gint64 counted (Fixture *fixture, const char *sensor, const char *name)
 {
-  settle (fixture);
+  settle_all (fixture);
   json_t *accounting = observe_accounting_json (fixture->observe);
   json_t *object = json_array_get (json_object_get (accounting, "brokers"), 0);
   json_t *sensors = json_object_get (object, "sensors"), *one;
@@ -237,7 +281,7 @@ static void assert_balanced (Fixture *fixture)
   json_decref (accounting);
 }
 
-static void a_durable_message_is_on_disk_when_the_broker_is_let_go (void **state)
+static void a_durable_message_is_on_disk_when_it_is_acknowledged (void **state)
 {
   (void) state;
   Site *site = one_sensor ();
@@ -690,7 +734,7 @@ static void what_the_broker_itself_has_dropped_stands_beside_the_account (void *
 int main (void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (a_durable_message_is_on_disk_when_the_broker_is_let_go),
+    cmocka_unit_test (a_durable_message_is_on_disk_when_it_is_acknowledged),
     cmocka_unit_test (the_account_balances_and_says_why),
     cmocka_unit_test (observations_that_the_rules_had_not_seen_pass_once_after_a_kill),
     cmocka_unit_test (observations_that_the_rules_had_not_seen_pass_once_when_the_disk_is_free_again),

@@ -1,7 +1,7 @@
 /* The sensor path with a real broker: a Sparkplug node that is asked for its births, and a thousand sensors at once. */
 #include <string.h>
 
-#include "adapters/brokers/paho_broker.h"
+#include "adapters/brokers/mqtt_broker.h"
 #include "adapters/decoders/decoders.h"
 #include "gateway/observe/observe.h"
 #include "tests/support/folder.h"
@@ -20,13 +20,14 @@ typedef struct {
   GPtrArray *topics;
 } Node;
 
-static void received (gpointer self, RawMessage *message)
+static BrokerAnswer received (gpointer self, RawMessage *message)
 {
   Node *node = self;
   g_mutex_lock (&node->mutex);
   g_ptr_array_add (node->topics, g_strdup (message->topic));
   g_cond_broadcast (&node->changed);
   g_mutex_unlock (&node->mutex);
+  return BROKER_TAKEN;
 }
 
 static void changed (gpointer self, const char *broker, const BrokerStatus *status)
@@ -57,14 +58,14 @@ static void gateway_start (Gateway *gateway, const char *folder, Site *site)
   site_publish (site);
   gateway->store = store_open (folder, clock_system (), NULL);
   assert_non_null (gateway->store);
-  gateway->observe = observe_new (gateway->store, NULL, decoder_find, &paho_broker_port, NULL, NULL);
+  gateway->observe = observe_new (gateway->store, NULL, decoder_find, &mqtt_broker_port, NULL, NULL);
   assert_non_null (gateway->observe);
   assert_true (observe_set_site (gateway->observe, site, NULL));
 }
 
 static void gateway_stop (Gateway *gateway)
 {
-  assert_true (observe_stop (gateway->observe));
+  observe_stop (gateway->observe);
   store_close (gateway->store);
   observe_free (gateway->observe);
   site_unref (gateway->site);
@@ -75,10 +76,10 @@ static void a_node_that_was_born_before_us_is_asked_for_its_births (void **state
   g_autoptr (Mosquitto) mosquitto = mosquitto_start (*state, NULL);
   Node node = { .topics = g_ptr_array_new_with_free_func (g_free) };
   Broker settings = { .id = (char *) "village", .url = (char *) mosquitto_url (mosquitto), .protocol = 4, .qos = 1 };
-  BrokerHandlers handlers = { &node, received, changed };
+  BrokerHandlers handlers = { &node, received, NULL, changed };
   const char *filters[] = { "spBv1.0/shimiao/NCMD/#", NULL };
-  BrokerConnection *connection = paho_broker_port.open (&settings, "station", &handlers);
-  paho_broker_port.subscribe (connection, filters);
+  BrokerConnection *connection = mqtt_broker_port.open (&settings, "station", &handlers);
+  mqtt_broker_port.subscribe (connection, filters);
   mosquitto_publish (mosquitto, "spBv1.0/shimiao/NCMD/ready", "subscribed", retained);
   wait_for_topic (&node, "spBv1.0/shimiao/NCMD/ready");
 
@@ -94,7 +95,7 @@ static void a_node_that_was_born_before_us_is_asked_for_its_births (void **state
   gateway_start (&gateway, *state, site);
   wait_for_topic (&node, "spBv1.0/shimiao/NCMD/station");
   gateway_stop (&gateway);
-  assert_true (paho_broker_port.close (connection, WATCHDOG_SECONDS * G_USEC_PER_SEC));
+  mqtt_broker_port.close (connection);
   g_ptr_array_unref (node.topics);
 }
 
