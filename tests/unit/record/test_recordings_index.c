@@ -133,33 +133,6 @@ static void the_end_of_a_stream_is_found_without_a_walk_through_all_of_it (void 
   g_ptr_array_unref (heard.statements);
 }
 
-static void an_index_of_the_first_version_is_carried_over (void **state)
-{
-  g_autofree char *path = g_build_filename (*state, "recordings.db", NULL);
-  g_autoptr (Database) first = database_open (path, DATABASE_WRITER, NULL);
-  assert_true (database_script (
-    first,
-    "CREATE TABLE segments (id INTEGER PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, file TEXT NOT NULL,"
-    " from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, bytes INTEGER NOT NULL, tracks TEXT NOT NULL,"
-    " is_open INTEGER NOT NULL);"
-    "CREATE INDEX segments_by_time ON segments (camera, stream, from_us);"
-    "CREATE INDEX segments_by_end ON segments (is_open, to_us);"
-    "CREATE TABLE gaps (id INTEGER PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, from_us INTEGER NOT NULL,"
-    " to_us INTEGER, reason TEXT NOT NULL);"
-    "CREATE INDEX gaps_by_time ON gaps (camera, stream, from_us);"
-    "INSERT INTO segments VALUES (7, 'bridge', 'main', 'a.mp4', 1000000, 61000000, 5, 'h264', 0);"
-    "PRAGMA user_version = 1;",
-    NULL));
-  g_clear_pointer (&first, database_close);
-  for (guint i = 0; i < 2; i++) { /* and once more: it is done once */
-    g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_WRITER, NULL);
-    assert_non_null (index);
-    g_autoptr (GPtrArray) rows = recordings_index_find (index, "bridge", "main", 0, G_MAXINT64 / 2, 10, NULL);
-    assert_int_equal (rows->len, 1);
-    assert_int_equal (((const SegmentRow *) rows->pdata[0])->id, 7);
-  }
-}
-
 static void a_file_that_began_an_hour_ago_touches_now (void **state)
 {
   g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_WRITER, NULL);
@@ -181,7 +154,6 @@ int main (void)
     cmocka_unit_test_setup_teardown (an_hour_costs_an_hour_wherever_it_lies, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (the_end_of_a_stream_is_found_without_a_walk_through_all_of_it, folder_setup,
                                      folder_teardown),
-    cmocka_unit_test_setup_teardown (an_index_of_the_first_version_is_carried_over, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (a_file_that_began_an_hour_ago_touches_now, folder_setup, folder_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

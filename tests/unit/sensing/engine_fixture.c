@@ -83,8 +83,13 @@ Site *flood_site (double threshold, double clear, gint64 hold_us)
 
 Fixture *fixture_with (Site *site)
 {
+  return fixture_in (folder_make_temporary (), site);
+}
+
+Fixture *fixture_in (char *folder, Site *site)
+{
   Fixture *fixture = g_new0 (Fixture, 1);
-  fixture->folder = folder_make_temporary ();
+  fixture->folder = folder;
   fixture->clock = clock_fake_new (start_wall_us);
   fixture->bus = event_bus_new (100);
   fixture->site = site;

@@ -20,6 +20,9 @@ typedef struct {
 
 /* Takes the site, which is not yet published. */
 Fixture *fixture_with (Site *site);
+
+/* The same with what `folder`, which it takes, has already. */
+Fixture *fixture_in (char *folder, Site *site);
 void fixture_free (Fixture *fixture);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Fixture, fixture_free)
 
