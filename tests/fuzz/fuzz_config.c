@@ -2,14 +2,7 @@
 #include "config/compare.h"
 #include "config/loader.h"
 #include "tests/fuzz/fuzz_target.h"
-
-const char *__lsan_default_suppressions (void);
-
-/* libfyaml 0.7.12 loses a buffer of 4 KiB on some texts that are not YAML. */
-const char *__lsan_default_suppressions (void)
-{
-  return "leak:libfyaml";
-}
+#include "tests/fuzz/fuzz_yaml.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t size)
 {
