@@ -17,9 +17,10 @@ typedef struct {
   Count count;
 } ReasonCount;
 
-/* A site has thousands of them, and most have no reason at all. */
+/* A site has thousands of them, and most have no reason at all. Their own key in the book. */
 typedef struct {
-  char *broker, *sensor;
+  const char *broker; /* interned: brokers are few */
+  char *sensor;
   Count received, stored;
   ReasonCount *reasons;
   guint reason_count;
@@ -30,7 +31,7 @@ typedef struct {
 
 struct AccountBook {
   GMutex mutex;
-  GHashTable *accounts; /* "broker\nsensor" → Account */
+  GHashTable *accounts; /* set of Account */
   GPtrArray *changed, *unpublished; /* of Account, borrowed */
 };
 
@@ -38,20 +39,30 @@ static void account_free (gpointer data)
 {
   Account *account = data;
   g_free (account->reasons);
-  g_free (account->broker);
   g_free (account->sensor);
   g_free (account);
 }
 
+static guint account_hash (gconstpointer account)
+{
+  return g_str_hash (((const Account *) account)->sensor) ^ g_str_hash (((const Account *) account)->broker);
+}
+
+static gboolean account_equal (gconstpointer left, gconstpointer right)
+{
+  const Account *one = left, *other = right;
+  return strcmp (one->sensor, other->sensor) == 0 && strcmp (one->broker, other->broker) == 0;
+}
+
 static Account *account_of (AccountBook *book, const char *broker, const char *sensor)
 {
-  g_autofree char *key = g_strconcat (broker, "\n", sensor, NULL);
-  Account *account = g_hash_table_lookup (book->accounts, key);
+  const Account wanted = { .broker = broker, .sensor = (char *) sensor };
+  Account *account = g_hash_table_lookup (book->accounts, &wanted);
   if (account == NULL) {
     account = g_new0 (Account, 1);
-    account->broker = g_strdup (broker);
+    account->broker = g_intern_string (broker);
     account->sensor = g_strdup (sensor);
-    g_hash_table_insert (book->accounts, g_steal_pointer (&key), account);
+    g_hash_table_add (book->accounts, account);
   }
   return account;
 }
@@ -100,7 +111,7 @@ AccountBook *account_book_new (Database *reader, GError **error)
 {
   AccountBook *book = g_new0 (AccountBook, 1);
   g_mutex_init (&book->mutex);
-  book->accounts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, account_free);
+  book->accounts = g_hash_table_new_full (account_hash, account_equal, account_free, NULL);
   book->changed = g_ptr_array_new ();
   book->unpublished = g_ptr_array_new ();
   GError *problem = NULL;
@@ -157,7 +168,7 @@ static void each (AccountBook *book, AccountEach call)
   gpointer account;
   g_mutex_lock (&book->mutex);
   g_hash_table_iter_init (&iter, book->accounts);
-  while (g_hash_table_iter_next (&iter, NULL, &account))
+  while (g_hash_table_iter_next (&iter, &account, NULL))
     call (book, account);
   g_mutex_unlock (&book->mutex);
 }
@@ -239,6 +250,14 @@ static GArray *take_changed (AccountBook *book)
   g_ptr_array_set_size (book->changed, 0);
   g_mutex_unlock (&book->mutex);
   return rows;
+}
+
+gboolean account_has_changed (AccountBook *book)
+{
+  g_mutex_lock (&book->mutex);
+  gboolean has_changed = book->changed->len > 0;
+  g_mutex_unlock (&book->mutex);
+  return has_changed;
 }
 
 gboolean account_save (AccountBook *book, Database *database, GError **error)

@@ -29,6 +29,9 @@ void account_dropped (AccountBook *book, const char *broker, const char *sensor,
 /* After a start, when what had been left unapplied is counted: what is still missing was interrupted. */
 void account_settle (AccountBook *book);
 
+/* thread: the store's. Whether there is anything to save. */
+gboolean account_has_changed (AccountBook *book);
+
 /* thread: the store's, inside a job. */
 gboolean account_save (AccountBook *book, Database *database, GError **error);
 

@@ -12,6 +12,11 @@ enum { EVENTS_A_SECOND = 50 };
 /* What waits in memory for a main database that can't be written; more is read from the files again. */
 enum { FRESH_MAX = 20000 };
 
+/* Up to so many messages their accounts are written with them. After more, which are a flood, it is done once a second: two rows of
+ * each sensor cost as much as its observation. */
+enum { SMALL_BATCH = 10 };
+#define ACCOUNTS_EVERY_US G_USEC_PER_SEC
+
 #define RETRY_US G_USEC_PER_SEC
 #define HASHES_EVERY_US (10 * G_USEC_PER_SEC)
 
@@ -322,19 +327,11 @@ static gboolean pass (Observation *observation, guint marks, gpointer data, GErr
 {
   gpointer *observe_and_database = data;
   Observe *observe = observe_and_database[0];
+  (void) marks;
   if (observe->sink.observed != NULL
       && !observe->sink.observed (observe->sink.self, observe_and_database[1], observation, error))
     return FALSE;
   last_values_take (observe->last_values, observation);
-  if (!observe->is_counting_again || marks == 0)
-    return TRUE;
-  const SensorInput *input = routes_input (observe->routes, observation->sensor);
-  if (input == NULL) /* configured no more */
-    return TRUE;
-  if (marks & FIRST_OF_MESSAGE)
-    account_stored (observe->accounts, input->sensor->broker, "");
-  if (marks & FIRST_OF_SENSOR)
-    account_stored (observe->accounts, input->sensor->broker, observation->sensor);
   return TRUE;
 }
 
@@ -360,6 +357,30 @@ gboolean observe_apply (Observe *observe, Database *database, GError **error)
       || !database_run (database, error, "INSERT OR REPLACE INTO sensing (key, value) VALUES ('applied', ?)", "i", last))
     return FALSE;
   observe->applied = last;
+  return TRUE;
+}
+
+/* After a start: what was stored since the accounts were written last. */
+static gboolean count_again (Observation *observation, guint marks, gpointer data, GError **error)
+{
+  Observe *observe = data;
+  (void) error;
+  const SensorInput *input = marks != 0 ? routes_input (observe->routes, observation->sensor) : NULL;
+  if (input == NULL) /* of a message that counts already, or configured no more */
+    return TRUE;
+  if (marks & FIRST_OF_MESSAGE)
+    account_stored (observe->accounts, input->sensor->broker, "");
+  if (marks & FIRST_OF_SENSOR)
+    account_stored (observe->accounts, input->sensor->broker, observation->sensor);
+  return TRUE;
+}
+
+gboolean observe_count_again (Observe *observe, Database *database, GError **error)
+{
+  gint64 counted = database_integer (database, observe->applied, "SELECT value FROM sensing WHERE key = 'counted'", "");
+  if (!observation_files_each_after (observe->files, counted, count_again, observe, error))
+    return FALSE;
+  account_settle (observe->accounts);
   return TRUE;
 }
 
@@ -393,21 +414,23 @@ static gboolean may_announce (Observe *observe, const Observation *observation, 
     observe->announced_second = now;
     observe->announced_in_second = 0;
   }
+  if (observe->announced_in_second >= EVENTS_A_SECOND)
+    return FALSE;
   g_autofree char *key = g_strconcat (observation->sensor, "\n", observation->metric, NULL);
   gint64 *last = g_hash_table_lookup (observe->announced, key);
-  if (observe->announced_in_second >= EVENTS_A_SECOND || (last != NULL && now - *last < G_USEC_PER_SEC))
+  if (last != NULL && now - *last < G_USEC_PER_SEC)
     return FALSE;
   observe->announced_in_second++;
   g_hash_table_replace (observe->announced, g_steal_pointer (&key), g_memdup2 (&now, sizeof now));
   return TRUE;
 }
 
-static void announce (Observe *observe, const Observation *observation)
+static void announce (Observe *observe, const Observation *observation, gint64 now)
 {
   Site *site = routes_site (observe->routes);
-  const Sensor *sensor = site_sensor (site, observation->sensor);
-  if (observe->events == NULL || sensor == NULL
-      || !may_announce (observe, observation, clock_monotonic_us (observe->clock)))
+  const Sensor *sensor = observe->events != NULL && may_announce (observe, observation, now)
+                           ? site_sensor (site, observation->sensor) : NULL;
+  if (sensor == NULL)
     return;
   json_t *json = observation_to_json (site->gateway.id, observation);
   char *text = json_dumps (json, JSON_COMPACT | JSON_REAL_PRECISION (15));
@@ -419,9 +442,10 @@ static void announce (Observe *observe, const Observation *observation)
 static void publish (gpointer data)
 {
   Observe *observe = data;
+  gint64 now = clock_monotonic_us (observe->clock);
   account_publish (observe->accounts);
   for (guint i = 0; i < observe->fresh->len; i++)
-    announce (observe, observe->fresh->pdata[i]);
+    announce (observe, observe->fresh->pdata[i], now);
   g_ptr_array_set_size (observe->fresh, 0);
 }
 
@@ -441,13 +465,23 @@ static void go_on (Observe *observe, guint taken)
   }
 }
 
+gboolean observe_save_accounts (Observe *observe, Database *database, GError **error)
+{
+  observe->accounts_saved_us = clock_monotonic_us (observe->clock);
+  return account_save (observe->accounts, database, error)
+         && database_run (database, error, "INSERT OR REPLACE INTO sensing (key, value) VALUES ('counted', ?)", "i",
+                          observation_files_last (observe->files));
+}
+
 static gboolean run_batch (Observe *observe, Database *database, GError **error)
 {
   if (observe->fresh->len > FRESH_MAX)
     g_ptr_array_set_size (observe->fresh, 0);
   guint taken = store_batch (observe);
+  gboolean is_time = taken <= SMALL_BATCH
+                     || clock_monotonic_us (observe->clock) - observe->accounts_saved_us >= ACCOUNTS_EVERY_US;
   if (!observe_apply (observe, database, error) || !keep_hashes (observe, database, error)
-      || !account_save (observe->accounts, database, error))
+      || (is_time && account_has_changed (observe->accounts) && !observe_save_accounts (observe, database, error)))
     return FALSE;
   observe_publish_after_commit (observe);
   if (observe->batch->len == 0)

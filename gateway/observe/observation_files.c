@@ -23,11 +23,16 @@ enum { FLAG_HISTORICAL = 4, FLAG_STATE = 64 }; /* beside those of the header */
   "CREATE TABLE IF NOT EXISTS deliveries (broker TEXT PRIMARY KEY, packet_ids BLOB NOT NULL, hashes BLOB NOT NULL,"    \
   " next INTEGER NOT NULL) WITHOUT ROWID;"
 
+typedef struct {
+  char *sensor, *metric, *unit; /* unit "" for none */
+  gint64 id;
+} Series;
+
 struct ObservationFiles {
   char *data_dir;
   char *path; /* of the open file */
   Database *database;
-  GHashTable *series; /* "sensor\nmetric\nunit" → id in the open file */
+  GHashTable *series; /* set of Series, of the open file */
   gint64 last, last_given;
   gboolean is_begun, has_found_full;
 };
@@ -72,6 +77,28 @@ gint64 observation_first_ms (gint64 time_us)
   return time_us / 1000 + (time_us % 1000 > 0 ? 1 : 0);
 }
 
+static guint series_hash (gconstpointer series)
+{
+  const Series *one = series;
+  return (g_str_hash (one->sensor) * 31 + g_str_hash (one->metric)) * 31 + g_str_hash (one->unit);
+}
+
+static gboolean series_equal (gconstpointer left, gconstpointer right)
+{
+  const Series *one = left, *other = right;
+  return strcmp (one->sensor, other->sensor) == 0 && strcmp (one->metric, other->metric) == 0
+         && strcmp (one->unit, other->unit) == 0;
+}
+
+static void series_free (gpointer data)
+{
+  Series *series = data;
+  g_free (series->sensor);
+  g_free (series->metric);
+  g_free (series->unit);
+  g_free (series);
+}
+
 ObservationFiles *observation_files_new (const char *data_dir, gint64 floor, GError **error)
 {
   g_autoptr (GDir) dir = g_dir_open (data_dir, 0, error);
@@ -79,7 +106,7 @@ ObservationFiles *observation_files_new (const char *data_dir, gint64 floor, GEr
     return NULL;
   ObservationFiles *files = g_new0 (ObservationFiles, 1);
   files->data_dir = g_strdup (data_dir);
-  files->series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  files->series = g_hash_table_new_full (series_hash, series_equal, series_free, NULL);
   files->last = floor;
   g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
   for (guint i = 0; i < paths->len; i++)
@@ -118,6 +145,27 @@ static void expire (ObservationFiles *files)
       remove_file (paths->pdata[i]);
 }
 
+static Series *add_series (ObservationFiles *files, gint64 id, const char *sensor, const char *metric, const char *unit)
+{
+  Series *series = g_new (Series, 1);
+  *series = (Series){ g_strdup (sensor), g_strdup (metric), g_strdup (unit != NULL ? unit : ""), id };
+  g_hash_table_add (files->series, series);
+  return series;
+}
+
+static gboolean load_series (ObservationFiles *files, GError **error)
+{
+  GError *problem = NULL;
+  g_hash_table_remove_all (files->series);
+  g_autoptr (Statement) rows = database_query (files->database, &problem, "SELECT id, sensor, metric, unit FROM series", "");
+  while (statement_step (rows, &problem))
+    add_series (files, statement_integer (rows, 0), statement_text (rows, 1), statement_text (rows, 2), statement_text (rows, 3));
+  if (problem == NULL)
+    return TRUE;
+  g_propagate_error (error, problem);
+  return FALSE;
+}
+
 static gboolean open_file_of (ObservationFiles *files, gint64 wall_us, GError **error)
 {
   g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (wall_us / G_USEC_PER_SEC);
@@ -127,7 +175,7 @@ static gboolean open_file_of (ObservationFiles *files, gint64 wall_us, GError **
     return TRUE;
   close_file (files);
   files->database = database_open (path, DATABASE_WRITER, error);
-  if (files->database == NULL || !database_script (files->database, SCHEMA, error)) {
+  if (files->database == NULL || !database_script (files->database, SCHEMA, error) || !load_series (files, error)) {
     close_file (files);
     return FALSE;
   }
@@ -147,22 +195,15 @@ gboolean observation_files_begin (ObservationFiles *files, gint64 wall_us, GErro
 
 static gint64 series_of (ObservationFiles *files, const Observation *observation, GError **error)
 {
-  const char *unit = observation->unit != NULL ? observation->unit : "";
-  g_autofree char *key = g_strconcat (observation->sensor, "\n", observation->metric, "\n", unit, NULL);
-  gint64 *known = g_hash_table_lookup (files->series, key);
+  char *unit = observation->unit != NULL ? observation->unit : (char *) "";
+  const Series wanted = { observation->sensor, observation->metric, unit, 0 };
+  const Series *known = g_hash_table_lookup (files->series, &wanted);
   if (known != NULL)
-    return *known;
-  gint64 id = database_integer (files->database, 0,
-                                "SELECT id FROM series WHERE sensor = ? AND metric = ? AND coalesce (unit, '') = ?",
-                                "sss", observation->sensor, observation->metric, unit);
-  if (id == 0) {
-    if (!database_run (files->database, error, "INSERT INTO series (sensor, metric, unit) VALUES (?, ?, ?)", "sss",
-                       observation->sensor, observation->metric, observation->unit))
-      return 0;
-    id = database_last_rowid (files->database);
-  }
-  g_hash_table_insert (files->series, g_steal_pointer (&key), g_memdup2 (&id, sizeof id));
-  return id;
+    return known->id;
+  if (!database_run (files->database, error, "INSERT INTO series (sensor, metric, unit) VALUES (?, ?, ?)", "sss",
+                     observation->sensor, observation->metric, observation->unit))
+    return 0;
+  return add_series (files, database_last_rowid (files->database), observation->sensor, observation->metric, observation->unit)->id;
 }
 
 static gint64 flags_of (const Observation *observation)
@@ -255,7 +296,8 @@ void observation_files_roll_back (ObservationFiles *files)
   if (files->is_begun)
     database_script (files->database, "ROLLBACK", NULL);
   files->is_begun = FALSE;
-  g_hash_table_remove_all (files->series); /* some may have been of this transaction */
+  if (files->database != NULL && !load_series (files, NULL)) /* some may have been of this transaction */
+    close_file (files);
 }
 
 static void set_value (Observation *observation, Statement *row, int column, gboolean is_boolean)

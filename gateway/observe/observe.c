@@ -210,13 +210,8 @@ static gboolean catch_up (Observe *observe, Database *database, GError **error)
   read_hashes (observe->routes, database);
   if (!observation_files_each_last (observe->files, take_last, observe->last_values, error))
     return FALSE;
-  observe->is_counting_again = TRUE;
-  gboolean is_applied = observe_apply (observe, database, error);
-  observe->is_counting_again = FALSE;
-  if (!is_applied)
-    return FALSE;
-  account_settle (observe->accounts);
-  if (!account_save (observe->accounts, database, error))
+  if (!observe_count_again (observe, database, error) || !observe_apply (observe, database, error)
+      || !observe_save_accounts (observe, database, error))
     return FALSE;
   observe_publish_after_commit (observe);
   return TRUE;
@@ -474,6 +469,16 @@ static void drain (Observe *observe)
   }
 }
 
+/* What was counted since it was written last. */
+static gboolean save_accounts (Database *database, gpointer data, GError **error)
+{
+  Observe *observe = data;
+  if (!observe_save_accounts (observe, database, error))
+    return FALSE;
+  observe_publish_after_commit (observe);
+  return TRUE;
+}
+
 void observe_stop (Observe *observe)
 {
   g_autoptr (GList) ids = g_hash_table_get_keys (observe->brokers);
@@ -482,6 +487,9 @@ void observe_stop (Observe *observe)
     close_slot (observe, at->data);
   }
   drain (observe);
+  g_autoptr (GError) error = NULL;
+  if (observe->routes != NULL && !store_run (observe->store, save_accounts, observe, &error))
+    log_error ("observations: the last accounts were not written: %s", error->message);
 }
 
 void observe_free (Observe *observe)

@@ -39,7 +39,8 @@ void observe_set_broker_changed (Observe *observe, ObserveBrokerChanged changed,
 
 /* thread: any. {"brokers":[{"id","state","reason","detail","since","session_present","sessions_lost","received","stored",
  * "rejected":{},"dropped":{},"pending","broker_dropped","broker_dropped_at","sensors":[{"id","received",…}]}]}: the account as
- * of the last commit, so that it never goes back; `session_present` null until the broker is reached. */
+ * last written, with each batch or in a flood once a second, so that it never goes back; `session_present` null until the
+ * broker is reached. */
 json_t *observe_accounting_json (Observe *observe);
 
 /* thread: any. A sensor's last values, when it was heard, and what is known of its clock (device_clock_to_json): {"id","heard_at",

@@ -52,7 +52,7 @@ struct Observe {
   Decoded *decoded;
   gint64 applied;         /* number of the last observation that rules have seen */
   gint64 hashes_written_us; /* monotonic */
-  gboolean is_counting_again; /* the first pass after a start */
+  gint64 accounts_saved_us; /* monotonic */
   GHashTable *announced;  /* "sensor\nmetric" → gint64 monotonic: when watchers were last told */
   gint64 announced_second;
   guint announced_in_second;
@@ -66,6 +66,12 @@ gboolean observe_run_batch (Database *database, gpointer data, GError **error);
 
 /* thread: store, inside a job. The rules see what they have not seen yet. */
 gboolean observe_apply (Observe *observe, Database *database, GError **error);
+
+/* thread: store, inside a job. Writes what was counted, and up to which observation. */
+gboolean observe_save_accounts (Observe *observe, Database *database, GError **error);
+
+/* thread: store, inside the first job. Counts what was stored after the accounts were written last. */
+gboolean observe_count_again (Observe *observe, Database *database, GError **error);
 
 /* Shows what was counted and found once the open transaction is on disk. */
 void observe_publish_after_commit (Observe *observe);

@@ -513,42 +513,105 @@ static gboolean block (Database *database, gpointer data, GError **error)
   return TRUE;
 }
 
+/* Until let_store_go: what comes meanwhile is one batch. */
+static void hold_store (Fixture *fixture, Block *one)
+{
+  *one = (Block){ 0 };
+  g_mutex_init (&one->mutex);
+  g_cond_init (&one->changed);
+  assert_true (store_submit (fixture->store, block, NULL, one));
+  g_mutex_lock (&one->mutex);
+  while (!one->is_running)
+    g_cond_wait (&one->changed, &one->mutex);
+  g_mutex_unlock (&one->mutex);
+}
+
+static void let_store_go (Fixture *fixture, Block *one)
+{
+  g_mutex_lock (&one->mutex);
+  one->may_end = TRUE;
+  g_cond_broadcast (&one->changed);
+  g_mutex_unlock (&one->mutex);
+  while (observe_waiting (fixture->observe) > 0)
+    settle (fixture);
+  g_cond_clear (&one->changed);
+  g_mutex_clear (&one->mutex);
+}
+
+static Site *one_sensor_that_is_not_durable (void)
+{
+  Site *site = one_sensor ();
+  ((Sensor *) site->sensors->pdata[0])->durable = FALSE;
+  return site;
+}
+
 static void what_is_not_durable_is_dropped_and_counted_when_the_queue_is_full (void **state)
 {
   (void) state;
-  Site *site = one_sensor ();
-  ((Sensor *) site->sensors->pdata[0])->durable = FALSE;
-  g_autoptr (Fixture) fixture = fixture_with (site);
-  Block one = { 0 };
-  g_mutex_init (&one.mutex);
-  g_cond_init (&one.changed);
-  assert_true (store_submit (fixture->store, block, NULL, &one));
-  g_mutex_lock (&one.mutex);
-  while (!one.is_running)
-    g_cond_wait (&one.changed, &one.mutex);
-  g_mutex_unlock (&one.mutex);
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor_that_is_not_durable ());
+  Block one;
+  hold_store (fixture, &one);
   for (int i = 0; i < 10010; i++)
     publish (fixture, "village/level-1", "{\"level\":1}");
   assert_int_equal (observe_waiting (fixture->observe), 10000);
-  g_mutex_lock (&one.mutex);
-  one.may_end = TRUE;
-  g_cond_broadcast (&one.changed);
-  g_mutex_unlock (&one.mutex);
-  while (observe_waiting (fixture->observe) > 0)
-    settle (fixture);
+  let_store_go (fixture, &one);
   assert_int_equal (counted (fixture, "level-1", "received"), 10010);
   assert_int_equal (counted (fixture, "level-1", "stored"), 10000);
   assert_int_equal (counted (fixture, "level-1", "dropped.queue_full"), 10);
   assert_balanced (fixture);
-  g_cond_clear (&one.changed);
-  g_mutex_clear (&one.mutex);
+}
+
+/* As a kill would leave it: the files as they are. */
+static void kill_and_open_again (Fixture *fixture)
+{
+  char *left = folder_make_temporary ();
+  g_autoptr (GDir) dir = g_dir_open (fixture->folder, 0, NULL);
+  const char *name;
+  while ((name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *from = g_build_filename (fixture->folder, name, NULL), *to = g_build_filename (left, name, NULL), *bytes = NULL;
+    gsize size;
+    if (g_str_has_suffix (name, ".db") || g_str_has_suffix (name, "-wal"))
+      assert_true (g_file_get_contents (from, &bytes, &size, NULL) && g_file_set_contents (to, bytes, (gssize) size, NULL));
+  }
+  close_all (fixture);
+  folder_drop (fixture->folder);
+  fixture->folder = left;
+  open_all (fixture);
+}
+
+static void a_flood_is_accounted_once_a_second_and_counted_again_after_a_kill (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor_that_is_not_durable ());
+  Block one;
+  hold_store (fixture, &one);
+  for (int i = 0; i < 50; i++)
+    publish (fixture, "village/level-1", "{\"level\":1}");
+  let_store_go (fixture, &one);
+  assert_int_equal (stored_rows (fixture), 50);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 0); /* the second isn't over */
+  assert_balanced (fixture);
+  kill_and_open_again (fixture);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 50);
+  assert_int_equal (counted (fixture, NULL, "stored"), 50);
+  assert_balanced (fixture);
+  hold_store (fixture, &one);
+  for (int i = 0; i < 20; i++)
+    publish (fixture, "village/level-1", "{\"level\":1}");
+  let_store_go (fixture, &one);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 50);
+  clock_fake_advance (fixture->clock, 20 * G_TIME_SPAN_MILLISECOND); /* and then nothing more comes */
+  while (counted (fixture, "level-1", "stored") < 70)
+    settle (fixture);
+  restart (fixture);
+  assert_int_equal (counted (fixture, "level-1", "received"), 70);
+  assert_balanced (fixture);
 }
 
 static void what_nobody_waits_for_is_gathered_until_somebody_waits_or_it_is_time (void **state)
 {
   (void) state;
-  Site *site = one_sensor ();
-  ((Sensor *) site->sensors->pdata[0])->durable = FALSE;
+  Site *site = one_sensor_that_is_not_durable ();
   test_site_add_sensor (site, "level-2");
   g_autoptr (Fixture) fixture = fixture_with (site);
   publish (fixture, "village/level-1", "{\"level\":1}");
@@ -568,6 +631,9 @@ static void what_nobody_waits_for_is_gathered_until_somebody_waits_or_it_is_time
   while (observe_waiting (fixture->observe) > 0)
     settle (fixture);
   assert_int_equal (counted (fixture, "level-1", "stored"), 3);
+  publish (fixture, "village/level-1", "{\"level\":4}");
+  restart (fixture); /* what was gathered is stored first */
+  assert_int_equal (counted (fixture, "level-1", "stored"), 4);
   assert_balanced (fixture);
 }
 
@@ -744,6 +810,7 @@ int main (void)
     cmocka_unit_test (a_file_holds_a_day_and_a_clock_that_jumps_deletes_one_file),
     cmocka_unit_test (pages_of_a_query_follow_each_other_over_days),
     cmocka_unit_test (what_is_not_durable_is_dropped_and_counted_when_the_queue_is_full),
+    cmocka_unit_test (a_flood_is_accounted_once_a_second_and_counted_again_after_a_kill),
     cmocka_unit_test (what_nobody_waits_for_is_gathered_until_somebody_waits_or_it_is_time),
     cmocka_unit_test (a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running),
     cmocka_unit_test (watchers_are_told_after_the_commit_and_not_too_often),
