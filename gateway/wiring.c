@@ -199,6 +199,11 @@ static gboolean pass_to_rules (gpointer self, Database *database, const Observat
   return alert_engine_observe (((Wiring *) self)->engine, database, observation, error);
 }
 
+static void note_deleted (gpointer data, const char *day, gint64 rows)
+{
+  deletion_audit_observations (((Wiring *) data)->store, day, rows);
+}
+
 static json_t *describe_sensor (gpointer data, const char *sensor)
 {
   return observe_sensor_json (((Wiring *) data)->observe, sensor);
@@ -273,6 +278,7 @@ static gboolean build_decisions (Wiring *wiring, GError **error)
   if (wiring->observe == NULL)
     return FALSE;
   observe_set_broker_changed (wiring->observe, note_broker, wiring);
+  observe_set_deleted (wiring->observe, note_deleted, wiring);
   wiring->access = access_new (wiring->store, current_site, wiring);
   access_set_viewer_end (wiring->access, end_viewer, wiring);
   return TRUE;

@@ -1,6 +1,7 @@
 #include "gateway/access/deletion_audit.h"
 
 #include "gateway/core/clock.h"
+#include "gateway/core/error.h"
 #include "gateway/core/log.h"
 
 enum { LOOK_S = 3600 };
@@ -50,6 +51,43 @@ static gboolean enter_day (Database *database, gpointer data, GError **error)
     if (!enter_camera (database, audit, camera, error))
       return FALSE;
   return database_run (database, error, "REPLACE INTO recording_marks (name, value) VALUES ('" MARK "', ?)", "i", audit->day);
+}
+
+typedef struct {
+  Store *store;
+  char *day;
+  gint64 rows;
+} Observations;
+
+static gboolean enter_observations (Database *database, gpointer data, GError **error)
+{
+  const Observations *deleted = data;
+  g_autofree char *detail = g_strdup_printf ("{\"rows\":%" G_GINT64_FORMAT "}", deleted->rows);
+  const AuditEntry entry = { NULL, "gateway", "observations.deleted", deleted->day, NULL, detail };
+  return audit_append (database, clock_wall_us (store_clock (deleted->store)), &entry, error);
+}
+
+static void on_observations (gpointer data, const GError *error)
+{
+  Observations *deleted = data;
+  if (error != NULL)
+    log_limited (LOG_LEVEL_ERROR, "%" G_GINT64_FORMAT " deleted observations of %s can't be entered in the audit log: %s", deleted->rows,
+                 deleted->day, error->message);
+  g_free (deleted->day);
+  g_free (deleted);
+}
+
+void deletion_audit_observations (Store *store, const char *day, gint64 rows)
+{
+  Observations *deleted = g_new0 (Observations, 1);
+  deleted->store = store;
+  deleted->day = g_strdup (day);
+  deleted->rows = rows;
+  if (store_submit (store, enter_observations, on_observations, deleted))
+    return;
+  g_autoptr (GError) error = NULL;
+  error_set (&error, ERROR_RETRY, "the store is closing or busy");
+  on_observations (deleted, error);
 }
 
 static void finish (DeletionAudit *audit)

@@ -13,6 +13,9 @@ typedef struct DeletionAudit DeletionAudit;
 
 DeletionAudit *deletion_audit_new (Access *access, MediaLink *media);
 
+/* thread: any. Enters that retention took `rows` observations that were stored on `day` (YYYY-MM-DD). */
+void deletion_audit_observations (Store *store, const char *day, gint64 rows);
+
 /* Looks now: media is there. */
 void deletion_audit_look (DeletionAudit *audit);
 

@@ -45,6 +45,7 @@ typedef struct {
   double minimum, maximum;  /* beyond: quality bad */
   double deadband;          /* a change that is no larger is dropped; 0: none */
   gint64 at_most_every_us;  /* more often is dropped; 0: as it comes */
+  gint64 retain_us;         /* kept on disk at least so long; 0: as long as all (observation_keeper.h) */
   BinaryField field;        /* format binary */
 } Metric;
 

@@ -444,6 +444,7 @@ static void publish (gpointer data)
   Observe *observe = data;
   gint64 now = clock_monotonic_us (observe->clock);
   account_publish (observe->accounts);
+  observation_keeper_set_applied (observe->keeper, MIN (observe->applied, observe->counted));
   for (guint i = 0; i < observe->fresh->len; i++)
     announce (observe, observe->fresh->pdata[i], now);
   g_ptr_array_set_size (observe->fresh, 0);
@@ -468,9 +469,12 @@ static void go_on (Observe *observe, guint taken)
 gboolean observe_save_accounts (Observe *observe, Database *database, GError **error)
 {
   observe->accounts_saved_us = clock_monotonic_us (observe->clock);
-  return account_save (observe->accounts, database, error)
-         && database_run (database, error, "INSERT OR REPLACE INTO sensing (key, value) VALUES ('counted', ?)", "i",
-                          observation_files_last (observe->files));
+  gint64 last = observation_files_last (observe->files);
+  if (!account_save (observe->accounts, database, error)
+      || !database_run (database, error, "INSERT OR REPLACE INTO sensing (key, value) VALUES ('counted', ?)", "i", last))
+    return FALSE;
+  observe->counted = last;
+  return TRUE;
 }
 
 static gboolean run_batch (Observe *observe, Database *database, GError **error)

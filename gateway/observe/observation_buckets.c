@@ -107,7 +107,7 @@ static void add_series (const ObservationSpan *span, Statement *rows, UnitBucket
 /* Of one file. */
 static void add_file (const char *path, const ObservationSpan *span, guint count, GPtrArray *units, GError **error)
 {
-  g_autoptr (Database) database = database_open (path, DATABASE_READER, error);
+  g_autoptr (Database) database = observation_file_open (path, error);
   g_autoptr (Statement) series = database == NULL ? NULL
     : database_query (database, error, "SELECT id, unit FROM series WHERE sensor = ? AND metric = ?", "ss", span->sensor,
                       span->metric);

@@ -92,7 +92,7 @@ static gboolean export_series (Export *export, Database *database, gint64 series
 static gboolean export_file (Export *export, const char *path, GError **error)
 {
   GError *problem = NULL;
-  g_autoptr (Database) database = database_open (path, DATABASE_READER, &problem);
+  g_autoptr (Database) database = observation_file_open (path, &problem);
   g_autoptr (Statement) series = database == NULL ? NULL
     : database_query (database, &problem,
                       "SELECT id FROM series WHERE (?1 IS NULL OR sensor = ?1) AND (?2 IS NULL OR metric = ?2)"

@@ -1,5 +1,6 @@
 #include "gateway/observe/observation_files.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,7 +12,6 @@ enum { REJECTED_KEPT = 1000, REJECTED_KEPT_OF_SOURCE = 100, REJECTED_PAYLOAD_MAX
 enum { FLAG_HISTORICAL = 4, FLAG_STATE = 64 }; /* beside those of the header */
 
 #define REPLAY_CHUNK 10000
-#define PREFIX "observations-"
 #define SCHEMA                                                                                                         \
   "CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, sensor TEXT NOT NULL, metric TEXT NOT NULL, unit TEXT);" \
   "CREATE TABLE IF NOT EXISTS observations (number INTEGER PRIMARY KEY, series INTEGER NOT NULL, at INTEGER NOT NULL," \
@@ -30,47 +30,15 @@ typedef struct {
 
 struct ObservationFiles {
   char *data_dir;
-  char *path; /* of the open file */
+  char *asked; /* for what day a file was opened last; NULL: none is open */
   Database *database;
   GHashTable *series; /* set of Series, of the open file */
   gint64 last, last_given;
   gboolean is_begun, has_found_full;
+
+  GMutex mutex; /* between the writer and who closes days */
+  char *path;   /* of the day that is written to; NULL: of none yet */
 };
-
-static int compare_paths (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
-GPtrArray *observation_files_list (const char *data_dir)
-{
-  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GDir) dir = g_dir_open (data_dir, 0, NULL);
-  const char *name;
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    if (g_str_has_prefix (name, PREFIX) && g_str_has_suffix (name, ".db"))
-      g_ptr_array_add (paths, g_build_filename (data_dir, name, NULL));
-  g_ptr_array_sort (paths, compare_paths);
-  return paths;
-}
-
-static gint64 last_number_in (const char *path)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (Database) database = database_open (path, DATABASE_READER, &error);
-  if (database != NULL)
-    return database_integer (database, 0, "SELECT max (number) FROM observations", "");
-  log_error ("observations: %s can't be read: %s", path, error->message);
-  return 0;
-}
-
-gboolean observation_file_may_have (const char *path, gint64 from_us)
-{
-  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (from_us / G_USEC_PER_SEC - 86400);
-  g_autofree char *first = time != NULL ? g_date_time_format (time, PREFIX "%Y%m%d.db") : NULL;
-  g_autofree char *name = g_path_get_basename (path);
-  return first == NULL || from_us <= 0 || strcmp (name, first) >= 0;
-}
 
 gint64 observation_first_ms (gint64 time_us)
 {
@@ -105,12 +73,14 @@ ObservationFiles *observation_files_new (const char *data_dir, gint64 floor, GEr
   if (dir == NULL)
     return NULL;
   ObservationFiles *files = g_new0 (ObservationFiles, 1);
+  g_mutex_init (&files->mutex);
   files->data_dir = g_strdup (data_dir);
   files->series = g_hash_table_new_full (series_hash, series_equal, series_free, NULL);
   files->last = floor;
+  observation_files_remove_half_made (data_dir);
   g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
   for (guint i = 0; i < paths->len; i++)
-    files->last = MAX (files->last, last_number_in (paths->pdata[i]));
+    files->last = MAX (files->last, observation_file_last_number (paths->pdata[i]));
   return files;
 }
 
@@ -123,26 +93,33 @@ static void close_file (ObservationFiles *files)
 {
   files->has_found_full |= files->database != NULL && database_found_full (files->database);
   g_clear_pointer (&files->database, database_close);
-  g_clear_pointer (&files->path, g_free);
+  g_clear_pointer (&files->asked, g_free);
   g_hash_table_remove_all (files->series);
 }
 
-static void remove_file (const char *path)
+static char *choose_day (ObservationFiles *files, gint64 wall_us)
 {
-  static const char *const tails[] = { "", "-wal", "-shm" };
-  for (guint i = 0; i < G_N_ELEMENTS (tails); i++) {
-    g_autofree char *name = g_strconcat (path, tails[i], NULL);
-    unlink (name);
+  g_mutex_lock (&files->mutex);
+  char *path = observation_day_path (files->data_dir, wall_us);
+  if (path != NULL) {
+    g_free (files->path);
+    files->path = g_strdup (path);
   }
-  log_info ("observations: %s is over %d days of data old: deleted", path, OBSERVATION_DAYS_KEPT);
+  g_mutex_unlock (&files->mutex);
+  return path;
 }
 
-static void expire (ObservationFiles *files)
+gboolean observation_files_close_day (ObservationFiles *files, const char *path)
 {
-  g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
-  for (guint i = 0; i + OBSERVATION_DAYS_KEPT < paths->len; i++)
-    if (g_strcmp0 (paths->pdata[i], files->path) != 0)
-      remove_file (paths->pdata[i]);
+  g_autofree char *draft = observation_compacting_path (path);
+  int fd = -1;
+  g_mutex_lock (&files->mutex);
+  if (files->path == NULL || observation_file_compare_days (path, files->path) != 0)
+    fd = open (draft, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  g_mutex_unlock (&files->mutex);
+  if (fd >= 0)
+    close (fd);
+  return fd >= 0;
 }
 
 static Series *add_series (ObservationFiles *files, gint64 id, const char *sensor, const char *metric, const char *unit)
@@ -169,18 +146,19 @@ static gboolean load_series (ObservationFiles *files, GError **error)
 static gboolean open_file_of (ObservationFiles *files, gint64 wall_us, GError **error)
 {
   g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (wall_us / G_USEC_PER_SEC);
-  g_autofree char *name = g_date_time_format (time, PREFIX "%Y%m%d.db");
-  g_autofree char *path = g_build_filename (files->data_dir, name, NULL);
-  if (g_strcmp0 (path, files->path) == 0)
+  g_autofree char *asked = g_date_time_format (time, "%Y%m%d");
+  if (g_strcmp0 (asked, files->asked) == 0)
     return TRUE;
   close_file (files);
+  g_autofree char *path = choose_day (files, wall_us);
+  if (path == NULL)
+    return error_set (error, ERROR_RETRY, "observations: the clock says %s, and the files of the days after it are closed", asked);
   files->database = database_open (path, DATABASE_WRITER, error);
   if (files->database == NULL || !database_script (files->database, SCHEMA, error) || !load_series (files, error)) {
     close_file (files);
     return FALSE;
   }
-  files->path = g_steal_pointer (&path);
-  expire (files);
+  files->asked = g_steal_pointer (&asked);
   return TRUE;
 }
 
@@ -351,7 +329,7 @@ static int compare_found (gconstpointer a, gconstpointer b)
 static void collect (const char *path, const char *sql, gint64 number, GArray *found)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (Database) database = database_open (path, DATABASE_READER, &error);
+  g_autoptr (Database) database = observation_file_open (path, &error);
   g_autoptr (Statement) rows = database != NULL ? database_query (database, &error, sql, "i", number) : NULL;
   while (statement_step (rows, &error)) {
     Found one;
@@ -372,10 +350,20 @@ static gboolean call_each (GArray *found, ObservationEach each, gpointer data, G
   return TRUE;
 }
 
+/* A compact file can tell at once that it has nothing more; to go through it by number would be to sort it. */
+static GPtrArray *list_beyond (const char *data_dir, gint64 number)
+{
+  GPtrArray *paths = observation_files_list (data_dir);
+  for (guint i = paths->len; i-- > 0;)
+    if (observation_file_is_compact (paths->pdata[i]) && observation_file_last_number (paths->pdata[i]) <= number)
+      g_ptr_array_remove_index (paths, i);
+  return paths;
+}
+
 gboolean observation_files_each_after (ObservationFiles *files, gint64 number, ObservationEach each, gpointer data,
                                        GError **error)
 {
-  g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
+  g_autoptr (GPtrArray) paths = list_beyond (files->data_dir, number);
   while (number < files->last) {
     g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (Found));
     g_array_set_clear_func (found, found_clear);
@@ -402,8 +390,7 @@ gboolean observation_files_each_last (ObservationFiles *files, ObservationEach e
   guint first = paths->len > FILES_TRIED_FOR_LAST ? paths->len - FILES_TRIED_FOR_LAST : 0;
   for (guint i = first; i < paths->len; i++)
     collect (paths->pdata[i],
-             OBSERVATION_COLUMNS "AND o.number = (SELECT l.number FROM observations l WHERE l.series = s.id"
-                                 " ORDER BY l.at DESC LIMIT 1) WHERE o.number > ?",
+             OBSERVATION_COLUMNS "AND o.at = (SELECT max (l.at) FROM observations l WHERE l.series = s.id) WHERE o.number > ?",
              0, found);
   g_array_sort (found, compare_found);
   return call_each (found, each, data, error);
@@ -436,7 +423,7 @@ gboolean observation_files_deliveries (ObservationFiles *files, const char *brok
     return TRUE; /* today's file, which nobody can lock against its own writer */
   g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
   for (guint i = paths->len; i-- > 0;) {
-    g_autoptr (Database) database = database_open (paths->pdata[i], DATABASE_READER, NULL);
+    g_autoptr (Database) database = observation_file_open (paths->pdata[i], NULL);
     if (database != NULL && read_deliveries (database, broker, deliveries))
       return TRUE;
   }
@@ -451,5 +438,7 @@ void observation_files_free (ObservationFiles *files)
   close_file (files);
   g_hash_table_unref (files->series);
   g_free (files->data_dir);
+  g_free (files->path);
+  g_mutex_clear (&files->mutex);
   g_free (files);
 }

@@ -4,8 +4,7 @@
  * in a file (series). A commit is on disk when it returns. With the observations go the payloads that were rejected, and
  * what was delivered last: so that a message that the broker sends again after a kill is known.
  *
- * With each new file the oldest beyond OBSERVATION_DAYS_KEPT is deleted: counted in files, not by the clock, so that a clock
- * that jumps forward deletes one file and not all.
+ * Days that are over are another module's (observation_keeper.h).
  *
  * thread: the store's. */
 #pragma once
@@ -13,11 +12,11 @@
 #include "gateway/model/broker_port.h"
 #include "gateway/model/observation.h"
 #include "gateway/model/raw_message.h"
-#include "gateway/store/database.h"
+#include "gateway/observe/observation_days.h"
 
 /* What a broker may send again after a kill: all whose acknowledgement it had not read yet. Of MQTT 5 that is at most its window;
  * brokers of MQTT 3.1.1 were seen to send 65 to 114 again with one of 20. */
-enum { DELIVERIES_KEPT = 2 * BROKER_WINDOW, OBSERVATION_DAYS_KEPT = 30 };
+enum { DELIVERIES_KEPT = 2 * BROKER_WINDOW };
 
 typedef struct ObservationFiles ObservationFiles;
 
@@ -28,7 +27,7 @@ typedef struct {
   guint next;
 } Deliveries;
 
-/* `floor`: numbers go on above it even when no file is left. */
+/* `floor`: numbers go on above it even when no file is left. Half-made compact files are removed. */
 ObservationFiles *observation_files_new (const char *data_dir, gint64 floor, GError **error);
 
 /* The number of the last committed observation. */
@@ -70,13 +69,11 @@ gboolean observation_files_each_last (ObservationFiles *files, ObservationEach e
 /* FALSE when the broker is unknown. */
 gboolean observation_files_deliveries (ObservationFiles *files, const char *broker, Deliveries *deliveries);
 
+/* thread: any. Ends the writing of the day of `path` for good, unless it is the one that is written to: then its half-made compact file
+ * is there, empty. */
+gboolean observation_files_close_day (ObservationFiles *files, const char *path);
+
 void observation_files_free (ObservationFiles *files);
-
-/* For readers: the paths of all files, oldest first; thread: any. Free with g_ptr_array_unref. */
-GPtrArray *observation_files_list (const char *data_dir);
-
-/* FALSE: nothing from `from_us` on can stand in this file. Data may come days late, but never much before its time. */
-gboolean observation_file_may_have (const char *path, gint64 from_us);
 
 /* Columns `at` are whole ms: the first that is not before `time_us`. */
 gint64 observation_first_ms (gint64 time_us);

@@ -45,7 +45,7 @@ static void collect (const char *path, const ObservationQuery *query, const Plac
                      GPtrArray *found)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (Database) database = database_open (path, DATABASE_READER, &error);
+  g_autoptr (Database) database = observation_file_open (path, &error);
   g_autoptr (Statement) rows = database == NULL ? NULL
     : database_query (database, &error, OBSERVATION_COLUMNS CONDITIONS, "iiissi", place->at_ms, place->number, to_ms,
                       query->sensor, query->metric, (gint64) query->limit + 1);

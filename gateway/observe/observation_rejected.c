@@ -28,7 +28,7 @@ json_t *observe_rejected (const char *data_dir, const char *broker, const char *
   g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
   for (guint i = paths->len; i-- > 0 && json_array_size (items) < limit;) {
     g_autoptr (GError) error = NULL;
-    g_autoptr (Database) database = database_open (paths->pdata[i], DATABASE_READER, &error);
+    g_autoptr (Database) database = observation_file_open (paths->pdata[i], &error);
     g_autoptr (Statement) rows = database == NULL ? NULL
       : database_query (database, &error,
                         "SELECT at, broker, topic, sensor, reason, detail, payload FROM rejected"

@@ -27,7 +27,7 @@ static gboolean walk_file (Walker *walker, const char *path, GError **error)
 {
   const ObservationWalk *walk = walker->walk;
   GError *problem = NULL;
-  g_autoptr (Database) database = database_open (path, DATABASE_READER, error);
+  g_autoptr (Database) database = observation_file_open (path, error);
   if (database == NULL)
     return FALSE;
   g_autoptr (Statement) rows = database_query (
@@ -43,13 +43,20 @@ static gboolean walk_file (Walker *walker, const char *path, GError **error)
   return FALSE;
 }
 
+/* To go through a compact file by number is to sort it: not without need. */
+static gboolean has_beyond (const char *path, gint64 number)
+{
+  return !observation_file_is_compact (path) || observation_file_last_number (path) > number;
+}
+
 gboolean observation_walk (const char *data_dir, const ObservationWalk *walk, ObservationVisit visit, gpointer data,
                            GError **error)
 {
   Walker walker = { .walk = walk, .visit = visit, .data = data };
   g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
   for (guint i = 0; i < paths->len && !walker.is_over; i++)
-    if (observation_file_may_have (paths->pdata[i], walk->from_us) && !walk_file (&walker, paths->pdata[i], error))
+    if (observation_file_may_have (paths->pdata[i], walk->from_us) && has_beyond (paths->pdata[i], walk->after)
+        && !walk_file (&walker, paths->pdata[i], error))
       return FALSE;
   return TRUE;
 }

@@ -129,6 +129,7 @@ static gboolean reload (Database *database, gpointer data, GError **error)
   Observe *observe = data;
   (void) error;
   account_save_all (observe->accounts);
+  observe->counted = 0;
   store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + RETRY_US);
   return read_applied (observe, database);
 }
@@ -168,6 +169,7 @@ Observe *observe_new (Store *store, EventBus *events, DecoderFind find_decoder, 
     observe_free (observe);
     return NULL;
   }
+  observe->keeper = observation_keeper_new (store_data_dir (store), observe->files);
   store_add_rollback (store, reload, observe);
   return observe;
 }
@@ -176,6 +178,11 @@ void observe_set_broker_changed (Observe *observe, ObserveBrokerChanged changed,
 {
   observe->changed = changed;
   observe->changed_data = data;
+}
+
+void observe_set_deleted (Observe *observe, ObservationsDeleted deleted, gpointer data)
+{
+  observation_keeper_set_deleted (observe->keeper, deleted, data);
 }
 
 /* The site: the store's part */
@@ -310,10 +317,12 @@ gboolean observe_set_site (Observe *observe, Site *site, GError **error)
   SetSite set = { observe, site };
   if (!store_run (observe->store, set_site, &set, error))
     return FALSE;
+  g_autoptr (Routes) routes = routes_now (observe);
+  observation_keeper_set_routes (observe->keeper, routes);
+  observation_keeper_start (observe->keeper);
   if (observe->port == NULL)
     return TRUE;
   close_where_gone (observe, site);
-  g_autoptr (Routes) routes = routes_now (observe);
   for (guint i = 0; i < site->brokers->len; i++)
     set_broker (observe, site, site->brokers->pdata[i], routes);
   return TRUE;
@@ -481,6 +490,7 @@ static gboolean save_accounts (Database *database, gpointer data, GError **error
 
 void observe_stop (Observe *observe)
 {
+  observation_keeper_stop (observe->keeper);
   g_autoptr (GList) ids = g_hash_table_get_keys (observe->brokers);
   for (GList *at = ids, *next; at != NULL; at = next) {
     next = at->next;
@@ -496,6 +506,7 @@ void observe_free (Observe *observe)
 {
   if (observe == NULL)
     return;
+  observation_keeper_free (observe->keeper);
   observation_files_free (observe->files);
   account_book_free (observe->accounts);
   decoded_free (observe->decoded);

@@ -37,6 +37,11 @@ gboolean observe_set_site (Observe *observe, Site *site, GError **error);
 typedef void (*ObserveBrokerChanged) (gpointer data, const char *broker, const BrokerStatus *status);
 void observe_set_broker_changed (Observe *observe, ObserveBrokerChanged changed, gpointer data);
 
+/* Retention took `rows` observations that were stored on `day` (YYYY-MM-DD). thread: one of its own, which may wait. Set before the
+ * first site. */
+typedef void (*ObservationsDeleted) (gpointer data, const char *day, gint64 rows);
+void observe_set_deleted (Observe *observe, ObservationsDeleted deleted, gpointer data);
+
 /* thread: any. {"brokers":[{"id","state","reason","detail","since","session_present","sessions_lost","received","stored",
  * "rejected":{},"dropped":{},"pending","broker_dropped","broker_dropped_at","sensors":[{"id","received",…}]}]}: the account as
  * last written, with each batch or in a flood once a second, so that it never goes back; `session_present` null until the

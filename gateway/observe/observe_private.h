@@ -5,7 +5,7 @@
 #include "gateway/observe/broker_losses.h"
 #include "gateway/observe/intake.h"
 #include "gateway/observe/last_values.h"
-#include "gateway/observe/observation_files.h"
+#include "gateway/observe/observation_keeper.h"
 #include "gateway/observe/observe.h"
 
 enum { INTAKE_MESSAGES = 10000, BATCH_MESSAGES = 500 };
@@ -31,6 +31,7 @@ struct Observe {
 
   Intake *intake;
   AccountBook *accounts;
+  ObservationKeeper *keeper;
   LastValues *last_values;
   BrokerLosses *losses;
   gint is_scheduled; /* atomic: a batch job waits in the store */
@@ -51,6 +52,7 @@ struct Observe {
   GPtrArray *fresh;       /* of Observation: on disk, events not yet published */
   Decoded *decoded;
   gint64 applied;         /* number of the last observation that rules have seen */
+  gint64 counted;         /* … that the accounts have, once they were written; 0 until then */
   gint64 hashes_written_us; /* monotonic */
   gint64 accounts_saved_us; /* monotonic */
   GHashTable *announced;  /* "sensor\nmetric" → gint64 monotonic: when watchers were last told */

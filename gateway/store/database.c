@@ -55,18 +55,22 @@ static void statement_free (Statement *statement)
 
 Database *database_open (const char *path, DatabaseMode mode, GError **error)
 {
-  int flags = mode == DATABASE_WRITER ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  static const int flags[] = { [DATABASE_WRITER] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, [DATABASE_READER] = SQLITE_OPEN_READONLY,
+                               [DATABASE_DRAFT] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI };
+  static const char *const settings[] = {
+    [DATABASE_WRITER] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA mmap_size=0;",
+    [DATABASE_READER] = NULL,
+    [DATABASE_DRAFT] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA mmap_size=0;",
+  };
   Database *database = g_new0 (Database, 1);
   database->path = g_strdup (path);
   database->statements = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) statement_free);
 
-  int result = sqlite3_open_v2 (path, &database->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
+  int result = sqlite3_open_v2 (path, &database->handle, flags[mode] | SQLITE_OPEN_NOMUTEX, NULL);
   if (result == SQLITE_OK)
     result = sqlite3_busy_timeout (database->handle, mode == DATABASE_WRITER ? WRITER_WAIT_MS : READER_WAIT_MS);
-  if (result == SQLITE_OK && mode == DATABASE_WRITER)
-    result = sqlite3_exec (database->handle,
-                           "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA mmap_size=0;",
-                           NULL, NULL, NULL);
+  if (result == SQLITE_OK && settings[mode] != NULL)
+    result = sqlite3_exec (database->handle, settings[mode], NULL, NULL, NULL);
   if (result == SQLITE_OK)
     return database;
   if (database->handle != NULL)

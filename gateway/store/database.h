@@ -12,9 +12,10 @@
 typedef struct Database Database;
 typedef struct Statement Statement;
 
-typedef enum { DATABASE_WRITER, DATABASE_READER } DatabaseMode;
+typedef enum { DATABASE_WRITER, DATABASE_READER, DATABASE_DRAFT } DatabaseMode;
 
-/* A writer makes the file, sets WAL and synchronous=FULL; a reader opens read-only and waits at most a second for a lock. */
+/* A writer makes the file, sets WAL and synchronous=FULL; a reader opens read-only and waits at most a second for a lock. A draft
+ * is a file that nobody else has, and that is thrown away when something fails: no log, nothing synced; it may attach by URI. */
 Database *database_open (const char *path, DatabaseMode mode, GError **error);
 void database_close (Database *database);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Database, database_close)

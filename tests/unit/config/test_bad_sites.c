@@ -366,6 +366,8 @@ static void sensors_make_sense (void **state)
       "8:99: deadband has no use with kind text, expected none" },
     { "sensors: [{id: s, broker: village, topic: t, metrics: [{name: a, path: $.a, values: {open: wide}}]}]\n",
       "8:92: values: expected a map such as {open: 1, closed: 0}, found \"wide\"" },
+    { "sensors: [{id: s, broker: village, topic: t, metrics: [{name: a, path: $.a, retain: 12h}]}]\n",
+      "8:85: retain: 12h is out of range, expected 1d to 3660d" },
     { "sensors: [{id: s, broker: village, topic: t, silent_after: 10s, metrics: [{name: a, path: $.a, at_most_every: 10s}]}]\n",
       "8:111: at_most_every is not shorter than silent_after, expected less: else the sensor counts as silent" },
     { "sensors: [{id: s, broker: village, topic: t, format: binary, metrics: [{name: a, encoding: u16, order: word_swapped}]}]\n",

@@ -4,9 +4,7 @@
 #include "gateway/alert/alert_book.h"
 #include "gateway/alert/alert_engine.h"
 #include "gateway/core/error.h"
-#include "gateway/observe/broker_losses.h"
-#include "gateway/observe/observation_files.h"
-#include "gateway/observe/observe.h"
+#include "gateway/observe/observe_private.h"
 #include "tests/support/folder.h"
 #include "tests/support/process.h"
 #include "tests/support/test.h"
@@ -454,15 +452,17 @@ static void a_file_holds_a_day_and_a_clock_that_jumps_deletes_one_file (void **s
     clock_fake_advance (fixture->clock, 86400 * SECOND);
   }
   settle (fixture);
+  observation_keeper_pass (fixture->observe->keeper);
   g_autoptr (GPtrArray) files = observation_files_list (fixture->folder);
   assert_int_equal (files->len, OBSERVATION_DAYS_KEPT);
+  assert_true (observation_file_is_compact (files->pdata[OBSERVATION_DAYS_KEPT - OBSERVATION_DAYS_RAW - 1]));
   clock_fake_step_wall (fixture->clock, 3650LL * 86400 * SECOND);
   publish (fixture, "village/level-1", "{\"level\":1}");
   settle (fixture);
+  observation_keeper_pass (fixture->observe->keeper);
   g_autoptr (GPtrArray) after = observation_files_list (fixture->folder);
   assert_int_equal (after->len, OBSERVATION_DAYS_KEPT);
-  assert_string_not_equal (files->pdata[0], after->pdata[0]);
-  assert_string_equal (files->pdata[1], after->pdata[0]);
+  assert_int_equal (observation_file_compare_days (files->pdata[1], after->pdata[0]), 0);
 }
 
 static void pages_of_a_query_follow_each_other_over_days (void **state)
