@@ -2,15 +2,20 @@
 
 #include <string.h>
 
-const UnitOfMeasure *unit_find (const UnitOfMeasure *table, const char *code)
+static const UnitOfMeasure *find_row (const UnitOfMeasure *table, const char *code)
 {
-  gsize length = strlen (code);
-  if (length > 2 && code[0] == '{' && code[length - 1] == '}') /* UCUM 6: an annotation alone is the unity */
-    code = "1";
   for (const UnitOfMeasure *unit = table; unit != NULL && unit->code != NULL; unit++)
     if (strcmp (unit->code, code) == 0)
       return unit;
   return NULL;
+}
+
+/* UCUM 6: an annotation alone is the unity, unless the table knows better. */
+const UnitOfMeasure *unit_find (const UnitOfMeasure *table, const char *code)
+{
+  const UnitOfMeasure *row = find_row (table, code);
+  gsize length = strlen (code);
+  return row == NULL && length > 2 && code[0] == '{' && code[length - 1] == '}' ? find_row (table, "1") : row;
 }
 
 gboolean unit_convert (const UnitOfMeasure *table, const char *from, const char *to, double *value)
