@@ -25,7 +25,7 @@ const Choice sensor_formats[] = {
 };
 
 static const FormatRule format_rules[FORMATS] = {
-  [FORMAT_JSON] = { PATH_JSON, TRUE, "" },
+  [FORMAT_JSON] = { PATH_JSON, TRUE, "sequence_path" },
   [FORMAT_VALUE] = { PATH_NONE, FALSE, "" },
   [FORMAT_SENML] = { PATH_NAME, FALSE, "" },
   [FORMAT_SPARKPLUG] = { PATH_NAME, FALSE, "" },
@@ -85,6 +85,16 @@ static void check_wildcards (Reader *reader, const YamlNode *map, const Sensor *
                      "time_path has more wildcards than the path of %s, expected at most as many: each reading has one time",
                      metric->name);
   }
+}
+
+/* The number is the whole message's. */
+static void check_sequence_path (Reader *reader, const YamlNode *map, const Sensor *sensor)
+{
+  const YamlNode *node = yaml_map_get (map, "sequence_path");
+  check_json_path (reader, "sequence_path", node, sensor->sequence_path);
+  g_autoptr (JsonPath) path = json_path_parse (sensor->sequence_path, NULL, NULL);
+  if (path != NULL && json_path_wildcards (path) > 0)
+    reader_refuse (reader, node, "sequence_path: expected a path without wildcards: a message has one number");
 }
 
 static void check_column (Reader *reader, const YamlNode *node, const Sensor *sensor, const Metric *metric)
@@ -164,7 +174,7 @@ static void refuse_field_keys (Reader *reader, const YamlNode *node, const Senso
 
 static void check_own_keys (Reader *reader, const YamlNode *map, const Sensor *sensor, const FormatRule *rule)
 {
-  static const char *const keys[] = { "payload_format", "length", "separator", "header", "decimal_comma" };
+  static const char *const keys[] = { "payload_format", "length", "separator", "header", "decimal_comma", "sequence_path" };
   for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
     const YamlNode *node = yaml_map_get (map, keys[i]);
     if (node != NULL && strstr (rule->keys, keys[i]) == NULL)
@@ -242,5 +252,7 @@ void check_format (Reader *reader, const YamlNode *map, Sensor *sensor)
     if (sensor->time_path != NULL)
       check_json_path (reader, "time_path", yaml_map_get (map, "time_path"), sensor->time_path);
     check_wildcards (reader, map, sensor);
+    if (sensor->sequence_path != NULL)
+      check_sequence_path (reader, map, sensor);
   }
 }

@@ -89,6 +89,10 @@ static const Key sensor_keys[] = {
   { "time_path", &type_text, PLACE (time_path), .example = "$.time",
     .help = "Where a message carries its time (RFC 3339, or seconds or milliseconds since 1970).",
     .help_zh = "报文中时间的位置。" },
+  { "sequence_path", &type_text, PLACE (sequence_path), .example = "$.seq",
+    .help = "Where a json message carries the device's own number of it, or another text that tells it apart: the same again"
+            " within five minutes, or duplicate_window when that is longer, is one message.",
+    .help_zh = "json 报文中设备序号的位置: 五分钟 (或更长的 duplicate_window) 内序号相同的报文只计一次。" },
   { "duplicate_window", &type_duration, PLACE (duplicate_window_us), .minimum = SECOND, .maximum = 86400 * SECOND,
     .example = "30s", .help = "Equal messages within it are one; each counts when not given.",
     .help_zh = "此时间内内容相同的报文只计一次, 不写则每条都计。" },

@@ -194,17 +194,14 @@ static void add_payload (const ChirpstackFormat *format, json_t *event, const En
 }
 
 /* The same uplink, heard late by another gateway, comes as another event: device, session and frame counter tell it. */
-static guint64 identity_of (json_t *event, gint64 frame)
+static void identify (json_t *event, gint64 frame, Decoded *decoded)
 {
   const char *device = json_string_value (json_object_get (json_object_get (event, "deviceInfo"), "devEui"));
   const char *session = json_string_value (json_object_get (event, "devAddr"));
   if (device == NULL || session == NULL)
-    return 0;
+    return;
   g_autofree char *text = g_strdup_printf ("%s %s %" G_GINT64_FORMAT, device, session, frame);
-  guint64 hash = 14695981039346656037u; /* FNV-1a */
-  for (const char *at = text; *at != '\0'; at++)
-    hash = (hash ^ (guint8) *at) * 1099511628211u;
-  return hash;
+  decoded_identify (decoded, text);
 }
 
 static void take_uplink (const ChirpstackFormat *format, json_t *event, const EncodedMessage *message, Reading *common,
@@ -212,7 +209,7 @@ static void take_uplink (const ChirpstackFormat *format, json_t *event, const En
 {
   double frame = json_number_value (json_object_get (event, "fCnt"));
   common->sequence = frame >= 0 && frame <= G_MAXUINT32 ? (gint64) frame : -1;
-  decoded->identity = identity_of (event, common->sequence);
+  identify (event, common->sequence, decoded);
   json_t *object = json_object_get (event, "object");
   if (object != NULL)
     add_paths (format, SOURCE_OBJECT, object, common, TRUE, decoded);

@@ -18,6 +18,14 @@ const char *decoded_text (Decoded *decoded, const char *text, gssize size)
   return g_string_chunk_insert_len (decoded->texts, text, size);
 }
 
+void decoded_identify (Decoded *decoded, const char *text)
+{
+  guint64 hash = 14695981039346656037u; /* FNV-1a */
+  for (const char *at = text; *at != '\0'; at++)
+    hash = (hash ^ (guint8) *at) * 1099511628211u;
+  decoded->identity = MAX (hash, 1); /* 0 stands for none */
+}
+
 void decoded_miss (Decoded *decoded, const char *reason, const char *format, ...)
 {
   if (decoded->reason != NULL)

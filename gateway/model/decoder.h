@@ -77,6 +77,9 @@ gboolean decoded_add (Decoded *decoded, const Sensor *sensor, const Reading *rea
 /* A copy that lives as long as the message's readings. `size` -1: up to the NUL. */
 const char *decoded_text (Decoded *decoded, const char *text, gssize size);
 
+/* The message's identity, from what the device tells it apart by. */
+void decoded_identify (Decoded *decoded, const char *text);
+
 /* Notes a reason; the first one stays. */
 void decoded_miss (Decoded *decoded, const char *reason, const char *format, ...) G_GNUC_PRINTF (3, 4);
 void decoded_reset (Decoded *decoded);

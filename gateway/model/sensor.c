@@ -23,6 +23,7 @@ void sensor_free (Sensor *sensor)
   g_free (sensor->topic);
   g_free (sensor->format);
   g_free (sensor->time_path);
+  g_free (sensor->sequence_path);
   g_free (sensor->payload_format);
   g_free (sensor->separator);
   g_clear_pointer (&sensor->metrics, g_ptr_array_unref);

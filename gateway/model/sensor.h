@@ -53,6 +53,7 @@ typedef struct {
   char *id, *name, *grid, *broker, *topic, *format;
   ClockTrust clock;
   char *time_path;        /* where a payload carries its time; NULL: nowhere */
+  char *sequence_path;    /* where a json payload carries the device's own number of it; NULL: nowhere */
   char *payload_format;   /* of what format chirpstack carries: binary or cayenne_lpp; NULL: its object is read */
   gint64 silent_after_us; /* 0: never */
   gint64 duplicate_window_us; /* equal payloads within it are one; 0: each counts */

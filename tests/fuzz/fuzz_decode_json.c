@@ -9,6 +9,7 @@ static void try_path (const char *path, const uint8_t *bytes, size_t size)
   fuzz.metrics[1].kind = VALUE_BOOLEAN;
   fuzz.metrics[2].kind = VALUE_TEXT;
   fuzz.sensor.time_path = (char *) "$.at";
+  fuzz.sensor.sequence_path = (char *) "$.seq";
   fuzz_decode (&decoder_json, &fuzz, "", bytes, size);
   fuzz.sensor.time_path = (char *) "$.data[*].at";
   fuzz_decode (&decoder_json, &fuzz, "", bytes, size);

@@ -189,6 +189,20 @@ static void what_was_over_by_then_is_a_historical_alert_and_pages_nobody (void *
   only_past_alerts_are_told_of ("\"621121104201\"", told);
 }
 
+/* Of level-1 five readings were above, of level-2 the last two. */
+static void a_changed_rule_says_from_what_is_stored_what_it_would_have_raised (void **state)
+{
+  Outage *outage = *state;
+  json_t *rule = json_pack ("{s:s, s:s, s:{s:s}, s:{s:f, s:i}}", "id", "flood", "category", "flood", "match", "metric", "water_level",
+                            "when", "above", 4.205, "clear", 4);
+  g_autoptr (HttpAnswer) preview = http_client_call (outage->township->http, "POST", "/api/v1/rules/preview", rule);
+  assert_int_equal (preview->status, 200);
+  assert_int_equal (json_integer_value (json_object_get (preview->json, "alerts")), 2);
+  assert_true (json_is_true (json_object_get (preview->json, "is_complete")));
+  json_decref (rule);
+  assert_int_equal (sensor_count_alerts (outage->township, "flood", NULL), 2);
+}
+
 /* A broker whose folder was restored from an old copy: it knows retained messages and nobody's session. */
 static void restore_an_old_copy (Township *township, const char *level_cm)
 {
@@ -248,6 +262,7 @@ int main (void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (an_hour_that_the_broker_kept_is_stored_in_its_place_and_once),
     cmocka_unit_test (what_was_over_by_then_is_a_historical_alert_and_pages_nobody),
+    cmocka_unit_test (a_changed_rule_says_from_what_is_stored_what_it_would_have_raised),
     cmocka_unit_test (a_broker_that_lost_the_session_is_subscribed_to_anew_and_what_it_retained_fires_nothing),
   };
   return cmocka_run_group_tests (tests, setup, teardown);

@@ -148,6 +148,33 @@ static void a_devices_time_may_be_text_or_a_count_of_any_unit (void **state)
   assert_int_equal (time_in (fixture, "{\"level\":1}"), -1);
 }
 
+static guint64 identity_in (Fixture *fixture, const char *payload, gint64 sequence)
+{
+  decode (fixture, payload, strlen (payload));
+  assert_int_equal (g_array_index (fixture->decoded->readings, Reading, 0).sequence, sequence);
+  return fixture->decoded->identity;
+}
+
+static void a_json_message_may_carry_the_devices_own_number (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_new ("json", "$.level", NULL);
+  fixture->decoder->release (fixture->prepared);
+  fixture->sensor->sequence_path = g_strdup ("$.head.seq");
+  fixture->prepared = fixture->decoder->prepare (fixture->sensor, NULL);
+  assert_non_null (fixture->prepared);
+  guint64 seventh = identity_in (fixture, "{\"level\":1,\"head\":{\"seq\":7}}", 7);
+  assert_true (seventh != 0);
+  assert_true (identity_in (fixture, "{\"level\":2,\"head\":{\"seq\":7}}", 7) == seventh);
+  assert_true (identity_in (fixture, "{\"level\":1,\"head\":{\"seq\":8}}", 8) != seventh);
+  assert_true (identity_in (fixture, "{\"level\":1,\"head\":{\"seq\":0}}", 0) != 0);
+  assert_true (identity_in (fixture, "{\"level\":1,\"head\":{\"seq\":\"a1b2\"}}", -1) != 0);
+  static const char *const none[] = { "{\"level\":1}", "{\"level\":1,\"head\":{\"seq\":-1}}", "{\"level\":1,\"head\":{\"seq\":1.5}}",
+                                      "{\"level\":1,\"head\":{\"seq\":1e300}}", "{\"level\":1,\"head\":{\"seq\":\"\"}}" };
+  for (guint i = 0; i < G_N_ELEMENTS (none); i++)
+    assert_true (identity_in (fixture, none[i], -1) == 0);
+}
+
 static void a_plain_number_is_read_with_white_space_around_it (void **state)
 {
   (void) state;
@@ -199,6 +226,7 @@ int main (void)
     cmocka_unit_test (json_nested_without_end_is_refused_before_it_is_parsed),
     cmocka_unit_test (one_absent_metric_does_not_take_the_other_with_it),
     cmocka_unit_test (a_devices_time_may_be_text_or_a_count_of_any_unit),
+    cmocka_unit_test (a_json_message_may_carry_the_devices_own_number),
     cmocka_unit_test (a_plain_number_is_read_with_white_space_around_it),
     cmocka_unit_test (what_is_no_plain_number_is_refused),
     cmocka_unit_test (a_wrong_path_is_refused_with_its_place),

@@ -722,6 +722,23 @@ static void what_is_no_news_is_counted (void **state)
   assert_balanced (fixture);
 }
 
+static void a_message_with_the_devices_number_of_another_counts_once (void **state)
+{
+  (void) state;
+  Site *site = one_sensor ();
+  ((Sensor *) site->sensors->pdata[0])->sequence_path = g_strdup ("$.seq");
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  publish (fixture, "village/level-1", "{\"level\":1,\"seq\":7}");
+  clock_fake_advance (fixture->clock, 60 * SECOND);
+  publish (fixture, "village/level-1", "{\"level\":1,\"seq\":7,\"resent\":true}");
+  publish (fixture, "village/level-1", "{\"level\":1,\"seq\":8}");
+  clock_fake_advance (fixture->clock, 300 * SECOND); /* a counter that begins anew */
+  publish (fixture, "village/level-1", "{\"level\":1,\"seq\":7}");
+  assert_int_equal (counted (fixture, "level-1", "stored"), 3);
+  assert_int_equal (counted (fixture, "level-1", "dropped.duplicate"), 1);
+  assert_balanced (fixture);
+}
+
 static void a_moving_sensor_is_where_it_says (void **state)
 {
   (void) state;
@@ -765,6 +782,51 @@ static void a_node_is_asked_for_its_births_but_not_all_the_time (void **state)
   assert_string_equal (published, "spBv1.0/shimiao/NCMD/station");
   g_clear_pointer (&published, g_free);
   assert_int_equal (counted (fixture, "level-1", "dropped.no_reading"), 3);
+  assert_balanced (fixture);
+}
+
+static void publish_file (Fixture *fixture, const char *type, const char *name)
+{
+  g_autofree char *topic = g_strdup_printf ("spBv1.0/shimiao/%s/station%s", type, type[0] == 'D' ? "/pump" : "");
+  g_autofree char *path = g_build_filename (g_getenv ("GRIDGATE_SOURCE_ROOT"), "tests/unit/sensing/fixtures/sparkplug", name, NULL);
+  g_autofree char *payload = NULL;
+  gsize size;
+  assert_true (g_file_get_contents (path, &payload, &size, NULL));
+  RawMessage *message = raw_message_new ("village", topic, payload, size);
+  message->receive_time_us = clock_wall_us (fixture->clock);
+  message->qos = 1;
+  deliver (message);
+  settle (fixture);
+}
+
+/* Level is 2.5 at its birth and 3.5 in the data: above the threshold both times. */
+static void a_birth_and_a_rebirth_set_values_and_fire_nothing (void **state)
+{
+  (void) state;
+  Site *site = test_site_new ();
+  Sensor *sensor = test_site_add_sensor (site, "station");
+  Metric *metric = sensor->metrics->pdata[0];
+  test_site_add_rule (site, "flood", 2, 1, 0);
+  g_free (sensor->format);
+  g_free (sensor->topic);
+  g_free (metric->path);
+  sensor->format = g_strdup ("sparkplug");
+  sensor->topic = g_strdup ("spBv1.0/shimiao/+/station/#");
+  metric->path = g_strdup ("Level");
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  for (int i = 0; i < 2; i++) {
+    publish_file (fixture, "NBIRTH", "nbirth");
+    publish_file (fixture, "DBIRTH", "dbirth");
+    assert_int_equal (alerts (fixture), 0);
+  }
+  json_t *known = observe_sensor_json (fixture->observe, "station");
+  json_t *value = json_array_get (json_object_get (known, "values"), 0);
+  assert_true (json_number_value (json_object_get (value, "value")) == 2.5);
+  json_decref (known);
+  publish_file (fixture, "NDATA", "ndata");
+  assert_int_equal (alerts (fixture), 1);
+  publish_file (fixture, "NBIRTH", "nbirth"); /* asked for, or because its line was down */
+  assert_int_equal (alerts (fixture), 1);
   assert_balanced (fixture);
 }
 
@@ -816,8 +878,10 @@ int main (void)
     cmocka_unit_test (watchers_are_told_after_the_commit_and_not_too_often),
     cmocka_unit_test (two_sensors_may_read_one_topic),
     cmocka_unit_test (what_is_no_news_is_counted),
+    cmocka_unit_test (a_message_with_the_devices_number_of_another_counts_once),
     cmocka_unit_test (a_moving_sensor_is_where_it_says),
     cmocka_unit_test (a_node_is_asked_for_its_births_but_not_all_the_time),
+    cmocka_unit_test (a_birth_and_a_rebirth_set_values_and_fire_nothing),
     cmocka_unit_test (what_the_broker_itself_has_dropped_stands_beside_the_account),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
