@@ -564,6 +564,7 @@ Media *media_new (const char *runtime_dir, GError **error)
   block_budget_set (packet_memory_bytes ());
   media->parts = g_array_new (FALSE, FALSE, sizeof (MediaPart));
   media->holds = g_ptr_array_new_with_free_func ((GDestroyNotify) retention_hold_free);
+  media->pins = recording_pins_new (clock_system ());
   media->streams = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, media_stream_free);
   media->resolver = resolver_new ();
   media->directory = directory_new ();
@@ -614,6 +615,7 @@ void media_free (Media *media)
   media_rtsp_clear (&media->rtsp);
   g_array_unref (media->parts);
   g_ptr_array_unref (media->holds);
+  recording_pins_free (media->pins);
   g_free (media->loops);
   g_free (media->runtime_dir);
   g_free (media);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "gateway/link/link_endpoint.h"
+#include "pipelines/record/recording_pins.h"
 #include "pipelines/rtsp/rtsp_server.h"
 
 typedef struct Media Media;
@@ -80,6 +81,7 @@ struct Media {
   MediaSite site;
   GHashTable *streams; /* "camera/stream" → MediaStream */
   GPtrArray *holds;    /* of RetentionHold: put since SITE_BEGIN */
+  RecordingPins *pins; /* what is played and exported */
   GArray *parts;       /* of MediaPart */
   struct MediaDemand *demand; /* recording, browsers, clips, pictures */
   struct MediaPlayback *playback; /* recordings out again */

@@ -130,7 +130,7 @@ static ArchiveSettings settings_of (MediaDemand *demand)
 {
   const MediaSite *site = &demand->media->site;
   return (ArchiveSettings){ .segment_us = site->segment_us, .cameras = camera_limits (demand),
-                            .holds = g_ptr_array_copy (demand->media->holds, copy_hold, NULL),
+                            .holds = g_ptr_array_copy (demand->media->holds, copy_hold, NULL), .pins = demand->media->pins,
                             .limits = { .retain_us = site->retain_us, .keep_at_least_us = site->keep_at_least_us,
                                         .max_bytes = site->max_bytes, .min_free_bytes = site->min_free_bytes,
                                         .min_free_percent = site->min_free_percent } };

@@ -1,20 +1,17 @@
 #include "pipelines/media_playback.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "gateway/core/error.h"
 #include "gateway/core/log.h"
 #include "pipelines/live/websocket.h"
+#include "pipelines/media_exports.h"
 #include "pipelines/playback/browser_playback.h"
-#include "pipelines/playback/export_plan.h"
 #include "pipelines/playback/playback_command.h"
 #include "pipelines/playback/rtsp_playback.h"
 
-/* Half of what a disk of a gateway reads: recording and whoever watches go on beside two exports at full speed. */
-enum { EXPORT_BYTES_PER_SECOND = 40 * 1000 * 1000, PIPE_BYTES = 1024 * 1024, EXTRA_BYTES_MAX = 4096 };
+enum { EXTRA_BYTES_MAX = 4096 };
 
 struct MediaPlayback {
   Media *media;
@@ -23,9 +20,8 @@ struct MediaPlayback {
   RtspPlaybacks *rtsp;
   Loop *loop;           /* of all browsers */
   GPtrArray *browsers;  /* loop: of BrowserPlayback */
-  GThreadPool *export_threads;
-  GMutex mutex;         /* of `data_dir` too, where loops read it */
-  GPtrArray *exports;   /* under mutex: of Export, that are asked for or run */
+  GMutex mutex;         /* of `data_dir`, which loops read */
+  MediaExports *exports;
 };
 
 /* ---- what gridgate is told; thread: any ---- */
@@ -41,141 +37,15 @@ static void tell_end (Media *media, const char *viewer, guint64 sent_bytes, cons
   media_send_event (media, LINK_VIEWER_ENDED, media_viewer_ended_body (viewer, sent_bytes, reason, watched));
 }
 
-/* ---- exports ---- */
-
-typedef struct {
-  MediaPlayback *playback;
-  LinkMessage *request;  /* until it is answered */
-  char *viewer, *camera, *stream, *data_dir;
-  gint64 from_us, to_us, started_us;
-  int pipe_fd, cancel_fd;
-  char *end_reason;      /* under the mutex: of a cancel */
-} Export;
-
-static void export_free (Export *export)
-{
-  g_free (export->viewer);
-  g_free (export->camera);
-  g_free (export->stream);
-  g_free (export->data_dir);
-  g_free (export->end_reason);
-  close (export->pipe_fd);
-  close (export->cancel_fd);
-  g_free (export);
-}
-
-static void answer_plan (Export *export, const ExportPlan *plan)
-{
-  const GArray *spans = export_plan_spans (plan);
-  json_t *list = json_array ();
-  for (guint i = 0; i < spans->len; i++) {
-    const ExportSpan *span = &g_array_index (spans, ExportSpan, i);
-    json_array_append_new (list, json_pack ("[I,I]", (json_int_t) span->from_us, (json_int_t) span->to_us));
-  }
-  LinkMessage *request = g_steal_pointer (&export->request);
-  json_t *body = json_pack ("{s:I, s:o}", "bytes", (json_int_t) export_plan_bytes (plan), "spans", list);
-  link_endpoint_post (export->playback->media->link, link_message_reply (request, body));
-  link_message_free (request);
-}
-
-/* Returns why it ended: what the register keeps. */
-static const char *carry_out (Export *export, const ExportPlan *plan)
-{
-  g_autoptr (GError) error = NULL;
-  if (export_plan_write (plan, export->pipe_fd, export->cancel_fd, EXPORT_BYTES_PER_SECOND, &error))
-    return "complete";
-  log_notice ("export of camera %s: %s", export->camera, error->message);
-  return error_is (error, ERROR_GIVE_UP) || error_is (error, ERROR_RETRY) ? "closed" : "error";
-}
-
-/* thread: an export's. */
-static void run_export (gpointer data, gpointer unused)
-{
-  Export *export = data;
-  MediaPlayback *playback = export->playback;
-  g_autoptr (GError) error = NULL;
-  (void) unused;
-  g_autoptr (ExportPlan) plan
-    = export_plan_new (export->data_dir, export->camera, export->stream, export->from_us, export->to_us,
-                       EXPORT_INDEX_BYTES_MAX, &error);
-  gint64 bytes = plan != NULL ? export_plan_bytes (plan) : 0;
-  const char *reason = NULL;
-  if (plan != NULL) {
-    log_notice ("export of camera %s: %" G_GINT64_FORMAT " bytes, read in %" G_GINT64_FORMAT " ms", export->camera, bytes,
-                (g_get_real_time () - export->started_us) / 1000);
-    answer_plan (export, plan);
-    reason = carry_out (export, plan);
-  } else {
-    LinkMessage *request = g_steal_pointer (&export->request);
-    link_endpoint_post (playback->media->link, link_message_error (request, error));
-    link_message_free (request);
-  }
-  g_mutex_lock (&playback->mutex);
-  g_ptr_array_remove_fast (playback->exports, export);
-  g_mutex_unlock (&playback->mutex);
-  if (reason != NULL)
-    tell_end (playback->media, export->viewer, (guint64) bytes, export->end_reason != NULL ? export->end_reason : reason, NULL);
-  export_free (export);
-}
-
 static void refuse (Media *media, LinkMessage *request, ErrorStep step, const char *text)
 {
   g_autoptr (GError) error = g_error_new_literal (GRIDGATE_ERROR, (int) step, text);
   media_reply_error (media, request, error);
 }
 
-static gboolean add_export (MediaPlayback *playback, Export *export)
-{
-  g_mutex_lock (&playback->mutex);
-  gboolean has_room = playback->exports->len < EXPORTS_MAX;
-  if (has_room)
-    g_ptr_array_add (playback->exports, export);
-  g_mutex_unlock (&playback->mutex);
-  return has_room;
-}
-
 void media_playback_export (Media *media, LinkMessage *request)
 {
-  MediaPlayback *playback = media->playback;
-  int fd = link_message_steal_fd (request, 0);
-  if (fd < 0 || playback->data_dir == NULL) {
-    if (fd >= 0)
-      close (fd);
-    refuse (media, request, ERROR_RETRY, fd < 0 ? "an export needs a pipe" : "there is no site yet");
-    return;
-  }
-  Export *export = g_new0 (Export, 1);
-  *export = (Export){ .playback = playback, .viewer = g_strdup (link_message_string (request, "viewer")),
-                      .camera = g_strdup (link_message_string (request, "camera")),
-                      .stream = g_strdup (link_message_string (request, "stream")), .data_dir = g_strdup (playback->data_dir),
-                      .from_us = link_message_integer (request, "from"), .to_us = link_message_integer (request, "to"),
-                      .started_us = g_get_real_time (), .pipe_fd = fd, .cancel_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK) };
-  (void) fcntl (fd, F_SETPIPE_SZ, PIPE_BYTES); /* a small one is only slower */
-  if (export->cancel_fd < 0 || fcntl (fd, F_SETFL, O_NONBLOCK) != 0 || !add_export (playback, export)) {
-    export_free (export);
-    refuse (media, request, ERROR_RETRY, "two exports are being made already: try again when one has ended");
-    return;
-  }
-  export->request = request;
-  g_thread_pool_push (playback->export_threads, export, NULL);
-}
-
-/* `viewer` NULL: all. Returns whether there was any. */
-static gboolean cancel_exports (MediaPlayback *playback, const char *viewer, const char *reason)
-{
-  gboolean is_found = FALSE;
-  g_mutex_lock (&playback->mutex);
-  for (guint i = 0; i < playback->exports->len; i++) {
-    Export *export = playback->exports->pdata[i];
-    if (viewer != NULL && strcmp (export->viewer, viewer) != 0)
-      continue;
-    is_found = TRUE;
-    if (export->end_reason == NULL)
-      export->end_reason = g_strdup (reason);
-    (void) eventfd_write (export->cancel_fd, 1);
-  }
-  g_mutex_unlock (&playback->mutex);
-  return is_found;
+  media_exports_open (media->playback->exports, request, media->playback->data_dir);
 }
 
 /* ---- browsers ---- */
@@ -297,7 +167,7 @@ static gboolean on_end_viewer (Media *media, const char *viewer, const char *rea
   Visit visit = { .playback = data, .viewer = viewer, .reason = reason };
   (void) media;
   loop_call (visit.playback->loop, end_on_loop, &visit);
-  return visit.is_found || cancel_exports (data, viewer, reason);
+  return visit.is_found || media_exports_cancel (visit.playback->exports, viewer, reason);
 }
 
 static void list_on_loop (gpointer data)
@@ -326,12 +196,7 @@ static void on_site_ended (Media *media, json_t *reply, gpointer data)
   (void) reply;
   loop_call (playback->loop, list_on_loop, &visit);
   rtsp_server_each_recorded (media->server, list_rtsp, bodies);
-  g_mutex_lock (&playback->mutex);
-  for (guint i = 0; i < playback->exports->len; i++) {
-    const Export *export = playback->exports->pdata[i];
-    g_ptr_array_add (bodies, started_body (export->viewer, export->camera, export->stream, "export", export->started_us));
-  }
-  g_mutex_unlock (&playback->mutex);
+  media_exports_list (playback->exports, bodies);
   for (guint i = 0; i < bodies->len; i++)
     link_endpoint_send (media->link, link_message_new (LINK_VIEWER_STARTED, bodies->pdata[i]));
 }
@@ -343,10 +208,9 @@ MediaPlayback *media_playback_new (Media *media)
                      .data = playback };
   playback->media = media;
   playback->loop = media->loops[media->loop_count - 1];
-  playback->pool = feed_pool_new ();
+  playback->pool = feed_pool_new (media->pins);
   playback->browsers = g_ptr_array_new ();
-  playback->exports = g_ptr_array_new ();
-  playback->export_threads = g_thread_pool_new (run_export, NULL, EXPORTS_MAX, FALSE, NULL);
+  playback->exports = media_exports_new (media);
   g_mutex_init (&playback->mutex);
   playback->rtsp = rtsp_playbacks_new (playback->pool, copy_data_dir, playback);
   rtsp_server_set_recordings (media->server, rtsp_playbacks_recordings (playback->rtsp));
@@ -365,14 +229,12 @@ void media_playback_free (MediaPlayback *playback)
     return;
   Visit visit = { .playback = playback, .reason = "media_stopped" };
   loop_call (playback->loop, end_on_loop, &visit);
-  cancel_exports (playback, NULL, "media_stopped");
-  g_thread_pool_free (playback->export_threads, FALSE, TRUE);
+  media_exports_free (playback->exports);
   feed_pool_free (playback->pool);
   for (guint i = 0; i < playback->media->loop_count; i++)
     loop_call (playback->media->loops[i], do_nothing, NULL); /* what was read last is handed over, to nobody */
   rtsp_playbacks_free (playback->rtsp);
   g_ptr_array_unref (playback->browsers);
-  g_ptr_array_unref (playback->exports);
   g_mutex_clear (&playback->mutex);
   g_free (playback->data_dir);
   g_free (playback);

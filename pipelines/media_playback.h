@@ -1,14 +1,13 @@
-/* media_playback.h: recordings out of the media process: exports into a pipe, browsers on a WebSocket.
+/* media_playback.h: recordings out of the media process: exports (media_exports.h), browsers on a WebSocket, RTSP.
  *
- * A part of the media process. Exports have threads of their own, which wait for whoever reads the pipe; browsers live on the
- * last loop, which has the fewest cameras.
+ * A part of the media process. Browsers live on the last loop, which has the fewest cameras.
  *
  * thread: main. */
 #pragma once
 
 #include "pipelines/media_control.h"
 
-enum { EXPORTS_MAX = 2, BROWSER_PLAYBACKS_MAX = 32 };
+enum { BROWSER_PLAYBACKS_MAX = 32 };
 
 typedef struct MediaPlayback MediaPlayback;
 

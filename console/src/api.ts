@@ -26,9 +26,9 @@ export function onSignedOut(call: () => void): void {
 }
 
 export async function request<T>(method: string, path: string, body?: unknown,
-                                 headers: Record<string, string> = {}): Promise<T> {
+                                 headers: Record<string, string> = {}, waitsMs = timeoutMs): Promise<T> {
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(), timeoutMs)
+  const timer = setTimeout(() => abort.abort(), waitsMs)
   try {
     const response = await fetch(base + path, {
       method,

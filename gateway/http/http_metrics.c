@@ -159,6 +159,16 @@ static void add_cameras (GString *out, const HttpContext *context, const Site *s
   }
 }
 
+static void add_exports (GString *out, const HttpContext *context)
+{
+  const char *outcome;
+  json_t *count, *exports = context->media != NULL ? media_link_exports (context->media) : NULL;
+  family (out, "gridgate_exports_total", "counter", "Exports of recordings, by what became of them.");
+  json_object_foreach (exports, outcome, count)
+    sample (out, "gridgate_exports_total", json_number_value (count), "outcome", outcome, NULL);
+  json_decref (exports);
+}
+
 static void add_refused_viewers (GString *out, const HttpContext *context)
 {
   const char *reason;
@@ -362,6 +372,7 @@ char *http_metrics (const HttpContext *context, const Site *site)
   Database *reader = store_reader (context->store, NULL);
   add_cameras (out, context, site);
   add_refused_viewers (out, context);
+  add_exports (out, context);
   add_recordings (out, context, site);
   add_messages (out, context);
   if (reader != NULL) {

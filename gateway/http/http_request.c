@@ -1,11 +1,19 @@
 #include "gateway/http/http_request.h"
 
 #include <microhttpd.h>
+#include <poll.h>
 #include <string.h>
 
 #include "gateway/core/error.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
+
+gboolean http_request_is_abandoned (const HttpRequest *request)
+{
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info (request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  struct pollfd polled = { info->connect_fd, POLLRDHUP, 0 };
+  return poll (&polled, 1, 0) > 0;
+}
 
 const char *http_request_header (const HttpRequest *request, const char *name)
 {

@@ -31,6 +31,9 @@ typedef struct HttpRequest {
   gint64 now_us; /* wall */
 } HttpRequest;
 
+/* Whether the client has closed the connection, or its half of it: nobody waits for the answer. */
+gboolean http_request_is_abandoned (const HttpRequest *request);
+
 const char *http_request_header (const HttpRequest *request, const char *name); /* NULL: not there */
 const char *http_request_cookie (const HttpRequest *request, const char *name);
 const char *http_request_query (const HttpRequest *request, const char *name);

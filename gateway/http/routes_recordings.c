@@ -168,29 +168,77 @@ static HttpResponse *answer_no_export (const GError *error)
   return response;
 }
 
+typedef struct {
+  const HttpRequest *request;
+  int pipe_fd; /* that is read; -1: closed */
+} Waiting;
+
+/* While media reads where the samples are: a client that is gone shall not keep one of two places. */
+static void look_at_client (gpointer data)
+{
+  Waiting *waiting = data;
+  if (waiting->pipe_fd < 0 || !http_request_is_abandoned (waiting->request))
+    return;
+  close (waiting->pipe_fd);
+  waiting->pipe_fd = -1;
+}
+
+/* The pipe's end that the file can be read from, once it is known how much comes; -1 with an error. */
+static int open_export (const HttpRequest *request, const HttpContext *context, MediaExport *export, gint64 *bytes, json_t **spans,
+                        GError **error)
+{
+  int pipe_fds[2];
+  if (pipe2 (pipe_fds, O_CLOEXEC) != 0) {
+    error_set_errno (error, errno, "a pipe for an export");
+    return -1;
+  }
+  Waiting waiting = { request, pipe_fds[0] };
+  export->look = look_at_client;
+  export->data = &waiting;
+  *bytes = media_link_export (context->media, export, pipe_fds[1], spans, error);
+  if (*bytes >= 0 && waiting.pipe_fd >= 0 && fcntl (waiting.pipe_fd, F_SETFL, O_NONBLOCK) == 0)
+    return waiting.pipe_fd;
+  if (*bytes >= 0) {
+    json_decref (*spans);
+    error_set (error, ERROR_RETRY, "the client is gone");
+  }
+  if (waiting.pipe_fd >= 0)
+    close (waiting.pipe_fd);
+  return -1;
+}
+
 /* Media writes the file into the pipe as the client reads it. libmicrohttpd gives a socket away with 101 only, so the bytes
  * come through here, unlooked at and never more than a pipe's worth: the answer stays an ordinary one, with its length. */
-static HttpResponse *send_export (const HttpContext *context, const char *viewer, const Camera *camera, const char *stream,
-                                  gint64 from_us, gint64 to_us)
+static HttpResponse *send_export (const HttpRequest *request, const HttpContext *context, const Camera *camera, MediaExport *export)
 {
   g_autoptr (GError) error = NULL;
   json_t *spans = NULL;
-  int pipe_fds[2];
-  if (pipe2 (pipe_fds, O_CLOEXEC) != 0) {
-    error_set_errno (&error, errno, "a pipe for an export");
-    return http_response_error (error);
-  }
-  gint64 bytes
-    = media_link_export (context->media, viewer, camera->id, stream, from_us, to_us, pipe_fds[1], &spans, &error);
-  if (bytes < 0 || fcntl (pipe_fds[0], F_SETFL, O_NONBLOCK) != 0) {
-    close (pipe_fds[0]);
-    close_view (context, viewer, "refused");
+  gint64 bytes;
+  int fd = open_export (request, context, export, &bytes, &spans, &error);
+  if (fd < 0) {
+    close_view (context, export->viewer, "refused");
     return answer_no_export (error);
   }
-  HttpResponse *response = http_response_pipe (pipe_fds[0], (guint64) bytes, "video/mp4");
+  HttpResponse *response = http_response_pipe (fd, (guint64) bytes, "video/mp4");
   describe (response, camera, spans);
   json_decref (spans);
   return response;
+}
+
+/* What would come, or why nothing would: a page can say so, where a download only fails. No look: nothing is seen. */
+static HttpResponse *check_export (const HttpRequest *request, const HttpContext *context, MediaExport *export)
+{
+  g_autoptr (GError) error = NULL;
+  json_t *spans = NULL;
+  gint64 bytes;
+  export->is_check = TRUE;
+  int fd = open_export (request, context, export, &bytes, &spans, &error);
+  if (fd < 0)
+    return answer_no_export (error);
+  close (fd);
+  json_t *body = json_pack ("{s:I, s:o}", "bytes", (json_int_t) bytes, "spans", stretches_to_json (spans, FALSE));
+  json_decref (spans);
+  return http_response_json (200, body);
 }
 
 /* The length is known once all of it is read, and whoever asks is in the register: that is no question for a HEAD. */
@@ -215,8 +263,13 @@ static HttpResponse *get_export (HttpRequest *request, const HttpContext *contex
     return refusal;
   if (to_us == 0)
     return http_response_problem (400, "invalid", "to is missing: an export has an end");
-  g_autofree char *viewer = open_view (request, context, camera, stream, "export", from_us, to_us, &refusal);
-  return viewer != NULL ? send_export (context, viewer, camera, stream, from_us, to_us) : refusal;
+  gboolean is_check = g_strcmp0 (http_request_query (request, "check"), "true") == 0;
+  g_autofree char *viewer = is_check ? ulid_new (request->now_us)
+                                     : open_view (request, context, camera, stream, "export", from_us, to_us, &refusal);
+  if (viewer == NULL)
+    return refusal;
+  MediaExport export = { .viewer = viewer, .camera = camera->id, .stream = stream, .from_us = from_us, .to_us = to_us };
+  return is_check ? check_export (request, context, &export) : send_export (request, context, camera, &export);
 }
 
 /* --- playback in the browser --- */
@@ -287,7 +340,7 @@ const HttpRoute recording_routes[] = {
   { "GET", "/api/v1/cameras/{camera}/recordings", ROLES_OPERATE, get_recordings, "what is recorded, and the gaps", "stream from to",
     NULL, "application/json", 200 },
   { "GET", "/api/v1/cameras/{camera}/recordings.mp4", ROLES_OPERATE, get_export, "that time as one MP4",
-    "from to reason stream token", NULL, "video/mp4", 200, TRUE },
+    "from to reason stream check token", NULL, "video/mp4", 200, TRUE },
   { "GET", "/api/v1/cameras/{camera}/playback", ROLES_OPERATE, get_playback,
     "playback of recordings: WebSocket with fragmented MP4", "from to speed stream reason token", NULL, NULL, 101, TRUE },
   { NULL },

@@ -441,6 +441,8 @@ void link_endpoint_post_request (LinkEndpoint *endpoint, LinkMessage *message)
   idle_add (endpoint, request_posted, posted);
 }
 
+enum { LOOK_US = 200 * 1000 };
+
 typedef struct {
   LinkEndpoint *endpoint;
   LinkMessage *message, *reply;
@@ -474,7 +476,28 @@ static gboolean start_call (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+static void look_and_wait (Call *call, LinkLook look, gpointer data)
+{
+  while (!call->is_finished) {
+    if (look == NULL) {
+      g_cond_wait (&call->finished, &call->mutex);
+      continue;
+    }
+    g_mutex_unlock (&call->mutex);
+    look (data);
+    g_mutex_lock (&call->mutex);
+    if (!call->is_finished)
+      g_cond_wait_until (&call->finished, &call->mutex, g_get_monotonic_time () + LOOK_US);
+  }
+}
+
 LinkMessage *link_endpoint_call (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, GError **error)
+{
+  return link_endpoint_call_looking (endpoint, message, timeout_us, NULL, NULL, error);
+}
+
+LinkMessage *link_endpoint_call_looking (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, LinkLook look,
+                                         gpointer data, GError **error)
 {
   Call call = { .endpoint = endpoint, .message = message, .timeout_us = timeout_us };
   Call *pointer = &call;
@@ -482,8 +505,7 @@ LinkMessage *link_endpoint_call (LinkEndpoint *endpoint, LinkMessage *message, g
   g_cond_init (&call.finished);
   idle_add (endpoint, start_call, g_memdup2 (&pointer, sizeof pointer));
   g_mutex_lock (&call.mutex);
-  while (!call.is_finished)
-    g_cond_wait (&call.finished, &call.mutex);
+  look_and_wait (&call, look, data);
   g_mutex_unlock (&call.mutex);
   g_cond_clear (&call.finished);
   g_mutex_clear (&call.mutex);

@@ -47,6 +47,11 @@ void link_endpoint_post_request (LinkEndpoint *endpoint, LinkMessage *message);
  * owns; NULL with an error. */
 LinkMessage *link_endpoint_call (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, GError **error);
 
+/* The same; `look` is called some five times a second meanwhile, on the caller's thread: it may make the reply come sooner. */
+typedef void (*LinkLook) (gpointer data);
+LinkMessage *link_endpoint_call_looking (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, LinkLook look,
+                                         gpointer data, GError **error);
+
 /* thread: any. The process at the other end, as the kernel says; 0 when nobody is there. */
 int link_endpoint_peer_pid (const LinkEndpoint *endpoint);
 

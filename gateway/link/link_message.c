@@ -89,10 +89,11 @@ static const Kind kinds[LINK_KIND_COUNT] = {
     { { "day", INTEGER, 0 }, { "cameras", ARRAY, 0 }, { "next", STRING, OPTIONAL } } },
 
   /* fd 0: the write end of a pipe that the MP4 of this time is written to, up to `bytes`, once the reply is out; its end is
-   * told by VIEWER_ENDED. spans [[from,to],…]: what it holds */
+   * told by VIEWER_ENDED. spans [[from,to],…]: what it holds. When the other end of the pipe is closed before the reply, that is an
+   * error. `check`: only the reply is wanted */
   [LINK_EXPORT_OPEN] = { "export_open", TRUE,
     { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "from", INTEGER, 0 },
-      { "to", INTEGER, 0 } },
+      { "to", INTEGER, 0 }, { "check", BOOLEAN, OPTIONAL } },
     { { "bytes", INTEGER, 0 }, { "spans", ARRAY, 0 } } },
   /* fd 0 and `extra` as in VIEWER_SOCKET. `to` 0: as far as there is any */
   [LINK_PLAYBACK_SOCKET] = { "playback_socket", TRUE,
@@ -138,10 +139,11 @@ static const Kind kinds[LINK_KIND_COUNT] = {
     { { "viewer", STRING, 0 }, { "camera", STRING, 0 }, { "stream", STRING, 0 }, { "protocol", STRING, 0 }, /* rtsp websocket export */
       { "at", INTEGER, 0 } },
     { { NULL, 0, 0 } } },
-  /* `watched`: of recordings, the time that was sent, "FROM/TO, FROM/TO" */
+  /* `watched`: of recordings, the time that was sent, "FROM/TO, FROM/TO". Of an export, which has `protocol` export, reason: complete closed
+   * "too slow" error, or that of VIEWER_END */
   [LINK_VIEWER_ENDED] = { "viewer_ended", FALSE,
     { { "viewer", STRING, 0 }, { "at", INTEGER, 0 }, { "sent_bytes", INTEGER, 0 }, { "reason", STRING, 0 },
-      { "watched", STRING, OPTIONAL } },
+      { "watched", STRING, OPTIONAL }, { "protocol", STRING, OPTIONAL } },
     { { NULL, 0, 0 } } },
   /* state: recording stopped; reason: "" disk_full keep_at_least legal_hold write_error; gateway-wide when camera is "". Of a
    * camera: whether a file grows, and since the start of the process bytes deleted and gaps begun, each by reason */

@@ -12,6 +12,10 @@
 enum { REFUSAL_VIEWERS, REFUSAL_MEMORY, REFUSAL_LOAD, REFUSALS };
 static const char *const refusals[REFUSALS] = { "viewers", "memory", "load" };
 
+/* What media says of an export's end; the last two are ours. */
+enum { EXPORT_COMPLETE, EXPORT_CLOSED, EXPORT_TOO_SLOW, EXPORT_ERROR, EXPORT_ENDED, EXPORT_REFUSED, EXPORT_OUTCOMES };
+static const char *const export_reasons[EXPORT_OUTCOMES] = { "complete", "closed", "too slow", "error", "ended", "refused" };
+
 /* The index of a day of recordings on a slow disk: 86,400 short reads. */
 static const gint64 export_plan_us = 120 * G_TIME_SPAN_SECOND;
 
@@ -27,6 +31,7 @@ struct MediaLink {
   GHashTable *cameras;   /* "camera/stream" → CameraStatus */
   int strain;            /* of refusals[]; -1: none */
   gint64 refused_rtsp[REFUSALS], refused_browsers[REFUSALS];
+  gint64 exports[EXPORT_OUTCOMES];
   GPtrArray *holds;      /* of MediaHold */
   json_t *recording;     /* camera, or "" → the last RECORDING_STATE */
 };
@@ -163,6 +168,17 @@ static void note_statistics (MediaLink *link, const LinkMessage *message)
   g_mutex_unlock (&link->mutex);
 }
 
+static void count_export (MediaLink *link, const char *outcome)
+{
+  int number = EXPORT_ENDED; /* for a reason of ours: a right that was taken away */
+  for (int i = 0; i < EXPORT_OUTCOMES; i++)
+    if (strcmp (export_reasons[i], outcome) == 0)
+      number = i;
+  g_mutex_lock (&link->mutex);
+  link->exports[number]++;
+  g_mutex_unlock (&link->mutex);
+}
+
 static void note_load (MediaLink *link, const LinkMessage *message)
 {
   const json_t *refused = json_object_get (message->body, "refused");
@@ -244,6 +260,8 @@ static void on_message (LinkEndpoint *endpoint, LinkMessage *received, gpointer 
     break;
   case LINK_VIEWER_ENDED:
     g_hash_table_remove (link->present, link_message_string (message, "viewer"));
+    if (g_strcmp0 (link_message_string (message, "protocol"), "export") == 0)
+      count_export (link, link_message_string (message, "reason"));
     link->handlers.viewer_ended (message, context);
     break;
   case LINK_RECORDING_STATE:
@@ -616,16 +634,34 @@ gboolean media_link_play_back (MediaLink *link, const MediaPlaybackView *view, i
   return hand_socket (link, LINK_PLAYBACK_SOCKET, body, socket_fd, extra, extra_size, error);
 }
 
-gint64 media_link_export (MediaLink *link, const char *viewer, const char *camera, const char *stream, gint64 from_us,
-                          gint64 to_us, int pipe_fd, json_t **spans, GError **error)
+json_t *media_link_exports (MediaLink *link)
 {
+  json_t *counts = json_object ();
+  g_mutex_lock (&link->mutex);
+  for (int i = 0; i < EXPORT_OUTCOMES; i++) {
+    g_autofree char *name = g_strdelimit (g_strdup (export_reasons[i]), " ", '_');
+    json_object_set_new (counts, name, json_integer (link->exports[i]));
+  }
+  g_mutex_unlock (&link->mutex);
+  return counts;
+}
+
+gint64 media_link_export (MediaLink *link, const MediaExport *export, int pipe_fd, json_t **spans, GError **error)
+{
+  GError *failure = NULL;
   LinkMessage *message = link_message_new (
-    LINK_EXPORT_OPEN, json_pack ("{s:s, s:s, s:s, s:I, s:I}", "viewer", viewer, "camera", camera, "stream", stream, "from",
-                                 (json_int_t) from_us, "to", (json_int_t) to_us));
+    LINK_EXPORT_OPEN, json_pack ("{s:s, s:s, s:s, s:I, s:I, s:b}", "viewer", export->viewer, "camera", export->camera, "stream",
+                                 export->stream, "from", (json_int_t) export->from_us, "to", (json_int_t) export->to_us, "check",
+                                 export->is_check));
   link_message_add_fd (message, pipe_fd);
-  g_autoptr (LinkMessage) reply = link_endpoint_call (link->endpoint, message, export_plan_us, error);
-  if (reply == NULL)
+  g_autoptr (LinkMessage) reply
+    = link_endpoint_call_looking (link->endpoint, message, export_plan_us, export->look, export->data, &failure);
+  if (reply == NULL) {
+    if (error_is (failure, ERROR_RETRY) && !export->is_check)
+      count_export (link, export_reasons[EXPORT_REFUSED]);
+    g_propagate_error (error, failure);
     return -1;
+  }
   *spans = json_incref (link_message_json (reply, "spans"));
   return link_message_integer (reply, "bytes");
 }

@@ -87,10 +87,21 @@ json_t *media_link_recording (MediaLink *link, const char *camera);
 json_t *media_link_recordings (MediaLink *link, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
                                GError **error);
 
+typedef struct {
+  const char *viewer, *camera, *stream;
+  gint64 from_us, to_us;
+  gboolean is_check; /* only what would come is asked: nothing is sent, and it is no look */
+  LinkLook look;     /* called meanwhile: closing the other end of the pipe makes it an error soon; or NULL */
+  gpointer data;
+} MediaExport;
+
 /* thread: any but main; waits, up to two minutes: where the samples are is read first. Takes `pipe_fd`, the write end. Returns
  * how many bytes of MP4 will come, -1 with an error; `*spans` (the caller's): [[from,to],…] that they hold. */
-gint64 media_link_export (MediaLink *link, const char *viewer, const char *camera, const char *stream, gint64 from_us,
-                          gint64 to_us, int pipe_fd, json_t **spans, GError **error);
+gint64 media_link_export (MediaLink *link, const MediaExport *export, int pipe_fd, json_t **spans, GError **error);
+
+/* thread: any. Exports since this process started, by what became of them: {"complete":N,"closed":N,"too_slow":N,"ended":N,"error":N,
+ * "refused":N}. */
+json_t *media_link_exports (MediaLink *link);
 
 /* thread: any but main; waits. As media_link_view, from recordings; `to_us` 0: as far as there is any. */
 typedef struct {

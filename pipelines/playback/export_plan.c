@@ -10,20 +10,37 @@
 #include "pipelines/playback/export_track.h"
 #include "pipelines/playback/recording_cursor.h"
 
-enum { MOVIE_TIME_SCALE = 1000, WRITE_BYTES = 256 * 1024, MDAT_HEAD = 16, FILES_MAX = 10000, FIXED_BYTES = 4096 };
+enum { MOVIE_TIME_SCALE = 1000, WRITE_BYTES = 256 * 1024, MDAT_HEAD = 16, FILES_MAX = 10000, FIXED_BYTES = 4096,
+       PARTS_A_LOOK = 16 };
 
 /* 1904 to 1970, in seconds (ISO/IEC 14496-12 8.2.2) */
 #define MOVIE_EPOCH_S G_GINT64_CONSTANT (2082844800)
 
+typedef struct {
+  char *path;            /* relative to data_dir */
+  gint64 from_us, to_us; /* wall, of its pictures that are taken */
+} ExportFile;
+
 struct ExportPlan {
   char *data_dir;
-  GPtrArray *files;     /* of char *, relative to data_dir */
+  GArray *files;        /* of ExportFile */
   GArray *chunks;       /* of ExportChunk */
   GArray *spans;        /* of ExportSpan */
   ExportTrack tracks[2];
   GByteArray *head;     /* up to the first sample */
   gint64 data_bytes;
+  gint64 sent, reached_us;
 };
+
+static ExportFile *file_at (const ExportPlan *plan, guint index)
+{
+  return &g_array_index (plan->files, ExportFile, index);
+}
+
+static void clear_file (gpointer data)
+{
+  g_free (((ExportFile *) data)->path);
+}
 
 /* ---- the first pass ---- */
 
@@ -31,6 +48,7 @@ typedef struct {
   ExportPlan *plan;
   gint64 from_us, to_us, reached_us;
   gsize index_bytes_max;
+  const ExportClient *client; /* or NULL */
   guint entries[2];     /* of the open file; 0: what it has of this is left out */
   gboolean is_over, is_too_long;
 } Collector;
@@ -58,10 +76,19 @@ static void add_chunk (ExportPlan *plan, const SegmentSample *sample, guint entr
   g_array_append_val (plan->chunks, chunk);
 }
 
+static gint64 part_start_us (const RecordedPart *part)
+{
+  for (guint i = 0; i < part->samples->len; i++)
+    if (g_array_index (part->samples, SegmentSample, i).is_video)
+      return recorded_wall_us (part, &g_array_index (part->samples, SegmentSample, i));
+  return recorded_wall_us (part, &g_array_index (part->samples, SegmentSample, 0));
+}
+
 static void open_part_file (Collector *collector, const RecordedPart *part)
 {
   ExportPlan *plan = collector->plan;
-  g_ptr_array_add (plan->files, g_strdup (part->file));
+  ExportFile file = { g_strdup (part->file), part_start_us (part), part_start_us (part) };
+  g_array_append_val (plan->files, file);
   for (guint i = 0; i < 2; i++)
     collector->entries[i] = part->tracks[i]->entry != NULL ? export_track_entry (&plan->tracks[i], part->tracks[i]) : 0;
   collector->is_over |= collector->entries[0] == 0;
@@ -81,17 +108,11 @@ static void add_sample (Collector *collector, const RecordedPart *part, const Se
   if (!export_track_add (track, sample, MAX (ticks, 0)))
     return;
   add_chunk (plan, sample, collector->entries[number]);
-  if (sample->is_video)
-    g_array_index (plan->spans, ExportSpan, plan->spans->len - 1).to_us
-      = MIN (recorded_wall_us (part, sample) + recorded_duration_us (part, sample), collector->to_us);
-}
-
-static gint64 part_start_us (const RecordedPart *part)
-{
-  for (guint i = 0; i < part->samples->len; i++)
-    if (g_array_index (part->samples, SegmentSample, i).is_video)
-      return recorded_wall_us (part, &g_array_index (part->samples, SegmentSample, i));
-  return recorded_wall_us (part, &g_array_index (part->samples, SegmentSample, 0));
+  if (!sample->is_video)
+    return;
+  gint64 end_us = MIN (recorded_wall_us (part, sample) + recorded_duration_us (part, sample), collector->to_us);
+  g_array_index (plan->spans, ExportSpan, plan->spans->len - 1).to_us = end_us;
+  file_at (plan, plan->files->len - 1)->to_us = end_us;
 }
 
 static void add_part (Collector *collector, const RecordedPart *part)
@@ -129,17 +150,30 @@ static gboolean refuse_too_long (const Collector *collector, GError **error)
                     reached, MAX (collector->reached_us - collector->from_us, 0) / (60 * G_USEC_PER_SEC));
 }
 
-static gboolean collect (ExportPlan *plan, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
-                         gsize index_bytes_max, GError **error)
+/* FALSE: nobody waits for it any more. Each few parts: a day is 86,400 of them, and a look takes a microsecond. */
+static gboolean is_wanted (const Collector *collector, guint parts)
 {
-  Collector collector = { .plan = plan, .from_us = from_us, .to_us = to_us, .index_bytes_max = index_bytes_max };
+  const ExportClient *client = collector->client;
+  if (client == NULL || parts % PARTS_A_LOOK != 0)
+    return TRUE;
+  struct pollfd polled[2] = { { client->cancel_fd, POLLIN, 0 }, { client->pipe_fd, 0, 0 } };
+  return poll (polled, 2, 0) <= 0;
+}
+
+static gboolean collect (ExportPlan *plan, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
+                         gsize index_bytes_max, const ExportClient *client, GError **error)
+{
+  Collector collector = { .plan = plan, .from_us = from_us, .to_us = to_us, .index_bytes_max = index_bytes_max, .client = client };
   RecordedPart part;
   GError *failure = NULL;
   g_autoptr (RecordingCursor) cursor = recording_cursor_new (plan->data_dir, camera, stream, error);
   if (cursor == NULL || !recording_cursor_seek (cursor, from_us, TRUE, error))
     return FALSE;
-  while (!collector.is_over && !collector.is_too_long && recording_cursor_next (cursor, &part, &failure))
+  for (guint i = 0; !collector.is_over && !collector.is_too_long && recording_cursor_next (cursor, &part, &failure); i++) {
+    if (!is_wanted (&collector, i))
+      return error_set (error, ERROR_RETRY, "the client went away before the export was planned");
     add_part (&collector, &part);
+  }
   if (failure != NULL) {
     g_propagate_error (error, failure);
     return FALSE;
@@ -198,7 +232,7 @@ static void make_head (ExportPlan *plan)
 }
 
 ExportPlan *export_plan_new (const char *data_dir, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
-                             gsize index_bytes_max, GError **error)
+                             gsize index_bytes_max, const ExportClient *client, GError **error)
 {
   if (from_us >= to_us || to_us - from_us > EXPORT_LONGEST_US) {
     error_set (error, ERROR_REFUSE, "an export lasts up to 24 hours: ask for several");
@@ -206,12 +240,13 @@ ExportPlan *export_plan_new (const char *data_dir, const char *camera, const cha
   }
   g_autoptr (ExportPlan) plan = g_new0 (ExportPlan, 1);
   plan->data_dir = g_strdup (data_dir);
-  plan->files = g_ptr_array_new_with_free_func (g_free);
+  plan->files = g_array_new (FALSE, FALSE, sizeof (ExportFile));
+  g_array_set_clear_func (plan->files, clear_file);
   plan->chunks = g_array_new (FALSE, FALSE, sizeof (ExportChunk));
   plan->spans = g_array_new (FALSE, FALSE, sizeof (ExportSpan));
   export_track_init (&plan->tracks[0], TRUE);
   export_track_init (&plan->tracks[1], FALSE);
-  if (!collect (plan, camera, stream, from_us, to_us, index_bytes_max, error))
+  if (!collect (plan, camera, stream, from_us, to_us, index_bytes_max, client, error))
     return NULL;
   make_head (plan);
   export_track_finish (&plan->tracks[0]); /* all of it stands in the head */
@@ -238,31 +273,91 @@ void export_plan_free (ExportPlan *plan)
   g_clear_pointer (&plan->head, g_byte_array_unref);
   g_array_unref (plan->spans);
   g_array_unref (plan->chunks);
-  g_ptr_array_unref (plan->files);
+  g_array_unref (plan->files);
   g_free (plan->data_dir);
   g_free (plan);
+}
+
+gint64 export_plan_sent_bytes (const ExportPlan *plan)
+{
+  return plan->sent;
+}
+
+gint64 export_plan_reached_us (const ExportPlan *plan)
+{
+  return plan->reached_us;
 }
 
 /* ---- the second pass ---- */
 
 typedef struct {
-  int pipe_fd, cancel_fd;
-  gint64 bytes_per_second, start_us, sent;
+  ExportPlan *plan;
+  const ExportClient *client;
+  gint64 start_us;
+  gint64 window_us, window_sent; /* when the present window began, and what was sent before it */
+  guint file;                    /* that is open; G_MAXUINT: none */
+  int fd;
 } Sending;
 
-/* Until the pipe takes something, and the pace allows it. */
-static gboolean wait_for_room (const Sending *sending, GError **error)
+/* How early a byte more would be. */
+static gint64 early_us (const Sending *sending, gint64 now_us)
 {
-  struct pollfd polled[2] = { { sending->cancel_fd, POLLIN, 0 }, { sending->pipe_fd, POLLOUT, 0 } };
-  gint64 early_us = 0;
-  if (sending->bytes_per_second > 0)
-    early_us = sending->start_us + sending->sent / sending->bytes_per_second * G_USEC_PER_SEC
-               + sending->sent % sending->bytes_per_second * G_USEC_PER_SEC / sending->bytes_per_second
-               - g_get_monotonic_time ();
-  if (early_us >= 1000)
-    (void) poll (polled, 1, (int) (early_us / 1000));
-  while (polled[0].revents == 0 && poll (polled, 2, -1) < 0 && errno == EINTR)
-    ;
+  gint64 sent = sending->plan->sent, rate = sending->client->bytes_per_second;
+  if (rate <= 0)
+    return 0;
+  return sending->start_us + sent / rate * G_USEC_PER_SEC + sent % rate * G_USEC_PER_SEC / rate - now_us;
+}
+
+static void tell_moved (const Sending *sending)
+{
+  if (sending->client->moved != NULL && sending->file != G_MAXUINT)
+    sending->client->moved (file_at (sending->plan, sending->file)->from_us, sending->client->data);
+}
+
+/* At a window's end: FALSE when the client takes too little, or has been at it for too long. */
+static gboolean check_pace (Sending *sending, gint64 now_us, GError **error)
+{
+  const ExportClient *client = sending->client;
+  gint64 lasted_us = now_us - sending->window_us;
+  if (client->longest_us > 0 && now_us - sending->start_us > client->longest_us)
+    return error_set (error, ERROR_REFUSE, "the client has been at it for %" G_GINT64_FORMAT " minutes: ask for less at a time",
+                      client->longest_us / (60 * G_USEC_PER_SEC));
+  if (client->least_bytes_per_second == 0 || lasted_us < client->window_us)
+    return TRUE;
+  gint64 taken = sending->plan->sent - sending->window_sent;
+  if (taken < (gint64) ((double) client->least_bytes_per_second * (double) lasted_us / G_USEC_PER_SEC))
+    return error_set (error, ERROR_REFUSE, "the client is too slow: it took %" G_GINT64_FORMAT " bytes in %" G_GINT64_FORMAT
+                      " seconds", taken, lasted_us / G_USEC_PER_SEC);
+  sending->window_us = now_us;
+  sending->window_sent = sending->plan->sent;
+  tell_moved (sending);
+  return TRUE;
+}
+
+/* Milliseconds until the pace is looked at again; -1: it isn't. */
+static int look_ms (const Sending *sending, gint64 now_us)
+{
+  const ExportClient *client = sending->client;
+  gint64 at_us = client->least_bytes_per_second > 0 ? sending->window_us + client->window_us : G_MAXINT64;
+  if (client->longest_us > 0)
+    at_us = MIN (at_us, sending->start_us + client->longest_us);
+  return at_us == G_MAXINT64 ? -1 : (int) (CLAMP (at_us - now_us, 0, G_USEC_PER_SEC * G_GINT64_CONSTANT (3600)) / 1000 + 1);
+}
+
+/* Until the pipe takes something, and the pace allows it. */
+static gboolean wait_for_room (Sending *sending, GError **error)
+{
+  struct pollfd polled[2] = { { sending->client->cancel_fd, POLLIN, 0 }, { sending->client->pipe_fd, POLLOUT, 0 } };
+  gint64 now_us = g_get_monotonic_time (), early = early_us (sending, now_us);
+  if (early >= 1000)
+    (void) poll (polled, 1, (int) (early / 1000));
+  while (polled[0].revents == 0 && polled[1].revents == 0) {
+    now_us = g_get_monotonic_time ();
+    if (!check_pace (sending, now_us, error))
+      return FALSE;
+    if (poll (polled, 2, look_ms (sending, now_us)) < 0 && errno != EINTR)
+      return error_set_errno (error, errno, "an export's pipe");
+  }
   if (polled[0].revents != 0)
     return error_set (error, ERROR_RETRY, "the export was ended");
   return !(polled[1].revents & (POLLERR | POLLHUP)) || error_set (error, ERROR_GIVE_UP, "the client is gone");
@@ -272,7 +367,7 @@ static gboolean wait_for_room (const Sending *sending, GError **error)
 static gboolean note_sent (Sending *sending, gssize sent, GError **error)
 {
   if (sent > 0) {
-    sending->sent += sent;
+    sending->plan->sent += sent;
     return TRUE;
   }
   if (sent == 0)
@@ -280,57 +375,62 @@ static gboolean note_sent (Sending *sending, gssize sent, GError **error)
   return errno == EAGAIN || errno == EINTR || error_set_errno (error, errno, "the client is gone");
 }
 
-static gboolean send_head (const ExportPlan *plan, Sending *sending, GError **error)
+static gboolean send_head (Sending *sending, GError **error)
 {
-  while (sending->sent < plan->head->len) {
-    gsize left = plan->head->len - (gsize) sending->sent;
+  const ExportPlan *plan = sending->plan;
+  while (plan->sent < plan->head->len) {
+    gsize left = plan->head->len - (gsize) plan->sent;
     if (!wait_for_room (sending, error)
-        || !note_sent (sending, write (sending->pipe_fd, plan->head->data + sending->sent, MIN (left, WRITE_BYTES)), error))
+        || !note_sent (sending, write (sending->client->pipe_fd, plan->head->data + plan->sent, MIN (left, WRITE_BYTES)), error))
       return FALSE;
   }
   return TRUE;
 }
 
-static gboolean send_chunk (const ExportChunk *chunk, int file_fd, Sending *sending, GError **error)
+static gboolean send_chunk (const ExportChunk *chunk, Sending *sending, GError **error)
 {
   off_t at = chunk->offset, end = chunk->offset + chunk->size;
   while (at < end) {
     if (!wait_for_room (sending, error)
-        || !note_sent (sending, splice (file_fd, &at, sending->pipe_fd, NULL, MIN ((gsize) (end - at), WRITE_BYTES),
+        || !note_sent (sending, splice (sending->fd, &at, sending->client->pipe_fd, NULL, MIN ((gsize) (end - at), WRITE_BYTES),
                                         SPLICE_F_NONBLOCK), error))
       return FALSE;
   }
   return TRUE;
 }
 
-static int open_recording (const ExportPlan *plan, guint file, GError **error)
+static void close_recording (Sending *sending)
 {
-  g_autofree char *path = g_build_filename (plan->data_dir, plan->files->pdata[file], NULL);
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0)
-    error_set_errno (error, errno, "recording %s", path);
-  else
-    (void) posix_fadvise (fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  return fd;
+  if (sending->fd >= 0)
+    close (sending->fd);
+  sending->fd = -1;
 }
 
-gboolean export_plan_write (const ExportPlan *plan, int pipe_fd, int cancel_fd, gint64 bytes_per_second, GError **error)
+static gboolean open_recording (Sending *sending, guint file, GError **error)
 {
-  Sending sending = { pipe_fd, cancel_fd, bytes_per_second, g_get_monotonic_time (), 0 };
-  gboolean is_good = send_head (plan, &sending, error);
-  guint open_file = G_MAXUINT;
-  int fd = -1;
+  ExportPlan *plan = sending->plan;
+  g_autofree char *path = g_build_filename (plan->data_dir, file_at (plan, file)->path, NULL);
+  close_recording (sending);
+  sending->file = file;
+  tell_moved (sending);
+  sending->fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (sending->fd < 0)
+    return error_set_errno (error, errno, "recording %s", path);
+  plan->reached_us = MAX (plan->reached_us, file_at (plan, file)->to_us);
+  (void) posix_fadvise (sending->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  return TRUE;
+}
+
+gboolean export_plan_write (ExportPlan *plan, const ExportClient *client, GError **error)
+{
+  gint64 now_us = g_get_monotonic_time ();
+  plan->sent = plan->reached_us = 0;
+  Sending sending = { plan, client, now_us, now_us, 0, G_MAXUINT, -1 };
+  gboolean is_good = send_head (&sending, error);
   for (guint i = 0; i < plan->chunks->len && is_good; i++) {
     const ExportChunk *chunk = &g_array_index (plan->chunks, ExportChunk, i);
-    if (chunk->file != open_file) {
-      if (fd >= 0)
-        close (fd);
-      open_file = chunk->file;
-      fd = open_recording (plan, chunk->file, error);
-    }
-    is_good = fd >= 0 && send_chunk (chunk, fd, &sending, error);
+    is_good = (chunk->file == sending.file || open_recording (&sending, chunk->file, error)) && send_chunk (chunk, &sending, error);
   }
-  if (fd >= 0)
-    close (fd);
+  close_recording (&sending);
   return is_good;
 }

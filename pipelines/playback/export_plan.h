@@ -22,21 +22,37 @@ enum { EXPORT_INDEX_BYTES_MAX = 30 * 1000 * 1000, EXPORT_SPANS_MAX = 500 };
 
 typedef struct ExportPlan ExportPlan;
 
+/* Who takes it. */
+typedef struct {
+  int pipe_fd;                   /* does not block; stays the caller's. Its reader is gone: all ends */
+  int cancel_fd;                 /* readable: all ends */
+  gint64 bytes_per_second;       /* no more is sent; 0: as fast as it is read */
+  gint64 least_bytes_per_second; /* on the mean of each `window_us`, or it ends; 0: it may take its time */
+  gint64 window_us;
+  gint64 longest_us;             /* of sending; 0: it may take its time */
+  void (*moved) (gint64 from_us, gpointer data); /* what was recorded before this wall time is done with; each window at least; or NULL */
+  gpointer data;
+} ExportClient;
+
 typedef struct {
   gint64 from_us, to_us; /* wall */
 } ExportSpan;
 
 /* ERROR_GIVE_UP when nothing is recorded in this time; ERROR_REFUSE when it is too long, or its index is more than
- * `index_bytes_max`: the message says up to when it may go. */
+ * `index_bytes_max`: the message says up to when it may go; ERROR_RETRY when the client is gone meanwhile. `client` NULL: it stays. */
 ExportPlan *export_plan_new (const char *data_dir, const char *camera, const char *stream, gint64 from_us, gint64 to_us,
-                             gsize index_bytes_max, GError **error);
+                             gsize index_bytes_max, const ExportClient *client, GError **error);
 
 gint64 export_plan_bytes (const ExportPlan *plan);
 const GArray *export_plan_spans (const ExportPlan *plan); /* of ExportSpan */
 
-/* Writes the file to `pipe_fd`, which does not block, and stays the caller's; at most `bytes_per_second`, 0: as fast as it
- * is read. Ends early, FALSE, when the reader is gone, when `cancel_fd` becomes readable, or when a recording went away. */
-gboolean export_plan_write (const ExportPlan *plan, int pipe_fd, int cancel_fd, gint64 bytes_per_second, GError **error);
+/* Writes the file. Ends early, FALSE: ERROR_RETRY when it was cancelled, ERROR_REFUSE when the client is too slow, another when it is gone or
+ * a recording went away. */
+gboolean export_plan_write (ExportPlan *plan, const ExportClient *client, GError **error);
+
+/* How much was written last, and the wall time that the client may have it up to, a file of recordings at a time; 0: nothing. */
+gint64 export_plan_sent_bytes (const ExportPlan *plan);
+gint64 export_plan_reached_us (const ExportPlan *plan);
 
 void export_plan_free (ExportPlan *plan); /* NULL is taken */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ExportPlan, export_plan_free)

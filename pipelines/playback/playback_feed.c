@@ -13,6 +13,7 @@ enum { PARTS_A_BATCH = 64 };
 
 struct FeedPool {
   GThreadPool *threads;
+  RecordingPins *pins;
 };
 
 struct PlaybackFeed {
@@ -30,6 +31,7 @@ struct PlaybackFeed {
   gint64 reader_seek_us;
   gboolean keys_only;
   RecordingCursor *cursor;
+  RecordingPin *pin;       /* NULL: nothing is kept */
   MediaFormat *formats[2]; /* video, sound */
   gint64 sound_end_us;     /* timeline */
   AccessUnit *held;        /* of key pictures alone: the last one, whose duration the next one tells */
@@ -51,6 +53,7 @@ static void feed_unref (PlaybackFeed *feed)
   if (!g_atomic_int_dec_and_test (&feed->references))
     return;
   recording_cursor_free (feed->cursor);
+  recording_pin_free (feed->pin);
   media_format_unref (feed->formats[0]);
   media_format_unref (feed->formats[1]);
   access_unit_unref (feed->held);
@@ -141,6 +144,12 @@ static gsize take_part (PlaybackFeed *feed, const RecordedPart *part)
   return bytes;
 }
 
+static void keep (PlaybackFeed *feed, gint64 from_us)
+{
+  if (feed->pin != NULL)
+    recording_pin_move (feed->pin, from_us, from_us + FEED_KEEPS_US);
+}
+
 static gboolean start_reading (PlaybackFeed *feed, GError **error)
 {
   gint64 at_us = feed->reader_seek_us;
@@ -150,6 +159,7 @@ static gboolean start_reading (PlaybackFeed *feed, GError **error)
     return FALSE;
   if (at_us < 0)
     return TRUE;
+  keep (feed, at_us);
   feed->batch->is_first = TRUE;
   g_clear_pointer (&feed->held, access_unit_unref);
   return recording_cursor_seek (feed->cursor, at_us, FALSE, error);
@@ -183,8 +193,10 @@ static void read_batch (PlaybackFeed *feed)
       batch->gap_reason = recording_cursor_gap_reason (feed->cursor, part.gap_from_us, part.gap_to_us);
     }
     bytes += take_part (feed, &part);
-    if (batch->units->len > 0)
+    if (batch->units->len > 0) {
+      keep (feed, ((const AccessUnit *) batch->units->pdata[0])->wall_us);
       return;
+    }
   }
 }
 
@@ -206,9 +218,10 @@ static void run (gpointer data, gpointer unused)
   loop_post (feed->loop, deliver, feed);
 }
 
-FeedPool *feed_pool_new (void)
+FeedPool *feed_pool_new (RecordingPins *pins)
 {
   FeedPool *pool = g_new0 (FeedPool, 1);
+  pool->pins = pins;
   pool->threads = g_thread_pool_new (run, NULL, FEED_THREADS, FALSE, NULL);
   return pool;
 }
@@ -233,6 +246,7 @@ PlaybackFeed *playback_feed_new (FeedPool *pool, Loop *loop, const char *data_di
   feed->data_dir = g_strdup (data_dir);
   feed->camera = g_strdup (camera);
   feed->stream = g_strdup (stream);
+  feed->pin = pool->pins != NULL ? recording_pin_new (pool->pins, camera) : NULL;
   feed->ready = ready;
   feed->data = data;
   feed->seek_us = -1;

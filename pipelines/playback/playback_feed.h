@@ -1,19 +1,22 @@
 /* playback_feed.h: access units out of recordings for something on a loop, read by threads that may wait for the disk.
  *
  * Pull: the loop asks for a batch (about a second, FEED_BATCH_BYTES and one fragment at most) and gets it as a task; one
- * question at a time. So what is in memory is bounded by who asks.
+ * question at a time. So what is in memory is bounded by who asks. What comes within FEED_KEEPS_US is kept from retention.
  *
  * thread: the loop's, unless a function says otherwise. */
 #pragma once
 
 #include "pipelines/live/access_unit.h"
+#include "pipelines/record/recording_pins.h"
 #include "pipelines/rtp/loop.h"
 
 enum { FEED_THREADS = 2, FEED_BATCH_BYTES = 256 * 1024 };
 
-/* The reader threads. thread: main. */
+#define FEED_KEEPS_US ((gint64) 10 * 60 * G_USEC_PER_SEC)
+
+/* The reader threads. `pins` outlive it; NULL: nothing is kept. thread: main. */
 typedef struct FeedPool FeedPool;
-FeedPool *feed_pool_new (void);
+FeedPool *feed_pool_new (RecordingPins *pins);
 void feed_pool_free (FeedPool *pool); /* waits for what is being read; feeds may follow it into the grave */
 
 /* Times of units: pts and dts on a timeline that only grows, seeks and gaps included; wall_us of their decoding. */

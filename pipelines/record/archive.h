@@ -13,6 +13,7 @@
 
 #include "gateway/core/clock.h"
 #include "pipelines/live/access_unit.h"
+#include "pipelines/record/recording_pins.h"
 #include "pipelines/record/retention.h"
 
 enum { ARCHIVE_QUEUE_BYTES = 64 * 1024 * 1024, ARCHIVE_QUEUE_ITEMS = 16384, ARCHIVE_DELETIONS_PER_TICK = 128 };
@@ -35,6 +36,7 @@ typedef struct {
   RetentionLimits limits;
   GPtrArray *cameras; /* of ArchiveCamera; NULL: none differs. Immutable once handed over, as `holds` is */
   GPtrArray *holds;   /* of RetentionHold; NULL: nothing is held */
+  RecordingPins *pins; /* outlive the archive; NULL: nobody reads */
 } ArchiveSettings;
 
 /* How recording fares, as a whole (`camera` is "") or of one camera. Valid during the call. */

@@ -115,6 +115,7 @@ void archive_take_settings (Archive *archive, RetentionLimits *limits, GPtrArray
   gboolean is_new = archive->known_version != archive->settings_version;
   archive->known_version = archive->settings_version;
   *limits = archive->settings.limits;
+  archive->pins = archive->settings.pins;
   *holds = archive->settings.holds != NULL ? g_ptr_array_ref (archive->settings.holds) : NULL;
   g_hash_table_iter_init (&iterator, archive->accounts);
   while (is_new && g_hash_table_iter_next (&iterator, NULL, &value)) {
@@ -124,18 +125,53 @@ void archive_take_settings (Archive *archive, RetentionLimits *limits, GPtrArray
   g_mutex_unlock (&archive->mutex);
 }
 
-/* Steps over what is held. */
+static void look_again (Archive *archive)
+{
+  GHashTableIter iterator;
+  gpointer value;
+  g_hash_table_iter_init (&iterator, archive->accounts);
+  while (g_hash_table_iter_next (&iterator, NULL, &value))
+    for (guint i = 0; i < STREAMS; i++)
+      ((CameraAccount *) value)->shelves[i].is_known = FALSE;
+}
+
+gboolean archive_ignore_pins (Archive *archive)
+{
+  if (archive->ignores_pins || !recording_pins_any (archive->pins))
+    return FALSE;
+  archive->ignores_pins = TRUE;
+  look_again (archive);
+  return TRUE;
+}
+
+void archive_heed_pins (Archive *archive)
+{
+  if (!archive->ignores_pins)
+    return;
+  archive->ignores_pins = FALSE;
+  look_again (archive);
+}
+
+/* Where what keeps this row ends; -1: nothing does. */
+static gint64 kept_until (const Archive *archive, const SegmentRow *row, const GPtrArray *holds)
+{
+  const RetentionHold *hold = retention_held_by (holds, row->camera, row->from_us, row->to_us, archive->age.now_us);
+  if (hold != NULL)
+    return hold->to_us;
+  return archive->ignores_pins ? -1 : recording_pins_keep (archive->pins, row->camera, row->from_us, row->to_us);
+}
+
+/* Steps over what is held and what is pinned. */
 static SegmentRow *find_oldest (Archive *archive, const char *camera, const char *stream, gint64 from_us, const GPtrArray *holds)
 {
   GError *error = NULL;
   for (;;) {
     SegmentRow *row = recordings_index_next (archive->index, camera, stream, from_us, &error);
     archive_log_failure (archive, "index", camera, error);
-    const RetentionHold *hold
-      = row != NULL ? retention_held_by (holds, camera, row->from_us, row->to_us, archive->age.now_us) : NULL;
-    if (hold == NULL)
+    gint64 until_us = row != NULL ? kept_until (archive, row, holds) : -1;
+    if (until_us < 0)
       return row;
-    from_us = MAX (hold->to_us, row->from_us + 1);
+    from_us = MAX (until_us, row->from_us + 1);
     segment_row_free (row);
   }
 }
@@ -145,6 +181,8 @@ const SegmentRow *archive_oldest (Archive *archive, CameraAccount *account, guin
   Shelf *shelf = &account->shelves[stream];
   if (shelf->bytes == 0)
     return NULL;
+  if (shelf->is_known && shelf->oldest != NULL && kept_until (archive, shelf->oldest, holds) >= 0) /* since just now */
+    shelf->is_known = FALSE;
   if (!shelf->is_known) {
     segment_row_free (shelf->oldest);
     shelf->oldest = find_oldest (archive, account->camera, streams[stream], shelf->from_us, holds);

@@ -16,7 +16,7 @@ enum { STREAMS = 2 }; /* main and sub */
 /* What one stream of a camera has on disk. */
 typedef struct {
   gint64 bytes;
-  SegmentRow *oldest; /* finished, and not held; NULL: there is none */
+  SegmentRow *oldest; /* finished, not held and not pinned; NULL: there is none */
   gboolean is_known;  /* `oldest` is so */
   gint64 from_us;     /* what begins before can't be deleted: it is tried again in a minute */
 } Shelf;
@@ -68,6 +68,8 @@ struct Archive {
   guint known_version;      /* of the settings that the accounts have */
   gint64 bytes;             /* of all files */
   RetentionClock age;
+  RecordingPins *pins;      /* of the settings */
+  gboolean ignores_pins;    /* for want of space, in this turn */
   const char *stop_reason;  /* NULL: recording */
   gint64 since_us, told_us, stopped_monotonic_us, pruned_us, aged_us;
 };
@@ -116,6 +118,10 @@ gboolean archive_read_accounts (Archive *archive, GError **error);
 
 /* The site's settings and the cameras' limits as they are now; `limits` and `holds` (a reference, or NULL) for this turn. */
 void archive_take_settings (Archive *archive, RetentionLimits *limits, GPtrArray **holds);
+
+/* Space is short and nothing may go: what is pinned may, until archive_heed_pins. FALSE: it may already, or there are no pins. */
+gboolean archive_ignore_pins (Archive *archive);
+void archive_heed_pins (Archive *archive);
 
 /* The oldest of a stream that may be deleted at all; NULL: nothing. Borrowed. */
 const SegmentRow *archive_oldest (Archive *archive, CameraAccount *account, guint stream, const GPtrArray *holds);

@@ -186,23 +186,32 @@ static void delete_old (Turn *turn, CameraAccount *account)
   }
 }
 
-/* One file that still grows may be more than the limit: it is not waited for. */
-static void limit_camera (Turn *turn, CameraAccount *account)
+/* One file that still grows may be more than the limit: it is not waited for. FALSE: there is more to do. */
+static gboolean make_room_of_camera (Turn *turn, CameraAccount *account)
 {
   const gint64 *bytes[] = { &account->shelves[0].bytes, &account->shelves[1].bytes };
   while (retention_is_over (account->max_bytes, *bytes[0] + *bytes[1], account->stop_reason != NULL)) {
     Oldest oldest = oldest_of (turn, account);
     if (!has_time (turn))
-      return;
+      return FALSE;
     if (!may_go_for_space (turn, &oldest)) {
+      if (archive_ignore_pins (turn->archive))
+        continue;
       const char *reason = stop_reason_of (oldest.row != NULL, turn, *bytes[0] + *bytes[1]);
       if (strcmp (reason, "disk_full") != 0)
         stop_camera (turn->archive, account, reason);
-      return;
+      return FALSE;
     }
     delete_segment (turn, &oldest, RETENTION_CAMERA_BYTES);
   }
-  resume_camera (turn->archive, account);
+  return TRUE;
+}
+
+static void limit_camera (Turn *turn, CameraAccount *account)
+{
+  if (make_room_of_camera (turn, account))
+    resume_camera (turn->archive, account);
+  archive_heed_pins (turn->archive);
 }
 
 static Oldest oldest_of_all (Turn *turn, gboolean *has_any)
@@ -233,6 +242,8 @@ static gboolean limit_all (Turn *turn)
       return TRUE;
     gboolean has_any = FALSE;
     Oldest oldest = oldest_of_all (turn, &has_any);
+    if (oldest.row == NULL && archive_ignore_pins (archive))
+      continue;
     if (oldest.row == NULL) {
       turn->stop_reason = stop_reason_of (has_any, turn, archive->bytes);
       return TRUE;
@@ -294,6 +305,7 @@ void archive_disk_retain (Archive *archive)
   each_camera (&turn, delete_old);
   each_camera (&turn, limit_camera);
   gboolean is_done = limit_all (&turn);
+  archive_heed_pins (archive);
   prune (archive);
   if (archive->aged_us == 0 || clock_monotonic_us (archive->clock) - archive->aged_us >= AGE_US)
     archive_save_age (archive);

@@ -71,6 +71,17 @@ try {
   })
 
   await step('nothing was complained of', () => assert.deepEqual(page.complaints, []))
+
+  await step('where nothing is recorded the form says so, and no download fails', async () => {
+    let downloads = 0
+    page.on('download', () => downloads++)
+    await page.fill('.export-form input[name=from]', '2020-01-01T00:00:00')
+    await page.fill('.export-form input[name=to]', '2020-01-01T00:01:00')
+    await page.click('.export-form button[type=submit]')
+    await page.waitForSelector('.export-form .problem', { timeout: 20_000 })
+    assert.equal(downloads, 0)
+    return page.textContent('.export-form .problem')
+  })
 } finally {
   await browser.close()
 }

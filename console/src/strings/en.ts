@@ -73,6 +73,9 @@ export const en: Record<Key, string> = {
   export_download: 'Download MP4',
   export_times: 'The end must lie after the start, by at most 24 hours.',
   export_reason_needed: 'Please say why it is exported.',
+  export_nothing: 'Nothing is recorded in this time.',
+  export_refused: 'The gateway makes no file of this: {reason}',
+  export_started: 'The download has begun: {size}.',
 
   connection_on: 'Live connection is up',
   connection_off: 'Live connection lost, trying again',

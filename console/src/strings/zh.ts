@@ -71,6 +71,9 @@ export const zh = {
   export_download: '下载 MP4',
   export_times: '结束必须晚于开始，最多 24 小时。',
   export_reason_needed: '请写明导出原因。',
+  export_nothing: '这段时间没有录像。',
+  export_refused: '网关未能导出：{reason}',
+  export_started: '已开始下载：{size}。',
 
   connection_on: '实时连接正常',
   connection_off: '实时连接中断，正在重连',

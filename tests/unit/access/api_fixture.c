@@ -13,19 +13,23 @@ static Site *site_of_fixture (gpointer data)
   return site_ref (((ApiFixture *) data)->access->site);
 }
 
-int api_fixture_setup (void **state)
+void api_fixture_open (ApiFixture *fixture)
 {
-  ApiFixture *fixture = g_new0 (ApiFixture, 1);
   g_autoptr (GError) error = NULL;
-  access_fixture_setup ((void **) &fixture->access);
   fixture->events = event_bus_new (8);
   fixture->incidents = incident_book_new (fixture->access->store, fixture->events, fixture->access->site);
   HttpContext context = { .store = fixture->access->store, .events = fixture->events, .incidents = fixture->incidents,
-                          .access = fixture->access->access, .site = site_of_fixture, .data = fixture };
+                          .access = fixture->access->access, .media = fixture->media, .site = site_of_fixture, .data = fixture };
   fixture->api = http_api_new (&context, &error);
   assert_non_null (fixture->api);
   fixture->base = g_strdup_printf ("http://127.0.0.1:%u", http_api_port (fixture->api));
-  *state = fixture;
+}
+
+int api_fixture_setup (void **state)
+{
+  ApiFixture *fixture = *state = g_new0 (ApiFixture, 1);
+  access_fixture_setup ((void **) &fixture->access);
+  api_fixture_open (fixture);
   return 0;
 }
 

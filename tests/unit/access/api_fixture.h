@@ -1,6 +1,6 @@
 /* api_fixture.h: the HTTP API over an access fixture, on a free port; a raw client.
  *
- * Media, vision and observe are away. */
+ * Media, vision and observe are away, unless a test brings a double of media. */
 #pragma once
 
 #include "gateway/http/http_api.h"
@@ -11,12 +11,16 @@ typedef struct {
   AccessFixture *access;
   EventBus *events;
   IncidentBook *incidents;
+  MediaLink *media; /* the test's; NULL: away */
   HttpApi *api;
   char *base;
 } ApiFixture;
 
 int api_fixture_setup (void **state);
 int api_fixture_teardown (void **state);
+
+/* The second half of the set-up, for a test that has set `access` and `media`. */
+void api_fixture_open (ApiFixture *fixture);
 
 /* A client that sends the secret of a new token with this role. */
 HttpClient *api_fixture_client (ApiFixture *fixture, Role role, const char *agency, const char *grid);

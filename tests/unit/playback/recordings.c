@@ -1,10 +1,15 @@
 #include "tests/unit/playback/recordings.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "pipelines/live/fragment.h"
 #include "pipelines/record/archive.h"
 #include "tests/support/test.h"
+
+const gint64 recordings_start_us = G_GINT64_CONSTANT (1777622400) * G_USEC_PER_SEC;
+GPtrArray *recordings_units;
+static SampleStream *sample;
 
 #define LONG_US (3650 * G_TIME_SPAN_DAY)
 
@@ -66,4 +71,21 @@ GPtrArray *recordings_with_large_keys (const GPtrArray *units, gsize bytes)
     g_ptr_array_add (large, copy);
   }
   return large;
+}
+
+int recordings_set_up (void **state)
+{
+  (void) state;
+  signal (SIGPIPE, SIG_IGN);
+  sample = sample_stream_make ("libx264 -bf 2 -g 25 -keyint_min 25 -sc_threshold 0", SAMPLE_AAC, 8, recordings_start_us);
+  recordings_units = sample_stream_units (sample);
+  return 0;
+}
+
+int recordings_tear_down (void **state)
+{
+  (void) state;
+  g_ptr_array_unref (recordings_units);
+  sample_stream_free (sample);
+  return 0;
 }

@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,10 +16,6 @@
 #define SECOND G_TIME_SPAN_SECOND
 
 enum { WATCHDOG_MS = 20000 };
-
-static SampleStream *sample;
-static GPtrArray *units; /* eight seconds, a key picture each second, with B-frames and sound */
-static const gint64 start_us = G_GINT64_CONSTANT (1777622400) * G_USEC_PER_SEC; /* 2026-05-01T08:00:00Z */
 
 typedef struct {
   Loop *loop;
@@ -65,7 +60,7 @@ static Browser *browser_open (const char *folder, gint64 from_us, gint64 to_us, 
   Browser *browser = g_new0 (Browser, 1);
   assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, browser->fds), 0);
   browser->loop = loop_new (NULL);
-  browser->pool = feed_pool_new ();
+  browser->pool = feed_pool_new (NULL);
   browser->input = g_byte_array_new ();
   browser->film = g_byte_array_new ();
   browser->settings = (BrowserPlaybackSettings){ browser->pool, folder, "viewer", "bridge", "main", from_us, to_us, speed };
@@ -176,12 +171,12 @@ static FileFacts film_facts (const char *folder, const Browser *browser)
 
 static void it_sends_what_was_recorded_from_the_key_picture_on (void **state)
 {
-  recordings_add (*state, units, start_us, 3 * SECOND);
-  Browser *browser = browser_open (*state, start_us + 2 * SECOND + SECOND / 2, 0, 4);
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us + 2 * SECOND + SECOND / 2, 0, 4);
   assert_true (g_str_has_prefix (json_string_value (until_said (browser, "mime")), "video/mp4; codecs=\"avc1."));
   assert_non_null (strstr (json_string_value (json_object_get (browser->said, "mime")), "mp4a.40.2"));
   json_t *at = until_said (browser, "at");
-  assert_int_equal (time_of (at), start_us + 2 * SECOND);
+  assert_int_equal (time_of (at), recordings_start_us + 2 * SECOND);
   assert_true (json_real_value (json_object_get (browser->said, "media")) == 0);
   until_said (browser, "end");
   g_autofree char *path = g_build_filename (*state, "film.mp4", NULL);
@@ -198,8 +193,8 @@ static void it_sends_what_was_recorded_from_the_key_picture_on (void **state)
 
 static void it_ends_where_it_was_told_to (void **state)
 {
-  recordings_add (*state, units, start_us, 60 * SECOND);
-  Browser *browser = browser_open (*state, start_us, start_us + 3 * SECOND, 4);
+  recordings_add (*state, recordings_units, recordings_start_us, 60 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us, recordings_start_us + 3 * SECOND, 4);
   until_said (browser, "end");
   FileFacts facts = film_facts (*state, browser);
   assert_in_range (facts.video, 74, 76);
@@ -209,29 +204,29 @@ static void it_ends_where_it_was_told_to (void **state)
 
 static void what_is_missing_is_told_and_takes_no_media_time (void **state)
 {
-  recordings_add (*state, units, start_us, 60 * SECOND);
-  recordings_add (*state, units, start_us + 100 * SECOND, 60 * SECOND);
-  Browser *browser = browser_open (*state, start_us + 6 * SECOND, 0, 4);
+  recordings_add (*state, recordings_units, recordings_start_us, 60 * SECOND);
+  recordings_add (*state, recordings_units, recordings_start_us + 100 * SECOND, 60 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us + 6 * SECOND, 0, 4);
   json_t *gap = until_said (browser, "gap");
-  assert_in_range (time_of (json_object_get (gap, "from")), start_us + 7900000, start_us + 8100000);
-  assert_int_equal (time_of (json_object_get (gap, "to")), start_us + 100 * SECOND);
+  assert_in_range (time_of (json_object_get (gap, "from")), recordings_start_us + 7900000, recordings_start_us + 8100000);
+  assert_int_equal (time_of (json_object_get (gap, "to")), recordings_start_us + 100 * SECOND);
   assert_string_equal (json_string_value (json_object_get (gap, "reason")), "stalled");
-  assert_int_equal (time_of (until_said (browser, "at")), start_us + 100 * SECOND);
+  assert_int_equal (time_of (until_said (browser, "at")), recordings_start_us + 100 * SECOND);
   assert_in_range (json_real_value (json_object_get (browser->said, "media")) * 1000, 1950, 2050);
   browser_close (browser);
 }
 
 static void a_seek_goes_on_behind_with_a_new_beginning (void **state)
 {
-  recordings_add (*state, units, start_us, 2 * SECOND);
-  Browser *browser = browser_open (*state, start_us + 5 * SECOND, 0, 1);
+  recordings_add (*state, recordings_units, recordings_start_us, 2 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us + 5 * SECOND, 0, 1);
   until_said (browser, "at");
   command (browser, "{\"action\":\"seek\",\"at\":\"2026-05-01T08:00:01.700Z\"}");
   while (browser->types < 2)
     next_message (browser);
   json_t *at = until_said (browser, "at");
   double media = json_real_value (json_object_get (browser->said, "media"));
-  assert_int_equal (time_of (at), start_us + SECOND);
+  assert_int_equal (time_of (at), recordings_start_us + SECOND);
   assert_true (media > 0);
   command (browser, "{\"action\":\"speed\",\"value\":4}");
   until_said (browser, "end");
@@ -241,15 +236,15 @@ static void a_seek_goes_on_behind_with_a_new_beginning (void **state)
   file_facts_clear (&facts);
   /* from the end, too */
   command (browser, "{\"action\":\"seek\",\"at\":\"2026-05-01T08:00:06Z\"}");
-  assert_int_equal (time_of (until_said (browser, "at")), start_us + 6 * SECOND);
+  assert_int_equal (time_of (until_said (browser, "at")), recordings_start_us + 6 * SECOND);
   until_said (browser, "end");
   browser_close (browser);
 }
 
 static void many_seeks_at_once_end_at_the_last (void **state)
 {
-  recordings_add (*state, units, start_us, 2 * SECOND);
-  Browser *browser = browser_open (*state, start_us, 0, 0.25);
+  recordings_add (*state, recordings_units, recordings_start_us, 2 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us, 0, 0.25);
   for (guint i = 0; i < 50; i++)
     command (browser, i % 2 == 0 ? "{\"action\":\"seek\",\"at\":\"2026-05-01T08:00:03Z\"}"
                                  : "{\"action\":\"seek\",\"at\":\"2026-05-01T08:00:07Z\"}");
@@ -265,8 +260,8 @@ static void many_seeks_at_once_end_at_the_last (void **state)
 
 static void a_pause_holds_and_play_goes_on (void **state)
 {
-  recordings_add (*state, units, start_us, 60 * SECOND);
-  Browser *browser = browser_open (*state, start_us, 0, 0.25); /* half a second ahead */
+  recordings_add (*state, recordings_units, recordings_start_us, 60 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us, 0, 0.25); /* half a second ahead */
   until_said (browser, "at");
   command (browser, "{\"action\":\"pause\"}");
   while (is_something_coming (browser)) /* what was on its way */
@@ -285,8 +280,8 @@ static void a_pause_holds_and_play_goes_on (void **state)
 
 static void fast_forward_shows_key_pictures_alone (void **state)
 {
-  recordings_add (*state, units, start_us, 3 * SECOND);
-  Browser *browser = browser_open (*state, start_us, 0, 16);
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us, 0, 16);
   assert_null (strstr (json_string_value (until_said (browser, "mime")), "mp4a"));
   until_said (browser, "end");
   FileFacts facts = film_facts (*state, browser);
@@ -300,11 +295,11 @@ static void fast_forward_shows_key_pictures_alone (void **state)
 
 static void new_parameters_come_with_a_new_beginning (void **state)
 {
-  SampleStream *other = sample_stream_make ("libx264 -g 25 -profile:v baseline", SAMPLE_SILENT, 2, start_us);
+  SampleStream *other = sample_stream_make ("libx264 -g 25 -profile:v baseline", SAMPLE_SILENT, 2, recordings_start_us);
   g_autoptr (GPtrArray) other_units = sample_stream_units (other);
-  recordings_add (*state, units, start_us, 60 * SECOND);
-  recordings_add (*state, other_units, start_us + 8 * SECOND, 60 * SECOND);
-  Browser *browser = browser_open (*state, start_us + 7 * SECOND, 0, 4);
+  recordings_add (*state, recordings_units, recordings_start_us, 60 * SECOND);
+  recordings_add (*state, other_units, recordings_start_us + 8 * SECOND, 60 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us + 7 * SECOND, 0, 4);
   until_said (browser, "end");
   assert_int_equal (browser->types, 2);
   FileFacts facts = film_facts (*state, browser);
@@ -320,8 +315,8 @@ static void a_client_that_does_not_read_only_waits (void **state)
 {
   int small = 4096;
   for (guint i = 0; i < 6; i++)
-    recordings_add (*state, units, start_us + i * 8 * SECOND, 60 * SECOND);
-  Browser *browser = browser_open (*state, start_us, 0, 4);
+    recordings_add (*state, recordings_units, recordings_start_us + i * 8 * SECOND, 60 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us, 0, 4);
   setsockopt (browser->fds[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   for (guint i = 0; i < 20; i++) /* commands are still heard */
     command (browser, "{\"action\":\"speed\",\"value\":4}");
@@ -334,8 +329,8 @@ static void a_client_that_does_not_read_only_waits (void **state)
 
 static void a_browser_that_goes_ends_it (void **state)
 {
-  recordings_add (*state, units, start_us, 60 * SECOND);
-  Browser *browser = browser_open (*state, start_us, 0, 1);
+  recordings_add (*state, recordings_units, recordings_start_us, 60 * SECOND);
+  Browser *browser = browser_open (*state, recordings_start_us, 0, 1);
   until_said (browser, "at");
   shutdown (browser->fds[0], SHUT_RDWR);
   gint64 end_us = g_get_monotonic_time () + WATCHDOG_MS * 1000;
@@ -345,23 +340,6 @@ static void a_browser_that_goes_ends_it (void **state)
   g_mutex_unlock (&browser->mutex);
   assert_string_equal (browser->end_reason, "closed");
   browser_close (browser);
-}
-
-static int make_sample (void **state)
-{
-  (void) state;
-  signal (SIGPIPE, SIG_IGN);
-  sample = sample_stream_make ("libx264 -bf 2 -g 25 -keyint_min 25 -sc_threshold 0", SAMPLE_AAC, 8, start_us);
-  units = sample_stream_units (sample);
-  return 0;
-}
-
-static int drop_sample (void **state)
-{
-  (void) state;
-  g_ptr_array_unref (units);
-  sample_stream_free (sample);
-  return 0;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, folder_setup, folder_teardown)
@@ -380,5 +358,5 @@ int main (void)
     TEST (a_client_that_does_not_read_only_waits),
     TEST (a_browser_that_goes_ends_it),
   };
-  return cmocka_run_group_tests (tests, make_sample, drop_sample);
+  return cmocka_run_group_tests (tests, recordings_set_up, recordings_tear_down);
 }

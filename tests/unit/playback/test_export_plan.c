@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -14,49 +13,56 @@
 
 #define SECOND G_TIME_SPAN_SECOND
 
-static SampleStream *sample;
-static GPtrArray *units; /* eight seconds, a key picture each second, with B-frames and sound */
-static const gint64 start_us = G_GINT64_CONSTANT (1777622400) * G_USEC_PER_SEC; /* 2026-05-01T08:00:00Z */
-
 static ExportPlan *make_plan (const char *folder, gint64 from_us, gint64 to_us, GError **error)
 {
-  return export_plan_new (folder, "bridge", "main", from_us, to_us, EXPORT_INDEX_BYTES_MAX, error);
+  return export_plan_new (folder, "bridge", "main", from_us, to_us, EXPORT_INDEX_BYTES_MAX, NULL, error);
 }
 
 typedef struct {
-  const ExportPlan *plan;
-  int fd, cancel_fd;
+  ExportPlan *plan;
+  ExportClient client;
   gboolean is_good;
+  GError *error;
 } Writer;
 
 static gpointer write_plan (gpointer data)
 {
   Writer *writer = data;
-  writer->is_good = export_plan_write (writer->plan, writer->fd, writer->cancel_fd, 0, NULL);
-  close (writer->fd);
+  writer->is_good = export_plan_write (writer->plan, &writer->client, &writer->error);
+  close (writer->client.pipe_fd);
   return NULL;
 }
 
-/* Through a pipe, as the gateway does; returns the file's path. */
-static char *export_to_file (const char *folder, const ExportPlan *plan)
+/* The writer's end of it is `writer`'s. Returns the reader's. */
+static int open_pipe (Writer *writer)
 {
-  char *path = g_build_filename (folder, "export.mp4", NULL);
-  int pipe_fds[2], file_fd = open (path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-  Writer writer = { .plan = plan, .cancel_fd = eventfd (0, EFD_CLOEXEC) };
-  guint8 bytes[4096];
-  gssize size;
+  int pipe_fds[2];
   assert_int_equal (pipe2 (pipe_fds, O_CLOEXEC), 0);
   assert_int_equal (fcntl (pipe_fds[1], F_SETFL, O_NONBLOCK), 0);
-  writer.fd = pipe_fds[1];
+  writer->client.pipe_fd = pipe_fds[1];
+  writer->client.cancel_fd = eventfd (0, EFD_CLOEXEC);
+  return pipe_fds[0];
+}
+
+/* Through a pipe, as the gateway does; returns the file's path. */
+static char *export_to_file (const char *folder, ExportPlan *plan)
+{
+  char *path = g_build_filename (folder, "export.mp4", NULL);
+  int file_fd = open (path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  Writer writer = { .plan = plan };
+  int pipe_fd = open_pipe (&writer);
+  guint8 bytes[4096];
+  gssize size;
   GThread *thread = g_thread_new ("writer", write_plan, &writer);
-  while ((size = read (pipe_fds[0], bytes, sizeof bytes)) > 0)
+  while ((size = read (pipe_fd, bytes, sizeof bytes)) > 0)
     assert_int_equal (write (file_fd, bytes, (gsize) size), size);
   g_thread_join (thread);
   assert_true (writer.is_good);
   assert_int_equal (lseek (file_fd, 0, SEEK_END), export_plan_bytes (plan));
-  close (pipe_fds[0]);
+  assert_int_equal (export_plan_sent_bytes (plan), export_plan_bytes (plan));
+  close (pipe_fd);
   close (file_fd);
-  close (writer.cancel_fd);
+  close (writer.client.cancel_fd);
   return path;
 }
 
@@ -68,8 +74,8 @@ static const ExportSpan *span (const ExportPlan *plan, guint index)
 
 static void an_export_holds_what_was_recorded_with_its_index_in_front (void **state)
 {
-  recordings_add (*state, units, start_us, 3 * SECOND);
-  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 20 * SECOND, NULL);
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
+  g_autoptr (ExportPlan) plan = make_plan (*state, recordings_start_us, recordings_start_us + 20 * SECOND, NULL);
   assert_non_null (plan);
   g_autofree char *path = export_to_file (*state, plan);
   assert_plays (path);
@@ -89,17 +95,17 @@ static void an_export_holds_what_was_recorded_with_its_index_in_front (void **st
   assert_non_null (moov);
   assert_true (moov - bytes < 64);
   assert_int_equal (export_plan_spans (plan)->len, 1);
-  assert_int_equal (span (plan, 0)->from_us, start_us);
-  assert_in_range (span (plan, 0)->to_us, start_us + 7950000, start_us + 8050000);
+  assert_int_equal (span (plan, 0)->from_us, recordings_start_us);
+  assert_in_range (span (plan, 0)->to_us, recordings_start_us + 7950000, recordings_start_us + 8050000);
 }
 
 static void it_begins_with_the_key_picture_at_or_before_and_ends_before_the_end (void **state)
 {
-  recordings_add (*state, units, start_us, 3 * SECOND);
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
   g_autoptr (ExportPlan) plan
-    = make_plan (*state, start_us + 4 * SECOND + SECOND / 2, start_us + 6 * SECOND, NULL);
-  assert_int_equal (span (plan, 0)->from_us, start_us + 4 * SECOND);
-  assert_in_range (span (plan, 0)->to_us, start_us + 5900000, start_us + 6 * SECOND);
+    = make_plan (*state, recordings_start_us + 4 * SECOND + SECOND / 2, recordings_start_us + 6 * SECOND, NULL);
+  assert_int_equal (span (plan, 0)->from_us, recordings_start_us + 4 * SECOND);
+  assert_in_range (span (plan, 0)->to_us, recordings_start_us + 5900000, recordings_start_us + 6 * SECOND);
   g_autofree char *path = export_to_file (*state, plan);
   assert_plays (path);
   FileFacts facts = file_facts (path);
@@ -110,11 +116,11 @@ static void it_begins_with_the_key_picture_at_or_before_and_ends_before_the_end 
 
 static void what_is_missing_takes_no_time_and_is_told (void **state)
 {
-  recordings_add (*state, units, start_us, 3 * SECOND);
-  recordings_add (*state, units, start_us + 60 * SECOND, 3 * SECOND);
-  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
+  recordings_add (*state, recordings_units, recordings_start_us + 60 * SECOND, 3 * SECOND);
+  g_autoptr (ExportPlan) plan = make_plan (*state, recordings_start_us, recordings_start_us + 100 * SECOND, NULL);
   assert_int_equal (export_plan_spans (plan)->len, 2);
-  assert_int_equal (span (plan, 1)->from_us, start_us + 60 * SECOND);
+  assert_int_equal (span (plan, 1)->from_us, recordings_start_us + 60 * SECOND);
   g_autofree char *path = export_to_file (*state, plan);
   assert_plays (path);
   FileFacts facts = file_facts (path);
@@ -142,15 +148,15 @@ static GPtrArray *decoded (const char *path)
 
 static void new_parameter_sets_are_another_sample_entry (void **state)
 {
-  SampleStream *other = sample_stream_make ("libx264 -g 25 -profile:v baseline", SAMPLE_AAC, 4, start_us);
+  SampleStream *other = sample_stream_make ("libx264 -g 25 -profile:v baseline", SAMPLE_AAC, 4, recordings_start_us);
   g_autoptr (GPtrArray) other_units = sample_stream_units (other);
-  recordings_add (*state, units, start_us, 60 * SECOND);
-  recordings_add (*state, other_units, start_us + 9 * SECOND, 60 * SECOND);
+  recordings_add (*state, recordings_units, recordings_start_us, 60 * SECOND);
+  recordings_add (*state, other_units, recordings_start_us + 9 * SECOND, 60 * SECOND);
   g_autoptr (ExportPlan) alone
-    = make_plan (*state, start_us + 9 * SECOND, start_us + 100 * SECOND, NULL);
+    = make_plan (*state, recordings_start_us + 9 * SECOND, recordings_start_us + 100 * SECOND, NULL);
   g_autofree char *alone_path = export_to_file (*state, alone);
   g_autoptr (GPtrArray) wanted = decoded (alone_path);
-  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
+  g_autoptr (ExportPlan) plan = make_plan (*state, recordings_start_us, recordings_start_us + 100 * SECOND, NULL);
   g_autofree char *path = export_to_file (*state, plan);
   g_autoptr (GPtrArray) sums = decoded (path);
   assert_int_equal (wanted->len, 100);
@@ -162,10 +168,10 @@ static void new_parameter_sets_are_another_sample_entry (void **state)
 
 static void h265_without_sound_is_exported_too (void **state)
 {
-  SampleStream *other = sample_stream_make ("libx265 -x265-params log-level=none:keyint=25:bframes=2", SAMPLE_SILENT, 4, start_us);
+  SampleStream *other = sample_stream_make ("libx265 -x265-params log-level=none:keyint=25:bframes=2", SAMPLE_SILENT, 4, recordings_start_us);
   g_autoptr (GPtrArray) other_units = sample_stream_units (other);
-  recordings_add (*state, other_units, start_us, 2 * SECOND);
-  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
+  recordings_add (*state, other_units, recordings_start_us, 2 * SECOND);
+  g_autoptr (ExportPlan) plan = make_plan (*state, recordings_start_us, recordings_start_us + 100 * SECOND, NULL);
   g_autofree char *path = export_to_file (*state, plan);
   assert_plays (path);
   FileFacts facts = file_facts (path);
@@ -177,7 +183,7 @@ static void h265_without_sound_is_exported_too (void **state)
 
 static void a_file_that_is_gone_or_broken_is_a_gap (void **state)
 {
-  recordings_add (*state, units, start_us, 2 * SECOND); /* four files of two seconds */
+  recordings_add (*state, recordings_units, recordings_start_us, 2 * SECOND); /* four files of two seconds */
   g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_READER, NULL);
   g_autoptr (GPtrArray) rows = recordings_index_find (index, "bridge", "main", 0, G_MAXINT64 / 2, 10, NULL);
   assert_int_equal (rows->len, 4);
@@ -185,7 +191,7 @@ static void a_file_that_is_gone_or_broken_is_a_gap (void **state)
   assert_int_equal (unlink (gone), 0);
   g_autofree char *broken = g_build_filename (*state, ((const SegmentRow *) rows->pdata[2])->file, NULL);
   assert_true (g_file_set_contents (broken, "no film", -1, NULL));
-  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
+  g_autoptr (ExportPlan) plan = make_plan (*state, recordings_start_us, recordings_start_us + 100 * SECOND, NULL);
   assert_int_equal (export_plan_spans (plan)->len, 2);
   g_autofree char *path = export_to_file (*state, plan);
   assert_plays (path);
@@ -200,7 +206,7 @@ static void a_sample_entry_that_is_cut_short_makes_the_file_broken (void **state
   g_autoptr (GError) error = NULL;
   g_autofree char *bytes = NULL;
   gsize size;
-  recordings_add (*state, units, start_us, 60 * SECOND);
+  recordings_add (*state, recordings_units, recordings_start_us, 60 * SECOND);
   g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_READER, NULL);
   g_autoptr (GPtrArray) rows = recordings_index_find (index, "bridge", "main", 0, G_MAXINT64 / 2, 10, NULL);
   assert_int_equal (rows->len, 1);
@@ -210,21 +216,21 @@ static void a_sample_entry_that_is_cut_short_makes_the_file_broken (void **state
   assert_non_null (entry);
   memcpy (entry - 4, "\0\0\0\20", 4);
   assert_true (g_file_set_contents (path, bytes, (gssize) size, NULL));
-  assert_null (make_plan (*state, start_us, start_us + 10 * SECOND, &error));
+  assert_null (make_plan (*state, recordings_start_us, recordings_start_us + 10 * SECOND, &error));
   assert_true (error_is (error, ERROR_GIVE_UP));
 }
 
 static void where_nothing_is_recorded_it_says_so (void **state)
 {
   g_autoptr (GError) error = NULL;
-  recordings_add (*state, units, start_us, 3 * SECOND);
-  assert_null (make_plan (*state, start_us + 60 * SECOND, start_us + 70 * SECOND, &error));
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
+  assert_null (make_plan (*state, recordings_start_us + 60 * SECOND, recordings_start_us + 70 * SECOND, &error));
   assert_true (error_is (error, ERROR_GIVE_UP));
   g_clear_error (&error);
-  assert_null (make_plan (*state, start_us - 60 * SECOND, start_us - 50 * SECOND, &error));
+  assert_null (make_plan (*state, recordings_start_us - 60 * SECOND, recordings_start_us - 50 * SECOND, &error));
   assert_true (error_is (error, ERROR_GIVE_UP));
   g_clear_error (&error);
-  assert_null (make_plan (*state, start_us, start_us + 25 * 3600 * SECOND, &error));
+  assert_null (make_plan (*state, recordings_start_us, recordings_start_us + 25 * 3600 * SECOND, &error));
   assert_true (error_is (error, ERROR_REFUSE));
 }
 
@@ -234,15 +240,15 @@ static void what_is_too_long_is_refused_and_told_up_to_when_it_may_go (void **st
   enum { INDEX_BYTES = 4000 };
   g_autoptr (GError) error = NULL;
   gint64 until_us;
-  recordings_add (*state, units, start_us, 3 * SECOND);
-  assert_null (export_plan_new (*state, "bridge", "main", start_us, start_us + 20 * SECOND, INDEX_BYTES, &error));
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
+  assert_null (export_plan_new (*state, "bridge", "main", recordings_start_us, recordings_start_us + 20 * SECOND, INDEX_BYTES, NULL, &error));
   assert_true (error_is (error, ERROR_REFUSE));
   const char *told = strstr (error->message, "up to ");
   assert_non_null (told);
   g_autofree char *text = g_strndup (told + 6, strcspn (told + 6, " "));
   assert_true (time_from_rfc3339 (text, &until_us));
-  assert_in_range (until_us, start_us + SECOND, start_us + 7 * SECOND);
-  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", start_us, until_us, INDEX_BYTES, NULL);
+  assert_in_range (until_us, recordings_start_us + SECOND, recordings_start_us + 7 * SECOND);
+  g_autoptr (ExportPlan) plan = export_plan_new (*state, "bridge", "main", recordings_start_us, until_us, INDEX_BYTES, NULL, NULL);
   assert_non_null (plan);
   assert_in_range (span (plan, 0)->to_us, until_us - SECOND / 10, until_us);
   g_autofree char *path = export_to_file (*state, plan);
@@ -251,44 +257,92 @@ static void what_is_too_long_is_refused_and_told_up_to_when_it_may_go (void **st
 
 static void it_ends_when_the_reader_is_gone_or_it_is_cancelled (void **state)
 {
-  recordings_add (*state, units, start_us, 3 * SECOND);
-  g_autoptr (ExportPlan) plan = make_plan (*state, start_us, start_us + 100 * SECOND, NULL);
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
+  g_autoptr (ExportPlan) plan = make_plan (*state, recordings_start_us, recordings_start_us + 100 * SECOND, NULL);
   for (guint is_cancelled = 0; is_cancelled < 2; is_cancelled++) {
-    int pipe_fds[2];
     guint8 bytes[1000];
-    Writer writer = { .plan = plan, .cancel_fd = eventfd (0, EFD_CLOEXEC), .is_good = TRUE };
-    assert_int_equal (pipe2 (pipe_fds, O_CLOEXEC), 0);
-    assert_int_equal (fcntl (pipe_fds[1], F_SETFL, O_NONBLOCK), 0);
-    writer.fd = pipe_fds[1];
+    Writer writer = { .plan = plan, .is_good = TRUE };
+    int pipe_fd = open_pipe (&writer);
     GThread *thread = g_thread_new ("writer", write_plan, &writer);
-    assert_int_equal (read (pipe_fds[0], bytes, sizeof bytes), sizeof bytes);
+    assert_int_equal (read (pipe_fd, bytes, sizeof bytes), sizeof bytes);
     if (is_cancelled)
-      assert_int_equal (eventfd_write (writer.cancel_fd, 1), 0);
+      assert_int_equal (eventfd_write (writer.client.cancel_fd, 1), 0);
     else
-      close (pipe_fds[0]);
+      close (pipe_fd);
     g_thread_join (thread);
     assert_false (writer.is_good);
+    g_clear_error (&writer.error);
     if (is_cancelled)
-      close (pipe_fds[0]);
-    close (writer.cancel_fd);
+      close (pipe_fd);
+    close (writer.client.cancel_fd);
   }
 }
 
-static int set_up_group (void **state)
+static void it_is_not_planned_for_a_client_that_is_gone (void **state)
 {
-  (void) state;
-  signal (SIGPIPE, SIG_IGN);
-  sample = sample_stream_make ("libx264 -bf 2 -g 25 -keyint_min 25 -sc_threshold 0", SAMPLE_AAC, 8, start_us);
-  units = sample_stream_units (sample);
-  return 0;
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
+  for (guint is_cancelled = 0; is_cancelled < 2; is_cancelled++) {
+    g_autoptr (GError) error = NULL;
+    Writer writer = { 0 };
+    int pipe_fd = open_pipe (&writer);
+    if (is_cancelled)
+      assert_int_equal (eventfd_write (writer.client.cancel_fd, 1), 0);
+    else
+      close (pipe_fd);
+    assert_null (export_plan_new (*state, "bridge", "main", recordings_start_us, recordings_start_us + 20 * SECOND,
+                                  EXPORT_INDEX_BYTES_MAX, &writer.client, &error));
+    assert_true (error_is (error, ERROR_RETRY));
+    if (is_cancelled)
+      close (pipe_fd);
+    close (writer.client.pipe_fd);
+    close (writer.client.cancel_fd);
+  }
 }
 
-static int tear_down_group (void **state)
+static void note_move (gint64 from_us, gpointer data)
 {
-  (void) state;
-  g_ptr_array_unref (units);
-  sample_stream_free (sample);
-  return 0;
+  g_array_append_val ((GArray *) data, from_us);
+}
+
+/* It takes the head and half of the recordings, and then nothing more: as a download that is stopped, not ended. */
+static void a_client_that_takes_too_little_is_ended_and_what_it_may_have_is_known (void **state)
+{
+  recordings_add (*state, recordings_units, recordings_start_us, SECOND);
+  g_autoptr (ExportPlan) plan = make_plan (*state, recordings_start_us, recordings_start_us + 20 * SECOND, NULL);
+  g_autoptr (GArray) moves = g_array_new (FALSE, FALSE, sizeof (gint64));
+  guint8 bytes[1000];
+  Writer writer = { .plan = plan, .is_good = TRUE,
+                    .client = { .least_bytes_per_second = 1000, .window_us = SECOND / 5, .moved = note_move, .data = moves } };
+  int pipe_fd = open_pipe (&writer);
+  assert_true (fcntl (pipe_fd, F_SETPIPE_SZ, 4096) >= 4096);
+  GThread *thread = g_thread_new ("writer", write_plan, &writer);
+  for (gint64 taken = 0; taken < export_plan_bytes (plan) / 2;)
+    taken += read (pipe_fd, bytes, sizeof bytes);
+  g_thread_join (thread);
+  assert_false (writer.is_good);
+  assert_true (error_is (writer.error, ERROR_REFUSE));
+  g_clear_error (&writer.error);
+  assert_in_range (export_plan_sent_bytes (plan), export_plan_bytes (plan) / 2, export_plan_bytes (plan) * 3 / 4);
+  assert_in_range (export_plan_reached_us (plan), recordings_start_us + 2 * SECOND, recordings_start_us + 7 * SECOND);
+  assert_int_equal (g_array_index (moves, gint64, 0), recordings_start_us);
+  for (guint i = 1; i < moves->len; i++)
+    assert_true (g_array_index (moves, gint64, i) >= g_array_index (moves, gint64, i - 1));
+  assert_in_range (export_plan_reached_us (plan) - g_array_index (moves, gint64, moves->len - 1), SECOND / 2, 2 * SECOND);
+  close (pipe_fd);
+  close (writer.client.cancel_fd);
+}
+
+static void a_client_that_is_at_it_for_too_long_is_ended (void **state)
+{
+  recordings_add (*state, recordings_units, recordings_start_us, SECOND);
+  g_autoptr (ExportPlan) plan = make_plan (*state, recordings_start_us, recordings_start_us + 20 * SECOND, NULL);
+  Writer writer = { .plan = plan, .is_good = TRUE, .client = { .longest_us = SECOND / 5 } };
+  int pipe_fd = open_pipe (&writer);
+  write_plan (&writer);
+  assert_true (error_is (writer.error, ERROR_REFUSE));
+  g_clear_error (&writer.error);
+  close (pipe_fd);
+  close (writer.client.cancel_fd);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, folder_setup, folder_teardown)
@@ -306,6 +360,9 @@ int main (void)
     TEST (where_nothing_is_recorded_it_says_so),
     TEST (what_is_too_long_is_refused_and_told_up_to_when_it_may_go),
     TEST (it_ends_when_the_reader_is_gone_or_it_is_cancelled),
+    TEST (it_is_not_planned_for_a_client_that_is_gone),
+    TEST (a_client_that_takes_too_little_is_ended_and_what_it_may_have_is_known),
+    TEST (a_client_that_is_at_it_for_too_long_is_ended),
   };
-  return cmocka_run_group_tests (tests, set_up_group, tear_down_group);
+  return cmocka_run_group_tests (tests, recordings_set_up, recordings_tear_down);
 }

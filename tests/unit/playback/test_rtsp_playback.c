@@ -9,8 +9,6 @@
 
 enum { LARGE_BYTES = 3 * BLOCK_BYTES, WATCHDOG_S = 20 };
 
-static const gint64 start_us = G_GINT64_CONSTANT (1777622400) * G_USEC_PER_SEC; /* 2026-05-01T08:00:00Z */
-
 typedef struct {
   Loop *loop;
   FeedPool *pool;
@@ -77,7 +75,7 @@ static void open_on_loop (gpointer data)
 {
   static const RtspRecordedEvents events = { on_described, on_playing, on_finished, on_ended };
   Bench *bench = data;
-  RtspRecordedTime time = { "bridge", "main", start_us, -1, &bench->outlet };
+  RtspRecordedTime time = { "bridge", "main", recordings_start_us, -1, &bench->outlet };
   outlet_init (&bench->outlet, &bench->wire, &outlet_limits_default, on_waits, bench);
   bench->session = bench->recordings->open (bench->loop, &time, &events, bench, bench->recordings->owner);
 }
@@ -97,8 +95,8 @@ static void do_nothing (gpointer data)
 
 static void bench_open (Bench *bench, const char *folder, double scale, const GPtrArray *units)
 {
-  recordings_add (folder, units, start_us, 60 * G_USEC_PER_SEC);
-  *bench = (Bench){ .loop = loop_new (NULL), .pool = feed_pool_new (), .folder = folder, .scale = scale };
+  recordings_add (folder, units, recordings_start_us, 60 * G_USEC_PER_SEC);
+  *bench = (Bench){ .loop = loop_new (NULL), .pool = feed_pool_new (NULL), .folder = folder, .scale = scale };
   g_mutex_init (&bench->mutex);
   g_cond_init (&bench->changed);
   bench->playbacks = rtsp_playbacks_new (bench->pool, data_dir_of, bench);
@@ -131,7 +129,7 @@ static void wait_for_end (Bench *bench)
 
 static void a_client_that_goes_within_a_picture_ends_the_session (void **state)
 {
-  SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, start_us);
+  SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, recordings_start_us);
   g_autoptr (GPtrArray) units = sample_stream_units (sample);
   g_autoptr (GPtrArray) large = recordings_with_large_keys (units, LARGE_BYTES);
   Bench bench;
@@ -146,7 +144,7 @@ static void a_client_that_goes_within_a_picture_ends_the_session (void **state)
 
 static void where_the_recordings_end_it_says_so_and_stays (void **state)
 {
-  SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, start_us);
+  SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, recordings_start_us);
   g_autoptr (GPtrArray) units = sample_stream_units (sample);
   Bench bench;
   bench_open (&bench, *state, 16, units);

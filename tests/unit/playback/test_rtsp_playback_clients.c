@@ -12,8 +12,6 @@
 
 enum { SECONDS = 2, PICTURES = 25 * SECONDS, WAIT_S = 60, LARGE_BYTES = 600 * 1000 };
 
-static const gint64 start_us = G_GINT64_CONSTANT (1777622400) * G_USEC_PER_SEC; /* 2026-05-01T08:00:00Z */
-
 typedef struct {
   void *folder;
   Bench *bench;
@@ -31,7 +29,7 @@ static int setup (void **state)
   Fixture *fixture = *state = g_new0 (Fixture, 1);
   folder_setup (&fixture->folder);
   rtsp_bench_setup ((void **) &fixture->bench);
-  fixture->pool = feed_pool_new ();
+  fixture->pool = feed_pool_new (NULL);
   fixture->playbacks = rtsp_playbacks_new (fixture->pool, data_dir_of, fixture->folder);
   rtsp_server_set_recordings (fixture->bench->server, rtsp_playbacks_recordings (fixture->playbacks));
   return rtsp_server_open_udp (fixture->bench->server, 0, NULL) ? 0 : -1;
@@ -84,7 +82,7 @@ static guint frames_of (const Fixture *fixture, const char *what, const char *tr
 
 static GPtrArray *sample_units (guint seconds)
 {
-  SampleStream *sample = sample_stream_make ("libx264 -g 25 -bf 0 -preset ultrafast", SAMPLE_AAC, seconds, start_us);
+  SampleStream *sample = sample_stream_make ("libx264 -g 25 -bf 0 -preset ultrafast", SAMPLE_AAC, seconds, recordings_start_us);
   GPtrArray *units = sample_stream_units (sample);
   sample_stream_free (sample);
   return units;
@@ -94,7 +92,7 @@ static void every_recorded_picture_arrives_over_udp (void **state)
 {
   Fixture *fixture = *state;
   g_autoptr (GPtrArray) units = sample_units (SECONDS);
-  recordings_add (fixture->folder, units, start_us, 60 * G_USEC_PER_SEC);
+  recordings_add (fixture->folder, units, recordings_start_us, 60 * G_USEC_PER_SEC);
   g_autoptr (Process) gstreamer = start_rtspsrc (fixture);
   g_autofree char *url = url_of (fixture), *file = g_build_filename (fixture->folder, "out.h264", NULL);
   assert_int_equal (frames_of (fixture, url, "udp"), PICTURES);
@@ -124,8 +122,8 @@ static void a_gap_is_no_wait_and_times_behind_it_are_right (void **state)
   Fixture *fixture = *state;
   g_autoptr (GPtrArray) units = sample_units (SECONDS / 2);
   g_autofree char *url = url_of (fixture), *file = g_build_filename (fixture->folder, "out.h264", NULL);
-  recordings_add (fixture->folder, units, start_us, 60 * G_USEC_PER_SEC);
-  recordings_add (fixture->folder, units, start_us + G_TIME_SPAN_HOUR, 60 * G_USEC_PER_SEC);
+  recordings_add (fixture->folder, units, recordings_start_us, 60 * G_USEC_PER_SEC);
+  recordings_add (fixture->folder, units, recordings_start_us + G_TIME_SPAN_HOUR, 60 * G_USEC_PER_SEC);
   g_autoptr (Process) gstreamer = start_rtspsrc (fixture);
   g_autoptr (Process) udp
     = process_start (fixture->folder, (const char *[]){ "ffprobe", "-v", "error", "-rtsp_transport", "udp", "-show_entries",
@@ -212,7 +210,7 @@ static void a_client_over_udp_pauses_seeks_and_winds (void **state)
 {
   Fixture *fixture = *state;
   g_autoptr (GPtrArray) units = sample_units (SECONDS);
-  recordings_add (fixture->folder, units, start_us, 60 * G_USEC_PER_SEC);
+  recordings_add (fixture->folder, units, recordings_start_us, 60 * G_USEC_PER_SEC);
   Viewer viewer;
   guint8 packet[2048];
   viewer_open (&viewer, fixture);
@@ -234,7 +232,7 @@ static void a_large_picture_is_spread_over_half_of_its_time (void **state)
   Fixture *fixture = *state;
   g_autoptr (GPtrArray) units = sample_units (SECONDS);
   g_autoptr (GPtrArray) large = recordings_with_large_keys (units, LARGE_BYTES);
-  recordings_add (fixture->folder, large, start_us, 60 * G_USEC_PER_SEC);
+  recordings_add (fixture->folder, large, recordings_start_us, 60 * G_USEC_PER_SEC);
   Viewer viewer;
   guint8 packet[2048] = { 0 };
   gsize bytes = 0;

@@ -177,6 +177,62 @@ static void what_is_held_stays_whatever_the_limits_say (void **state)
   fixture_close (&fixture);
 }
 
+static void what_is_being_read_stays_until_it_is_read_and_not_for_ever (void **state)
+{
+  Fixture fixture;
+  fixture_open (&fixture, *state);
+  RecordingPins *pins = fixture.settings.pins = recording_pins_new (fixture.clock);
+  RecordingPin *pin = recording_pin_new (pins, "bridge");
+  recording_pin_move (pin, recorded_start_us + 2500000, recorded_start_us + 4500000);
+  set_camera (&fixture, 55 * G_USEC_PER_SEC, 0, 0);
+  clock_fake_advance (fixture.clock, 10 * G_USEC_PER_SEC);
+  archive_flush (fixture.archive);
+  assert_int_equal (rows_of (*state, "bridge"), 3); /* the seconds that touch it */
+  assert_int_equal (rows_of (*state, "gate"), 8);
+  recording_pin_move (pin, recorded_start_us + 3500000, recorded_start_us + 4500000);
+  clock_fake_advance (fixture.clock, RECORDING_PIN_LEASE_US - G_USEC_PER_SEC);
+  archive_flush (fixture.archive); /* what was stepped over is looked at anew each minute */
+  archive_flush (fixture.archive);
+  assert_int_equal (rows_of (*state, "bridge"), 2);
+  clock_fake_advance (fixture.clock, 61 * G_USEC_PER_SEC); /* it hangs */
+  archive_flush (fixture.archive);
+  archive_flush (fixture.archive);
+  assert_int_equal (rows_of (*state, "bridge"), 0);
+
+  gint64 longest_us = 0;
+  for (; longest_us < RECORDING_PIN_LONGEST_US; longest_us += RECORDING_PIN_LEASE_US / 2) { /* it never ends */
+    recording_pin_move (pin, 0, G_USEC_PER_SEC);
+    clock_fake_advance (fixture.clock, RECORDING_PIN_LEASE_US / 2);
+  }
+  recording_pin_move (pin, 0, G_USEC_PER_SEC);
+  assert_int_equal (recording_pins_keep (pins, "bridge", 0, 1), -1);
+  recording_pin_free (pin);
+  fixture_close (&fixture);
+  recording_pins_free (pins);
+}
+
+static void what_is_being_read_gives_way_where_recording_would_stop (void **state)
+{
+  Fixture fixture;
+  fixture_open (&fixture, *state);
+  RecordingPins *pins = fixture.settings.pins = recording_pins_new (fixture.clock);
+  RecordingPin *pin = recording_pin_new (pins, "bridge");
+  recording_pin_move (pin, recorded_start_us, recorded_start_us + 60 * G_USEC_PER_SEC);
+  fixture.settings.limits.max_bytes = fixture.told.camera_bytes;
+  archive_set (fixture.archive, &fixture.settings);
+  archive_flush (fixture.archive);
+  assert_int_equal (rows_of (*state, "bridge"), 8); /* what nobody reads goes first */
+  assert_int_equal (rows_of (*state, "gate"), 0);
+  fixture.settings.limits.max_bytes = 1;
+  archive_set (fixture.archive, &fixture.settings);
+  archive_flush (fixture.archive);
+  assert_int_equal (rows_of (*state, "bridge"), 0);
+  assert_true (fixture.told.is_recording);
+  recording_pin_free (pin);
+  fixture_close (&fixture);
+  recording_pins_free (pins);
+}
+
 static void deletions_are_summed_up_by_day_and_camera (void **state)
 {
   Fixture fixture;
@@ -260,6 +316,8 @@ int main (void)
     IN_FOLDER (a_camera_has_its_own_bytes_and_stops_alone),
     IN_FOLDER (a_camera_has_its_own_time),
     IN_FOLDER (what_is_held_stays_whatever_the_limits_say),
+    IN_FOLDER (what_is_being_read_stays_until_it_is_read_and_not_for_ever),
+    IN_FOLDER (what_is_being_read_gives_way_where_recording_would_stop),
     IN_FOLDER (deletions_are_summed_up_by_day_and_camera),
     IN_FOLDER (a_file_that_can_not_be_deleted_keeps_no_other),
     IN_FOLDER (a_clock_that_jumped_deletes_nothing_in_bulk_after_a_restart_either),
