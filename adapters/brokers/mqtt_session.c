@@ -41,7 +41,10 @@ gboolean mqtt_session_end (MqttSession *session, const char *problem)
 static gboolean end_closed (MqttSession *session)
 {
   const char *problem = mqtt_socket_problem (session->socket);
-  return mqtt_session_end (session, problem[0] != '\0' ? problem : "the broker closed it");
+  if (problem[0] == '\0') /* mosquitto says no word when another client takes over */
+    problem = session->is_logged_in ? "the broker closed it: it was stopped, or another client has come with our client id"
+                                    : "the broker closed it";
+  return mqtt_session_end (session, problem);
 }
 
 /* Bytes */
@@ -292,6 +295,7 @@ gboolean mqtt_session_log_in (MqttSession *session, const char *password, MqttCo
   if (connack->keep_alive_seconds >= 0)
     session->keep_alive_us = connack->keep_alive_seconds * G_USEC_PER_SEC;
   session->packet_bytes_max = connack->packet_bytes_max;
+  session->is_logged_in = TRUE;
   session->is_stopped = TRUE; /* messages may have come with the answer */
   return TRUE;
 }

@@ -13,6 +13,7 @@ struct MqttSession {
   BrokerConnection *connection;
   MqttSocket *socket;
   int protocol;
+  gboolean is_logged_in;
   gint64 keep_alive_us;
   guint32 packet_bytes_max; /* what the broker takes */
   char problem[MQTT_PROBLEM_BYTES];

@@ -1,4 +1,4 @@
-/* sensing_child.c: the sensor path alone, as a process that a test can kill: sensing_child DATA_DIR BROKER_URL PROTOCOL.
+/* sensing_child.c: the sensor path alone, as a process that a test can kill: sensing_child DATA_DIR BROKER_URL PROTOCOL QOS.
  *
  * One durable sensor "counter" of format value on topic village/counter, with rules whose states
  * each message changes: above and below 0, three times above, changed, risen. */
@@ -17,10 +17,12 @@ static gboolean observed (gpointer self, Database *database, const Observation *
   return alert_engine_observe (self, database, observation, error);
 }
 
-static Site *counter_site (const char *url, int protocol)
+static Site *counter_site (const char *url, int protocol, int qos)
 {
   Site *site = test_site_new ();
-  test_site_add_broker (site, "village", url)->protocol = protocol;
+  Broker *broker = test_site_add_broker (site, "village", url);
+  broker->protocol = protocol;
+  broker->qos = qos;
   Sensor *sensor = test_site_add_sensor (site, "counter");
   g_free (sensor->format);
   sensor->format = g_strdup ("value");
@@ -43,9 +45,9 @@ int main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
   log_open ("sensing_child");
-  if (argc != 4)
+  if (argc != 5)
     return 1;
-  Site *site = counter_site (argv[2], atoi (argv[3]));
+  Site *site = counter_site (argv[2], atoi (argv[3]), atoi (argv[4]));
   Store *store = store_open (argv[1], clock_system (), &error);
   AlertEngine *engine = store != NULL ? alert_engine_new (store, NULL, NULL, &error) : NULL;
   ObservationSink sink = { engine, observed };

@@ -534,6 +534,7 @@ static void let_store_go (Fixture *fixture, Block *one)
   g_mutex_unlock (&one->mutex);
   while (observe_waiting (fixture->observe) > 0)
     settle (fixture);
+  settle (fixture); /* the last was taken, and may be on its way to the disk */
   g_cond_clear (&one->changed);
   g_mutex_clear (&one->mutex);
 }

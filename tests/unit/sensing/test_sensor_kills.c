@@ -49,19 +49,19 @@ static void wait_until_stored (const char *folder, gint64 count)
     fail_msg ("%d stored of %d", (int) in_files (folder, "SELECT count(*) FROM observations"), (int) count);
 }
 
-static Process *start_child (const char *folder, const char *data, const Mosquitto *mosquitto, const char *protocol)
+static Process *start_child (const char *folder, const char *data, const Mosquitto *mosquitto, const char *protocol, const char *qos)
 {
   g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *bin = g_path_get_dirname (self);
   g_autofree char *program = g_build_filename (bin, "sensing_child", NULL);
-  const char *const arguments[] = { program, data, mosquitto_url (mosquitto), protocol, NULL };
+  const char *const arguments[] = { program, data, mosquitto_url (mosquitto), protocol, qos, NULL };
   return process_start (folder, arguments);
 }
 
-static Process *start_publisher (const char *folder, const Mosquitto *mosquitto)
+static Process *start_publisher (const char *folder, const Mosquitto *mosquitto, const char *qos)
 {
   g_autofree char *port = g_strdup_printf ("%d", mosquitto_port (mosquitto));
-  const char *const arguments[] = { "mosquitto_pub", "-h", "127.0.0.1", "-p", port, "-q", "1", "-t", "village/counter",
+  const char *const arguments[] = { "mosquitto_pub", "-h", "127.0.0.1", "-p", port, "-q", qos, "-t", "village/counter",
                                     "-l", NULL };
   return process_start (folder, arguments);
 }
@@ -80,16 +80,16 @@ static gint64 alerts_of (Database *database, const char *rule)
   return database_integer (database, -1, "SELECT count(*) FROM alerts WHERE rule = ?", "s", rule);
 }
 
-static void no_message_is_lost_or_doubled (const char *folder, const char *protocol)
+static void no_message_is_lost_or_doubled (const char *folder, const char *protocol, const char *qos)
 {
   g_autofree char *data = g_build_filename (folder, "data", NULL);
   g_autoptr (Mosquitto) mosquitto = mosquitto_start (folder, NULL);
   const char *const retained[] = { "-r", "-q", "1", NULL };
   mosquitto_publish (mosquitto, "village/counter", "0", retained); /* shows that the first subscription stands */
-  Process *child = start_child (folder, data, mosquitto, protocol);
+  Process *child = start_child (folder, data, mosquitto, protocol, qos);
   wait_until_stored (data, 1);
   mosquitto_publish (mosquitto, "village/counter", "", retained);
-  g_autoptr (Process) publisher = start_publisher (folder, mosquitto);
+  g_autoptr (Process) publisher = start_publisher (folder, mosquitto, qos);
 
   int written = 0;
   const char *count = g_getenv ("GRIDGATE_KILLS"); /* ./run soak kills */
@@ -101,7 +101,7 @@ static void no_message_is_lost_or_doubled (const char *folder, const char *proto
     wait_until_stored (data, before + g_random_int_range (1, MESSAGES_A_KILL / 2));
     process_end (child, SIGKILL, WAIT_SECONDS);
     process_free (child);
-    child = start_child (folder, data, mosquitto, protocol);
+    child = start_child (folder, data, mosquitto, protocol, qos);
   }
   Wanted all = { data, written + 1 };
   wait_until_stored (data, all.at_least);
@@ -129,12 +129,23 @@ static void no_message_is_lost_or_doubled (const char *folder, const char *proto
 
 static void no_durable_message_is_lost_or_doubled_by_kills_over_mqtt_3_1_1 (void **state)
 {
-  no_message_is_lost_or_doubled (*state, "4");
+  no_message_is_lost_or_doubled (*state, "4", "1");
 }
 
 static void no_durable_message_is_lost_or_doubled_by_kills_over_mqtt_5 (void **state)
 {
-  no_message_is_lost_or_doubled (*state, "5");
+  no_message_is_lost_or_doubled (*state, "5", "1");
+}
+
+/* Some kills come between PUBREC and PUBREL: nothing about QoS 2 is kept but what is stored. */
+static void no_durable_message_is_lost_or_doubled_by_kills_at_qos_2 (void **state)
+{
+  no_message_is_lost_or_doubled (*state, "4", "2");
+}
+
+static void no_durable_message_is_lost_or_doubled_by_kills_at_qos_2_over_mqtt_5 (void **state)
+{
+  no_message_is_lost_or_doubled (*state, "5", "2");
 }
 
 int main (void)
@@ -143,6 +154,9 @@ int main (void)
     cmocka_unit_test_setup_teardown (no_durable_message_is_lost_or_doubled_by_kills_over_mqtt_3_1_1, folder_setup,
                                      folder_teardown),
     cmocka_unit_test_setup_teardown (no_durable_message_is_lost_or_doubled_by_kills_over_mqtt_5, folder_setup,
+                                     folder_teardown),
+    cmocka_unit_test_setup_teardown (no_durable_message_is_lost_or_doubled_by_kills_at_qos_2, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (no_durable_message_is_lost_or_doubled_by_kills_at_qos_2_over_mqtt_5, folder_setup,
                                      folder_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
