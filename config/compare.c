@@ -73,6 +73,16 @@ static gboolean duties_differ (const Site *old, const Site *new)
   return FALSE;
 }
 
+static gboolean templates_differ (const Site *old, const Site *new)
+{
+  if (old == NULL || old->templates->len != new->templates->len)
+    return TRUE;
+  for (guint i = 0; i < new->templates->len; i++)
+    if (differs (old, new, section_of_kind (SITE_SENSORS), old->templates->pdata[i], new->templates->pdata[i]))
+      return TRUE;
+  return FALSE;
+}
+
 static gboolean needs_restart (const GatewaySettings *old, const GatewaySettings *new)
 {
   return strcmp (old->id, new->id) != 0 || strcmp (old->division, new->division) != 0
@@ -88,6 +98,7 @@ SiteDifference *site_compare (const Site *old, const Site *new)
   difference->recording = differs (old, new, &recording_section, old != NULL ? &old->recording : NULL, &new->recording);
   difference->alerts = differs (old, new, &alerts_section, old != NULL ? &old->alerts : NULL, &new->alerts);
   difference->duties = duties_differ (old, new);
+  difference->templates = templates_differ (old, new);
   difference->needs_restart = old != NULL && needs_restart (&old->gateway, &new->gateway);
   for (SiteKind kind = 0; kind < SITE_KINDS; kind++)
     compare_kind (old, new, kind, &difference->kinds[kind]);
@@ -100,7 +111,7 @@ gboolean site_difference_is_empty (const SiteDifference *difference)
     if (difference->kinds[kind].put->len > 0 || difference->kinds[kind].removed->len > 0)
       return FALSE;
   return !difference->gateway && !difference->http && !difference->rtsp && !difference->recording && !difference->alerts
-         && !difference->duties;
+         && !difference->duties && !difference->templates;
 }
 
 void site_difference_free (SiteDifference *difference)

@@ -15,7 +15,7 @@ typedef struct {
 } KindDifference;
 
 typedef struct {
-  gboolean gateway, http, rtsp, recording, alerts, duties; /* whether they differ */
+  gboolean gateway, http, rtsp, recording, alerts, duties, templates; /* whether they differ */
   gboolean needs_restart; /* gateway.id, division, data_dir or runtime_dir differ: a running gateway can't follow */
   KindDifference kinds[SITE_KINDS];
 } SiteDifference;

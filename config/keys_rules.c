@@ -19,6 +19,9 @@ static const Key match_keys[] = {
     .help = "Of sensors in this grid and below.", .help_zh = "限于该网格及下级的传感器。" },
   { "sensors", &type_references, PLACE (match_sensors), .kind = SITE_SENSORS, .minimum = 1, .maximum = 1000,
     .help = "Of these sensors.", .help_zh = "限于这些传感器。" },
+  { "topic", &type_topic, PLACE (match_topic), .example = "village/shimiao/+/level",
+    .help = "Of sensors whose topic is like this: + is any level, # all that follow.",
+    .help_zh = "限于主题与此相符的传感器: + 为任意一层, # 为其后各层。" },
   { 0 }
 };
 
@@ -214,12 +217,14 @@ static void check_match_of_terms (Reader *reader, const YamlNode *map, const Rul
 {
   const YamlNode *match = yaml_map_get (map, "match");
   gboolean has_terms = rule->when.all != NULL || rule->when.any != NULL;
+  gboolean is_silent = comparison_condition (&rule->when.comparison) == CONDITION_SILENT;
   if (match == NULL || match->kind != YAML_MAP)
     return;
   if (has_terms && yaml_map_get (match, "metric") != NULL)
     reader_refuse (reader, yaml_map_get (match, "metric"), "metric has no use with %s, whose items have their own, expected none",
                    rule->when.all != NULL ? "all" : "any");
-  else if (!has_terms && yaml_map_get (match, "metric") == NULL && yaml_map_get (match, "sensors") == NULL)
+  else if (!has_terms && yaml_map_get (match, "metric") == NULL && yaml_map_get (match, "sensors") == NULL
+           && (!is_silent || yaml_map_get (match, "topic") == NULL))
     reader_refuse (reader, match, "match names nothing to watch, expected metric or sensors");
 }
 

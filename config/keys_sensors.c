@@ -2,36 +2,67 @@
 #include "config/keys_metrics.h"
 #include "config/reader.h"
 #include "config/types.h"
+#include "gateway/core/topic_template.h"
 
 #include <string.h>
 
 #define SECOND ((double) G_TIME_SPAN_SECOND)
 #define PLACE(field) G_STRUCT_OFFSET (Sensor, field)
 
-enum { TOPIC_BYTES_MAX = 1024 };
+enum { GRID_MAP_MAX = 1000 };
 
-/* MQTT 5.0 4.7.1: '+' stands for a whole level, '#' for all that follows and only at the end. */
-static gboolean topic_is_right (const char *topic)
+/* An id in which named levels of the topic may stand; check_template looks whether they may. */
+static gboolean read_sensor_id (Reader *reader, const Key *key, const YamlNode *node, gpointer field)
 {
-  if (strlen (topic) > TOPIC_BYTES_MAX || topic[0] == '$')
-    return FALSE;
-  g_auto (GStrv) levels = g_strsplit (topic, "/", -1);
-  for (guint i = 0; levels[i] != NULL; i++)
-    if (strpbrk (levels[i], "+#") != NULL && (strlen (levels[i]) != 1 || (levels[i][0] == '#' && levels[i + 1] != NULL)))
-      return FALSE;
-  return TRUE;
+  gboolean has_names = node->kind == YAML_SCALAR && topic_template_is (node->text);
+  return (has_names ? &type_text : &type_id)->read (reader, key, node, field);
 }
 
-static gboolean read_topic (Reader *reader, const Key *key, const YamlNode *node, gpointer field)
+static const ValueType type_sensor_id = { "an id (letters, digits, '.', '_' or '-', at most 64, a letter or digit first)",
+                                          read_sensor_id, show_text, schema_text };
+
+/* What a text may become, and the id that it then stands for. */
+static gboolean read_grid_map (Reader *reader, const Key *key, const YamlNode *node, gpointer field)
 {
-  const char *text = reader_text (reader, key, node);
-  if (text == NULL)
-    return FALSE;
-  return topic_is_right (text) ? type_text.read (reader, key, node, field) : reader_mismatch (reader, key, node);
+  if (node->kind != YAML_MAP || node->children->len == 0)
+    return reader_mismatch (reader, key, node);
+  if (node->children->len / 2 > GRID_MAP_MAX)
+    return reader_refuse (reader, node, "%s: expected at most %d, found %u", key->name, GRID_MAP_MAX, node->children->len / 2);
+  GHashTable *map = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  *(GHashTable **) field = map;
+  gboolean is_good = TRUE;
+  for (guint i = 0; i + 1 < node->children->len; i += 2) {
+    char *grid = NULL;
+    is_good = type_reference.read (reader, key, node->children->pdata[i + 1], &grid) && is_good;
+    if (grid != NULL)
+      g_hash_table_insert (map, g_strdup (((const YamlNode *) node->children->pdata[i])->text), grid);
+  }
+  return is_good;
 }
 
-static const ValueType type_topic = { "an MQTT topic ('+' only as a whole level, '#' only at the end)", read_topic,
-                                      show_text, schema_text };
+static json_t *show_grid_map (const Key *key, gconstpointer field)
+{
+  (void) key;
+  GHashTableIter iter;
+  gpointer from, grid;
+  GHashTable *map = *(GHashTable *const *) field;
+  if (map == NULL)
+    return NULL;
+  json_t *shown = json_object ();
+  g_hash_table_iter_init (&iter, map);
+  while (g_hash_table_iter_next (&iter, &from, &grid))
+    json_object_set_new (shown, from, json_string (grid));
+  return shown;
+}
+
+static json_t *schema_grid_map (const Key *key)
+{
+  (void) key;
+  return json_pack ("{s:s, s:{s:s}}", "type", "object", "additionalProperties", "type", "string");
+}
+
+static const ValueType type_grid_map = { "a map such as {shimiao: \"621121104201\"}", read_grid_map, show_grid_map,
+                                         schema_grid_map };
 
 static const Choice payload_formats[] = { { "binary", 0 }, { "cayenne_lpp", 0 }, { 0 } };
 
@@ -55,7 +86,7 @@ static json_t *show_nothing (const Key *key, gconstpointer field)
 static const ValueType type_devices_file = { "the path of a CSV file", read_devices_file, show_nothing, schema_text };
 
 static const Key sensor_keys[] = {
-  { "id", &type_id, PLACE (id), .is_required = TRUE, .example = "level-1", .help = "The name in rules and records.",
+  { "id", &type_sensor_id, PLACE (id), .is_required = TRUE, .example = "level-1", .help = "The name in rules and records.",
     .help_zh = "编号, 用于规则和记录。" },
   { "name", &type_text, PLACE (name), .example = "石庙桥水位", .help = "What people call it; the id when not given.",
     .help_zh = "显示名称, 不写则同编号。" },
@@ -68,7 +99,15 @@ static const Key sensor_keys[] = {
   { "broker", &type_reference, PLACE (broker), .kind = SITE_BROKERS, .is_required = TRUE, .example = "village",
     .help = "Where it publishes.", .help_zh = "所在的 MQTT 服务器。" },
   { "topic", &type_topic, PLACE (topic), .is_required = TRUE, .example = "village/shimiao/level-1",
-    .help = "Its topic.", .help_zh = "主题。" },
+    .help = "Its topic. With {named} levels the entry stands for every device that sends (docs/sensors.md).",
+    .help_zh = "主题。含 {名称} 层级时, 此项描述所有来报的设备。" },
+  { "max_devices", &type_whole, PLACE (max_devices), .minimum = 1, .maximum = 10000, .fallback = "1000",
+    .help = "How many sensors an entry with named levels may become.", .help_zh = "含 {名称} 层级的一项最多发现的传感器数。" },
+  { "grid_from", &type_text, PLACE (grid_from),
+    .help = "Of an entry with named levels: what names the grid that a device stands in; grid where there is no such grid.",
+    .help_zh = "含 {名称} 层级时: 由主题得出设备所属网格, 无此网格则用 grid。" },
+  { "grid_map", &type_grid_map, PLACE (grid_map), .kind = SITE_GRIDS,
+    .help = "Which grid it is, where what grid_from gives is no grid's id.", .help_zh = "grid_from 的取值对应的网格编号。" },
   { "format", &type_choice_text, PLACE (format), .choices = sensor_formats, .fallback = "json",
     .help = "What its messages are (docs/sensors.md).", .help_zh = "报文格式 (见 docs/sensors.md)。" },
   { "payload_format", &type_choice_text, PLACE (payload_format), .choices = payload_formats,
@@ -131,9 +170,53 @@ static void check_silence (Reader *reader, const Sensor *sensor)
   }
 }
 
+static void check_names (Reader *reader, const YamlNode *map, const Sensor *sensor, const char *key, const char *text)
+{
+  const YamlNode *node = yaml_map_get (map, key);
+  g_autofree char *problem = text != NULL ? topic_template_text_problem (sensor->topic, text) : NULL;
+  if (problem != NULL && node != NULL)
+    reader_refuse (reader, node, "%s: %s, expected names of the topic's levels", key, problem);
+}
+
+/* Keys and names that mean nothing without named levels. */
+static void check_single (Reader *reader, const YamlNode *map, const Sensor *sensor)
+{
+  static const char *const of_templates[] = { "grid_from", "grid_map" };
+  for (guint i = 0; i < G_N_ELEMENTS (of_templates); i++)
+    if (yaml_map_get (map, of_templates[i]) != NULL)
+      reader_refuse (reader, yaml_map_get (map, of_templates[i]), "%s: the topic %s is of one device, expected a topic with named"
+                     " levels such as {device}", of_templates[i], sensor->topic);
+  check_names (reader, map, sensor, "id", sensor->id);
+}
+
+/* Of an entry that stands for every device whose topic is like its own. */
+static void check_template (Reader *reader, const YamlNode *map, const Sensor *sensor)
+{
+  if (sensor->topic == NULL || sensor->id == NULL)
+    return;
+  if (!topic_template_is (sensor->topic)) {
+    check_single (reader, map, sensor);
+    return;
+  }
+  g_autofree char *problem = topic_template_problem (sensor->topic);
+  if (problem != NULL) {
+    reader_refuse (reader, yaml_map_get (map, "topic"), "topic: %s, expected levels like {village}", problem);
+    return;
+  }
+  check_names (reader, map, sensor, "id", sensor->id);
+  check_names (reader, map, sensor, "name", sensor->name);
+  check_names (reader, map, sensor, "grid_from", sensor->grid_from);
+  if (!topic_template_is (sensor->id))
+    reader_refuse (reader, yaml_map_get (map, "id"), "id: all devices of %s would have the id %s, expected a name of a level"
+                   " in it, such as {device}", sensor->topic, sensor->id);
+  if (sensor->grid_map != NULL && sensor->grid_from == NULL)
+    reader_refuse (reader, yaml_map_get (map, "grid_map"), "grid_map: what it is a map of is missing, expected grid_from beside it");
+}
+
 static void check_sensor (Reader *reader, const YamlNode *map, gpointer item)
 {
   Sensor *sensor = item;
+  check_template (reader, map, sensor);
   if (sensor->metrics == NULL)
     return;
   check_metric_names (reader, sensor);

@@ -1,5 +1,8 @@
 #include "config/references.h"
 
+#include "gateway/core/topic_filter.h"
+#include "gateway/core/topic_template.h"
+
 #include <string.h>
 
 static const YamlNode *node_of (const Reader *reader, gconstpointer item, const char *key)
@@ -98,6 +101,18 @@ static void complete_policies (Site *site)
   }
 }
 
+/* Sensors whose topics have named levels are none yet. */
+static void separate_templates (Site *site)
+{
+  for (guint i = 0; i < site->sensors->len;) {
+    const Sensor *sensor = site->sensors->pdata[i];
+    if (sensor->topic != NULL && topic_template_is (sensor->topic))
+      g_ptr_array_add (site->templates, g_ptr_array_steal_index (site->sensors, i));
+    else
+      i++;
+  }
+}
+
 void site_complete (Reader *reader)
 {
   Site *site = reader->site;
@@ -113,6 +128,7 @@ void site_complete (Reader *reader)
   complete_brokers (site);
   complete_devices (site);
   complete_policies (site);
+  separate_templates (site);
 }
 
 /* Also notes where each item stands. */
@@ -137,10 +153,23 @@ static void check_ids (Reader *reader, SiteKind kind)
   }
 }
 
+/* The sensor; or the template that may become it, whose grid is known when it is the same for all. NULL: neither. */
+static const Sensor *sensor_or_template (const Site *site, const char *id)
+{
+  const Sensor *sensor = site_sensor (site, id);
+  for (guint i = 0; sensor == NULL && i < site->templates->len; i++) {
+    const Sensor *template = site->templates->pdata[i];
+    if (template->id != NULL && topic_template_is (template->id) && topic_template_may_make (template->id, id))
+      sensor = template;
+  }
+  return sensor;
+}
+
 static void check_reference (Reader *reader, const Reference *reference)
 {
   const char *id = reference->node->text, *name = section_of_kind (reference->kind)->name;
-  if (site_find (reader->site, reference->kind, id) != NULL)
+  if (site_find (reader->site, reference->kind, id) != NULL
+      || (reference->kind == SITE_SENSORS && sensor_or_template (reader->site, id) != NULL))
     return;
   g_autoptr (GPtrArray) known = g_ptr_array_new ();
   const GPtrArray *items = site_list (reader->site, reference->kind);
@@ -188,17 +217,17 @@ static void check_rule_sensors (Reader *reader, const Rule *rule, const YamlNode
 {
   for (guint i = 0; names != NULL && names->kind == YAML_LIST && i < names->children->len; i++) {
     const YamlNode *name = names->children->pdata[i];
-    const Sensor *sensor = site_sensor (reader->site, name->text);
+    const Sensor *sensor = sensor_or_template (reader->site, name->text);
     if (sensor == NULL || sensor->metrics == NULL)
       continue;
     if (metric == NULL && needs_metric && sensor->metrics->len > 1)
       reader_refuse (reader, name, "sensors: sensor %s measures more than one thing, expected metric beside sensors",
-                     sensor->id);
+                     name->text);
     if (metric != NULL && !sensor_measures (sensor, metric))
-      reader_refuse (reader, name, "sensors: sensor %s does not measure %s, expected one that does", sensor->id, metric);
-    if (rule->match_sensors != NULL && !g_strv_contains ((const char *const *) rule->match_sensors, sensor->id))
+      reader_refuse (reader, name, "sensors: sensor %s does not measure %s, expected one that does", name->text, metric);
+    if (rule->match_sensors != NULL && !g_strv_contains ((const char *const *) rule->match_sensors, name->text))
       reader_refuse (reader, name, "sensors: sensor %s is not of those that the rule matches, expected one of them",
-                     sensor->id);
+                     name->text);
   }
 }
 
@@ -282,6 +311,27 @@ static void check_recording (Reader *reader, const Camera *camera)
                    "keep_at_least is longer than retain of camera %s, expected at most as long", camera->id);
 }
 
+/* Whose a message of both would be can't be said. */
+static void check_overlap (Reader *reader, const Sensor *template, const Sensor *other)
+{
+  if (template->topic == NULL || other->topic == NULL || g_strcmp0 (template->broker, other->broker) != 0)
+    return;
+  g_autofree char *left = topic_template_filter (template->topic), *right = topic_template_filter (other->topic);
+  const YamlNode *first = node_of (reader, other, "topic");
+  if (first != NULL && topic_filters_overlap (left, right))
+    reader_refuse (reader, node_of (reader, template, "topic"),
+                   "topic: %s and %s at %s:%u may both take a message, expected topics that differ at a level without a name",
+                   template->topic, other->topic, problems_file (reader->problems, first->file), first->line);
+}
+
+static void check_templates (Reader *reader)
+{
+  const GPtrArray *templates = reader->site->templates;
+  for (guint i = 0; i < templates->len; i++)
+    for (guint j = 0; j < i; j++)
+      check_overlap (reader, templates->pdata[i], templates->pdata[j]);
+}
+
 void site_check (Reader *reader, gboolean has_division)
 {
   for (SiteKind kind = 0; kind < SITE_KINDS; kind++)
@@ -289,6 +339,7 @@ void site_check (Reader *reader, gboolean has_division)
   site_publish (reader->site);
   references_check (reader, has_division);
   check_grid_tree (reader);
+  check_templates (reader);
   for (guint i = 0; i < reader->site->rules->len; i++)
     rule_check (reader, reader->site->rules->pdata[i]);
   for (guint i = 0; i < reader->site->cameras->len; i++)

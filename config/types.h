@@ -26,6 +26,7 @@ extern const ValueType type_listen;      /* char*: numeric address and port */
 extern const ValueType type_map;         /* the struct of key->section, embedded */
 extern const ValueType type_map_pointer; /* a pointer to it */
 extern const ValueType type_hours;       /* char*: "08:00-20:00" */
+extern const ValueType type_topic;       /* char*: an MQTT topic or filter */
 extern const ValueType type_maps;        /* GPtrArray of it; files add to it */
 
 /* For types of a section's own: a list of texts, each passed by `accept`. */

@@ -35,6 +35,12 @@ static void told (gpointer data, const Alert *alert, const char *event)
   json_decref (json);
 }
 
+/* What was discovered is judged from its first message on. */
+static void grow (gpointer data, Site *site)
+{
+  rehearsal_grow (((Replay *) data)->rehearsal, site);
+}
+
 static void complain (Replay *replay, const char *what)
 {
   if (++replay->bad <= PROBLEMS_TOLD)
@@ -88,7 +94,8 @@ int replay_command (Site *site, DecoderFind find_decoder, const char *path)
     fprintf (stderr, "gridgate: %s: %s\n", path, g_strerror (errno));
     return EXIT_FAILURE;
   }
-  Replay replay = { .path = path, .site = site, .interpreter = interpreter_new (site, find_decoder, &error) };
+  Replay replay = { .path = path, .site = site };
+  replay.interpreter = interpreter_new (site, find_decoder, grow, &replay, &error);
   if (replay.interpreter != NULL)
     go_through (&replay, file);
   else

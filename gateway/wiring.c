@@ -33,6 +33,7 @@ enum {
   RECHECK_S = 15,
   SENSORS_S = 5,
   DISK_S = 5,
+  DISCOVERY_MS = 250,
   HEALTH_US = 30 * G_USEC_PER_SEC,
 };
 
@@ -59,7 +60,8 @@ struct Wiring {
   gint is_open;        /* everything stands */
   gint is_store_alive; /* set by the store's thread, cleared by each look of the watchdog */
   gint64 store_asked_us;
-  guint recheck_timer, sensors_timer, disk_timer;
+  guint recheck_timer, sensors_timer, disk_timer, discovery_timer;
+  gint64 discovery_rest_us; /* monotonic: discovered sensors are not taken over before */
   SensorStates *sensor_states;
 };
 
@@ -214,6 +216,53 @@ static void tell_sensor (gpointer data, const char *sensor, const char *json)
   sharing_sensor_state (((Wiring *) data)->sharing, sensor, json);
 }
 
+/* What decides by the site. The doors follow at a reload alone: they ask for the site that there is. */
+static void use_site (Wiring *wiring, Site *site)
+{
+  g_mutex_lock (&wiring->mutex);
+  site_unref (wiring->site);
+  wiring->site = site_ref (site);
+  g_mutex_unlock (&wiring->mutex);
+  incident_book_set_site (wiring->book, site);
+  sharing_set_site (wiring->sharing, site);
+  sensor_states_set_site (wiring->sensor_states, site);
+}
+
+static void log_failure (const char *part, GError *error)
+{
+  log_error ("reload: %s: %s", part, error->message);
+  g_error_free (error);
+}
+
+static void judge_by_site (Wiring *wiring, Site *site)
+{
+  GError *error = NULL;
+  if (!alert_engine_set_site (wiring->engine, site, &error))
+    log_failure ("rules", g_steal_pointer (&error));
+  if (!observe_set_site (wiring->observe, site, &error))
+    log_failure ("sensors", g_steal_pointer (&error));
+}
+
+/* Takes no more than a fifth of the main thread's time, however large the site is and however many come one by one. */
+static gboolean look_for_discovered (gpointer data)
+{
+  Wiring *wiring = data;
+  g_autoptr (GError) error = NULL;
+  gint64 start = g_get_monotonic_time ();
+  if (!observe_has_discovered (wiring->observe) || start < wiring->discovery_rest_us)
+    return G_SOURCE_CONTINUE;
+  g_autoptr (Site) site = observe_complete_site (wiring->observe, wiring->site, &error);
+  if (site != NULL) {
+    use_site (wiring, site);
+    judge_by_site (wiring, site);
+  } else {
+    log_limited (LOG_LEVEL_ERROR, "sensors: what was discovered can't be taken over yet: %s", error->message);
+  }
+  gint64 end = g_get_monotonic_time ();
+  wiring->discovery_rest_us = end + 4 * (end - start);
+  return G_SOURCE_CONTINUE;
+}
+
 static gboolean look_at_sensors (gpointer data)
 {
   sensor_states_look (((Wiring *) data)->sensor_states);
@@ -365,6 +414,15 @@ static void tell_setup_link (Wiring *wiring)
     log_notice ("there is no account yet; make the first one here 首次使用，请打开此链接创建管理员: %s", link);
 }
 
+/* The site with the sensors that were discovered before. */
+static gboolean recall_sensors (Wiring *wiring, GError **error)
+{
+  g_autoptr (Site) site = observe_complete_site (wiring->observe, wiring->site, error);
+  if (site != NULL)
+    use_site (wiring, site);
+  return site != NULL;
+}
+
 /* Before the first site is sent: nothing that is held may be deleted under it. */
 static gboolean read_holds (Wiring *wiring, GError **error)
 {
@@ -389,8 +447,8 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
   }
   build_links (wiring, has_external_workers);
   wiring->receivers = receivers_new (wiring->sharing, clock_system ());
-  if (!alert_engine_set_site (wiring->engine, site, error) || !observe_set_site (wiring->observe, site, error)
-      || !build_doors (wiring, error)) {
+  if (!recall_sensors (wiring, error) || !alert_engine_set_site (wiring->engine, wiring->site, error)
+      || !observe_set_site (wiring->observe, wiring->site, error) || !build_doors (wiring, error)) {
     wiring_free (wiring);
     return NULL;
   }
@@ -407,6 +465,7 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
   wiring->recheck_timer = g_timeout_add_seconds (RECHECK_S, recheck_views, wiring);
   wiring->sensors_timer = g_timeout_add_seconds (SENSORS_S, look_at_sensors, wiring);
   wiring->disk_timer = g_timeout_add_seconds (DISK_S, look_at_disk, wiring);
+  wiring->discovery_timer = g_timeout_add (DISCOVERY_MS, look_for_discovered, wiring);
   g_atomic_int_set (&wiring->is_open, TRUE);
   return wiring;
 }
@@ -441,12 +500,6 @@ static void while_the_loop_turns (Wiring *wiring, void (*work) (Wiring *wiring))
 
 /* ---- going over to another site ---- */
 
-static void log_failure (const char *part, GError *error)
-{
-  log_error ("reload: %s: %s", part, error->message);
-  g_error_free (error);
-}
-
 static void move_http (Wiring *wiring)
 {
   GError *error = NULL;
@@ -455,31 +508,32 @@ static void move_http (Wiring *wiring)
     log_failure ("http", error);
 }
 
-void wiring_reload (Wiring *wiring, Site *site)
+/* Whether there is anything to go over to; says so. */
+static gboolean is_change (Site *before, Site *configured)
+{
+  g_autoptr (SiteDifference) difference = site_compare (site_configured (before), configured);
+  if (difference->needs_restart)
+    log_error ("reload: gateway.id, division, data_dir or runtime_dir differ, which needs a restart: nothing was changed");
+  else if (site_difference_is_empty (difference))
+    log_notice ("reload: nothing differs");
+  else
+    return TRUE;
+  return FALSE;
+}
+
+void wiring_reload (Wiring *wiring, Site *configured)
 {
   GError *error = NULL;
   g_autoptr (Site) before = current_site (wiring);
-  g_autoptr (SiteDifference) difference = site_compare (before, site);
-  if (difference->needs_restart) {
-    log_error ("reload: gateway.id, division, data_dir or runtime_dir differ, which needs a restart: nothing was changed");
+  if (!is_change (before, configured))
+    return;
+  g_autoptr (Site) site = observe_complete_site (wiring->observe, configured, &error);
+  if (site == NULL) {
+    log_failure ("sensors", error);
     return;
   }
-  if (site_difference_is_empty (difference)) {
-    log_notice ("reload: nothing differs");
-    return;
-  }
-  g_mutex_lock (&wiring->mutex);
-  site_unref (wiring->site);
-  wiring->site = site_ref (site);
-  g_mutex_unlock (&wiring->mutex);
-
-  incident_book_set_site (wiring->book, site);
-  sharing_set_site (wiring->sharing, site);
-  sensor_states_set_site (wiring->sensor_states, site);
-  if (!alert_engine_set_site (wiring->engine, site, &error))
-    log_failure ("rules", g_steal_pointer (&error));
-  if (!observe_set_site (wiring->observe, site, &error))
-    log_failure ("sensors", g_steal_pointer (&error));
+  use_site (wiring, site);
+  judge_by_site (wiring, site);
   media_link_set_site (wiring->media, site);
   receivers_set_site (wiring->receivers, site);
   while_the_loop_turns (wiring, move_http);
@@ -523,6 +577,7 @@ void wiring_free (Wiring *wiring)
   g_clear_handle_id (&wiring->recheck_timer, g_source_remove);
   g_clear_handle_id (&wiring->sensors_timer, g_source_remove);
   g_clear_handle_id (&wiring->disk_timer, g_source_remove);
+  g_clear_handle_id (&wiring->discovery_timer, g_source_remove);
   while_the_loop_turns (wiring, close_doors);
   g_clear_pointer (&wiring->control, control_free);
   if (wiring->observe != NULL)

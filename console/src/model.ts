@@ -1,6 +1,6 @@
 // What the page knows of the township: loaded once, kept current by events, loaded again after a break.
 
-import { currentSession, get, list, page, Problem } from './api'
+import { currentSession, get, list, page, Problem, request } from './api'
 import { watchEvents, type EventType } from './events'
 import { isOpen } from './incident/actions'
 import { named } from './strings'
@@ -11,6 +11,8 @@ const incidentsKept = 2000
 const incidentsPage = 200
 // Sensors may report many times a second; drawing ten times a second is enough for eyes.
 const drawEveryMs = 100
+// A thousand devices may begin to send at once.
+const lookForSensorsMs = 5_000
 
 export interface Reading {
   last: Observation
@@ -32,6 +34,7 @@ export class Model {
   private readonly watchers = new Set<() => void>()
   private drawTimer: number | undefined
   private stopEvents: (() => void) | null = null
+  private sensorTimer: number | undefined
 
   constructor(readonly session: Session) {}
 
@@ -54,6 +57,7 @@ export class Model {
   stop(): void {
     this.stopEvents?.()
     window.clearTimeout(this.drawTimer)
+    window.clearTimeout(this.sensorTimer)
   }
 
   subscribe(watcher: () => void): () => void {
@@ -86,6 +90,24 @@ export class Model {
       () => {}) // told by the tile and the connection's light
   }
 
+  // Of one that was discovered; it comes back when it sends again.
+  async forgetSensor(id: string): Promise<void> {
+    await request('DELETE', `/sensors/${encodeURIComponent(id)}`)
+    this.sensors.delete(id)
+    this.readings.delete(id)
+    this.draw()
+  }
+
+  // Sensors that a template becomes are told of by their observations alone.
+  private lookForSensors(): void {
+    if (this.sensorTimer !== undefined) return
+    this.sensorTimer = window.setTimeout(() => {
+      list<Sensor>('/sensors').then(
+        (sensors) => { for (const sensor of sensors) this.takeSensor(sensor); this.changed() }, () => {}) // the next one tries again
+        .finally(() => { this.sensorTimer = undefined })
+    }, lookForSensorsMs)
+  }
+
   async loadOlderIncidents(): Promise<void> {
     const cursor = this.olderIncidents
     if (!cursor) return
@@ -96,7 +118,10 @@ export class Model {
   receive(type: EventType, data: unknown): void {
     if (!data || typeof data !== 'object') return
     if (type === 'camera') this.takeCamera(data as Camera)
-    if (type === 'observation') this.takeObservation(data as Observation)
+    if (type === 'observation') {
+      this.takeObservation(data as Observation)
+      if (!this.sensors.has((data as Observation).sensor)) this.lookForSensors()
+    }
     if (type === 'incident' && this.keepIncident(data as Incident)) this.arrived.push((data as Incident).id)
     if (type === 'alert') this.takeAlert(data as Alert)
     this.changed()

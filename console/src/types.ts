@@ -46,6 +46,8 @@ export interface Sensor {
   id: string
   name?: string
   grid?: string
+  template?: string | null // of one that was discovered: the entry that describes it
+  discovered_at?: string | null
   values?: Observation[]
   device_clock?: DeviceClock
 }

@@ -110,6 +110,11 @@ Rehearsal *rehearsal_new (Site *site, const Rule *rule, gint64 start_us, Rehears
   return rehearsal;
 }
 
+void rehearsal_grow (Rehearsal *rehearsal, Site *site)
+{
+  rules_grow (rehearsal->rules, site, rehearsal->now);
+}
+
 void rehearsal_pass (Rehearsal *rehearsal, gint64 wall_us)
 {
   RuleTime *now = &rehearsal->now;

@@ -18,6 +18,9 @@ typedef void (*RehearsalTold) (gpointer data, const Alert *alert, const char *ev
  * nothing is told. Keeps a reference to the site; the rule must outlive it. `start_us` is wall time. */
 Rehearsal *rehearsal_new (Site *site, const Rule *rule, gint64 start_us, RehearsalTold told, gpointer data);
 
+/* The site has sensors that were discovered just now: rules_grow. */
+void rehearsal_grow (Rehearsal *rehearsal, Site *site);
+
 /* What is due by the clock until `wall_us` happens in its order and at its time. */
 void rehearsal_pass (Rehearsal *rehearsal, gint64 wall_us);
 void rehearsal_observe (Rehearsal *rehearsal, gint64 wall_us, const Observation *observation);

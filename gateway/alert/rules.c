@@ -415,6 +415,11 @@ static void count_downtime (Watch *watch, gint64 downtime_us)
       watch->step[i].due -= downtime_us;
 }
 
+void rules_arm (Rules *rules, Watch *watch, gint64 now)
+{
+  due_heap_set (rules->heap, watch, due_of (rules, watch, now));
+}
+
 static void take_up (Rules *rules, Watch *watch, gint64 now, gint64 downtime_us)
 {
   if (watch->plan->counts_downtime && watch->kind != SUBJECT_LATE && downtime_us > 0) {
@@ -423,7 +428,7 @@ static void take_up (Rules *rules, Watch *watch, gint64 now, gint64 downtime_us)
   }
   if (watch->kind != SUBJECT_LATE && watch_level (watch) > 0 && watch->alert[0] == '\0')
     g_hash_table_add (rules->quiet, watch);
-  due_heap_set (rules->heap, watch, due_of (rules, watch, now));
+  rules_arm (rules, watch, now);
   note_hold (rules, watch);
 }
 

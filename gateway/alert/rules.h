@@ -47,6 +47,10 @@ typedef struct {
 /* `only` (may be NULL): these Rules alone, none of the site's and none of the gateway's own. Keeps a reference to the site. */
 Rules *rules_new (Site *site, const GPtrArray *only, const RulesPort *port, RuleTime now);
 
+/* `site` has the same rules, and further sensors behind those of before: site_with_discovered has made it of the same
+ * configured one. What is remembered goes on. */
+void rules_grow (Rules *rules, Site *site, RuleTime now);
+
 /* In the order in which they were stored. */
 gboolean rules_observe (Rules *rules, RuleTime now, const Observation *observation, GError **error);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/alert/rules_private.h"
+#include "gateway/core/topic_filter.h"
 
 #define DEVICE_CATEGORY "device"
 
@@ -80,6 +81,8 @@ static gboolean rule_matches (const Site *site, const Rule *rule, const Sensor *
 {
   if (rule->match_sensors != NULL && !g_strv_contains ((const char *const *) rule->match_sensors, sensor->id))
     return FALSE;
+  if (rule->match_topic != NULL && !topic_filter_covers (rule->match_topic, sensor->topic))
+    return FALSE;
   return rule->match_grid == NULL || site_grid_is_within (site, sensor->grid, rule->match_grid);
 }
 
@@ -96,11 +99,11 @@ static void add_terms (Rules *rules, RulePlan *plan, const Sensor *sensor, gint6
   }
 }
 
-static void add_rule (Rules *rules, RulePlan *plan, gint64 now)
+static void add_rule (Rules *rules, RulePlan *plan, guint from, gint64 now)
 {
   const Rule *rule = plan->rule;
   gboolean any_metric = rule_plan_is_silent (plan) && rule->match_metric == NULL;
-  for (guint i = 0; i < rules->site->sensors->len; i++) {
+  for (guint i = from; i < rules->site->sensors->len; i++) {
     const Sensor *sensor = rules->site->sensors->pdata[i];
     if (!rule_matches (rules->site, rule, sensor))
       continue;
@@ -125,21 +128,25 @@ static RulePlan *own_plan (Rules *rules, const char *id, const char *category, S
     return plan;
   }
   plan = rule_plan_new_built_in (id, category, severity, silent_us, hold_us,
-                                 is_of_devices ? &rules->site->alerts.unless : NULL);
+                                 is_of_devices ? &site_configured (rules->site)->alerts.unless : NULL);
   g_ptr_array_add (rules->plans, plan);
   g_hash_table_insert (rules->own_plans, key, plan);
   return plan;
 }
 
-static void add_devices (Rules *rules, gint64 now)
+static void add_silent_sensors (Rules *rules, guint from, gint64 now)
 {
-  for (guint i = 0; i < rules->site->sensors->len; i++) {
+  for (guint i = from; i < rules->site->sensors->len; i++) {
     const Sensor *sensor = rules->site->sensors->pdata[i];
     if (sensor->silent_after_us == 0)
       continue;
     RulePlan *plan = own_plan (rules, "sensor_silent", DEVICE_CATEGORY, SEVERITY_MODERATE, sensor->silent_after_us, 0);
     add_feed (rules, watch_for (rules, plan, SUBJECT_SENSOR, sensor->id, sensor->grid), sensor, NULL, 0, now);
   }
+}
+
+static void add_cameras (Rules *rules)
+{
   for (guint i = 0; i < rules->site->cameras->len; i++) {
     const Camera *camera = rules->site->cameras->pdata[i];
     watch_for (rules, own_plan (rules, "camera_down", DEVICE_CATEGORY, SEVERITY_MODERATE, 0, camera->down_after_us),
@@ -177,9 +184,9 @@ static void await (Rules *rules, const Unless *unless)
   awaited->recovery_us = MAX (awaited->recovery_us, unless->recovery_us);
 }
 
-static void add_sensors (Rules *rules)
+static void add_sensors (Rules *rules, guint from)
 {
-  for (guint i = 0; i < rules->site->sensors->len; i++) {
+  for (guint i = from; i < rules->site->sensors->len; i++) {
     SensorFeeds *feeds = g_new0 (SensorFeeds, 1);
     feeds->series = g_array_new (FALSE, FALSE, sizeof (Series));
     feeds->silent = g_ptr_array_new ();
@@ -190,7 +197,8 @@ static void add_sensors (Rules *rules)
 void rules_build (Rules *rules, const GPtrArray *only, RuleTime now)
 {
   const GPtrArray *list = only != NULL ? only : rules->site->rules;
-  add_sensors (rules);
+  rules->has_own = only == NULL;
+  add_sensors (rules, 0);
   await (rules, &rules->site->alerts.unless);
   for (guint i = 0; i < list->len; i++)
     await (rules, &((const Rule *) list->pdata[i])->unless);
@@ -200,8 +208,29 @@ void rules_build (Rules *rules, const GPtrArray *only, RuleTime now)
     rules->has_schedules |= plan->has_schedule;
     if (plan->has_schedule)
       plan->is_active = schedule_is_active (&plan->schedule, rules->zone, now.wall);
-    add_rule (rules, plan, now.rule);
+    add_rule (rules, plan, 0, now.rule);
   }
-  if (only == NULL)
-    add_devices (rules, now.rule);
+  if (rules->has_own) {
+    add_silent_sensors (rules, 0, now.rule);
+    add_cameras (rules);
+  }
+}
+
+/* What borrows from the sensors of before is not in danger: all of them are of the new site, too. */
+void rules_grow (Rules *rules, Site *site, RuleTime now)
+{
+  Site *before = rules->site;
+  guint from = before->sensors->len, feeds = rules->feeds->len;
+  rules->site = site_ref (site);
+  add_sensors (rules, from);
+  for (guint i = 0, plans = rules->plans->len; i < plans; i++) {
+    RulePlan *plan = rules->plans->pdata[i];
+    if (plan->own == NULL)
+      add_rule (rules, plan, from, now.rule);
+  }
+  if (rules->has_own)
+    add_silent_sensors (rules, from, now.rule);
+  for (guint i = feeds; i < rules->feeds->len; i++)
+    rules_arm (rules, ((const Feed *) rules->feeds->pdata[i])->watch, now.rule);
+  site_unref (before);
 }

@@ -47,6 +47,7 @@ struct Rules {
   GHashTable *unkept;  /* set of Watch whose row may be written later */
   GPtrArray *unkept_feeds; /* of Feed */
   DueHeap *heap;
+  gboolean has_own; /* the gateway's own rules are among them */
   gboolean has_schedules, may_speak; /* may_speak: what kept others quiet is over */
   int holds;           /* watches that hold or clear */
   gint64 minute;       /* of the wall clock, when schedules were last looked at */
@@ -58,6 +59,9 @@ gboolean watch_equal (gconstpointer left, gconstpointer right);
 /* Makes plans, watches, feeds and the index. */
 void rules_build (Rules *rules, const GPtrArray *only, RuleTime now);
 void rules_add_watch (Rules *rules, Watch *watch);
+
+/* Notes when the watch is due next. */
+void rules_arm (Rules *rules, Watch *watch, gint64 now);
 
 /* Brings alert, row and heap to what the machines say. `at_us`: what the alert shows. */
 gboolean rules_settle (Rules *rules, Watch *watch, RuleTime now, gint64 at_us, gboolean is_changed, GError **error);

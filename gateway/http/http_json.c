@@ -23,8 +23,11 @@ json_t *sensor_to_json (const Sensor *sensor)
     const Metric *metric = sensor->metrics->pdata[i];
     json_array_append_new (metrics, json_pack ("{s:s, s:s?}", "name", metric->name, "unit", metric->unit));
   }
-  return json_pack ("{s:s, s:s?, s:s?, s:o, s:o}", "id", sensor->id, "name", sensor->name, "grid", sensor->grid, "location",
-                    location_to_json (&sensor->location), "metrics", metrics);
+  const char *template = sensor->template != NULL ? sensor->template->id : NULL;
+  g_autofree char *discovered_at = template != NULL ? time_to_rfc3339 (sensor->discovered_at_us) : NULL;
+  return json_pack ("{s:s, s:s?, s:s?, s:o, s:o, s:s?, s:s?}", "id", sensor->id, "name", sensor->name, "grid", sensor->grid,
+                    "location", location_to_json (&sensor->location), "metrics", metrics, "template", template, "discovered_at",
+                    discovered_at);
 }
 
 static void set_text (json_t *object, const char *field, const char *text)

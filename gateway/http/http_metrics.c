@@ -239,6 +239,18 @@ static void add_of_brokers (GString *out, json_t *accounts, const char *name, co
   }
 }
 
+/* Of each template: how many sensors it has become, and how many it may. */
+static void add_templates (GString *out, json_t *accounts, const char *name, const char *member)
+{
+  gsize index, position;
+  json_t *broker, *template;
+  json_array_foreach (json_object_get (accounts, "brokers"), index, broker)
+    json_array_foreach (json_object_get (broker, "templates"), position, template)
+      sample (out, name, json_number_value (json_object_get (template, member)), "broker",
+              json_string_value (json_object_get (broker, "id")), "template",
+              json_string_value (json_object_get (template, "id")), NULL);
+}
+
 static void add_messages (GString *out, const HttpContext *context)
 {
   gsize index;
@@ -260,6 +272,10 @@ static void add_messages (GString *out, const HttpContext *context)
   add_of_brokers (out, accounts, "gridgate_broker_dropped_total", "broker_dropped");
   family (out, "gridgate_broker_sessions_lost_total", "counter", "How often the broker had forgotten our session when it was reached again.");
   add_of_brokers (out, accounts, "gridgate_broker_sessions_lost_total", "sessions_lost");
+  family (out, "gridgate_discovered_sensors", "gauge", "Sensors that a topic with named levels has become.");
+  add_templates (out, accounts, "gridgate_discovered_sensors", "devices");
+  family (out, "gridgate_discovered_sensors_max", "gauge", "How many it may become.");
+  add_templates (out, accounts, "gridgate_discovered_sensors_max", "max_devices");
   json_decref (accounts);
   if (context->observe != NULL) {
     family (out, "gridgate_messages_waiting", "gauge", "Sensor messages that wait to be stored.");

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-const HttpRoute *const http_routes[] = { session_routes, site_routes, camera_routes, recording_routes, sensor_routes,
+const HttpRoute *const http_routes[] = { session_routes, site_routes, camera_routes, recording_routes, sensor_routes, discovered_routes,
                                          alert_routes, incident_routes, evidence_routes, event_routes, register_routes,
                                          hold_routes, machine_routes, rule_routes, later_routes, NULL };
 

@@ -24,7 +24,7 @@ typedef struct HttpRoute {
 } HttpRoute;
 
 /* Each ends with a NULL method. */
-extern const HttpRoute session_routes[], site_routes[], camera_routes[], recording_routes[], sensor_routes[], alert_routes[],
+extern const HttpRoute session_routes[], site_routes[], camera_routes[], recording_routes[], sensor_routes[], discovered_routes[], alert_routes[],
   incident_routes[], evidence_routes[], event_routes[], register_routes[], hold_routes[], machine_routes[], rule_routes[], later_routes[];
 
 /* All lists in the order of the document, ended by NULL. */

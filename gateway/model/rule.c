@@ -81,6 +81,7 @@ void rule_free (Rule *rule)
   g_free (rule->category);
   g_free (rule->match_metric);
   g_free (rule->match_grid);
+  g_free (rule->match_topic);
   g_strfreev (rule->match_sensors);
   g_free (rule->when.comparison.equals.text);
   g_clear_pointer (&rule->when.steps, g_ptr_array_unref);

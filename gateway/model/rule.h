@@ -75,6 +75,7 @@ typedef struct {
   char *id, *name, *category;
   Severity severity; /* with steps: the highest of them */
   char *match_metric, *match_grid; /* match_grid: this grid and all below it; NULL: any */
+  char *match_topic;               /* of sensors whose topic this filter covers; NULL: any */
   GStrv match_sensors;             /* NULL: any */
   RuleWhen when;
   ActiveTimes active;

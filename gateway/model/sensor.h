@@ -49,7 +49,7 @@ typedef struct {
   BinaryField field;        /* format binary */
 } Metric;
 
-typedef struct {
+typedef struct Sensor {
   char *id, *name, *grid, *broker, *topic, *format;
   ClockTrust clock;
   char *time_path;        /* where a payload carries its time; NULL: nowhere */
@@ -61,9 +61,22 @@ typedef struct {
   char *separator;        /* of csv: one character */
   gboolean has_header, has_decimal_comma; /* of csv */
   gboolean durable;
+  int max_devices;        /* of a template (site.h): how many sensors it may become */
+  char *grid_from;        /* of a template: the text that names a sensor's grid, filled from its topic; NULL: all stand in `grid` */
+  GHashTable *grid_map;   /* of a template: what grid_from gives → the grid's id, where they differ; NULL: nowhere */
   Location location;
   GPtrArray *metrics; /* of Metric */
+  /* Of one that was discovered, which has all from its template; the site keeps it. NULL: it stands in a file. */
+  const struct Sensor *template;
+  gint64 discovered_at_us;   /* wall */
+  gboolean has_unknown_grid; /* no grid is called what its topic names: it stands in the template's own */
 } Sensor;
+
+/* What `template` becomes by a real topic of its own; its grid is the template's own yet. What the topic doesn't fill is borrowed: whoever
+ * keeps the sensor keeps the template's site, too. Freed by sensor_unref alone. */
+Sensor *sensor_new_discovered (const Sensor *template, const char *topic, gint64 at_us);
+Sensor *sensor_ref (Sensor *sensor);
+void sensor_unref (Sensor *sensor);
 
 /* NULL is taken. */
 void metric_free (Metric *metric);

@@ -20,6 +20,7 @@ Site *site_new (void)
   site->duties = g_ptr_array_new_with_free_func ((GDestroyNotify) duty_free);
   site->cameras = g_ptr_array_new_with_free_func ((GDestroyNotify) camera_free);
   site->sensors = g_ptr_array_new_with_free_func ((GDestroyNotify) sensor_free);
+  site->templates = g_ptr_array_new_with_free_func ((GDestroyNotify) sensor_free);
   site->rules = g_ptr_array_new_with_free_func ((GDestroyNotify) rule_free);
   site->agencies = g_ptr_array_new_with_free_func ((GDestroyNotify) agency_free);
   site->centers = g_ptr_array_new_with_free_func ((GDestroyNotify) center_free);
@@ -64,6 +65,28 @@ void site_publish (Site *site)
     site->index[kind] = index_by_id (site_list (site, kind));
 }
 
+Site *site_configured (Site *site)
+{
+  return site->configured != NULL ? site->configured : site;
+}
+
+Site *site_with_discovered (Site *configured, const GPtrArray *discovered)
+{
+  Site *site = g_memdup2 (configured, sizeof *configured);
+  site->references = 1;
+  site->configured = site_ref (configured);
+  site->sensors = g_ptr_array_copy (configured->sensors, NULL, NULL);
+  g_ptr_array_set_free_func (site->sensors, NULL);
+  site->discovered = g_ptr_array_new_full (discovered->len, (GDestroyNotify) sensor_unref);
+  for (guint i = 0; i < discovered->len; i++) {
+    g_ptr_array_add (site->discovered, sensor_ref (discovered->pdata[i]));
+    g_ptr_array_add (site->sensors, discovered->pdata[i]);
+  }
+  for (SiteKind kind = 0; kind < SITE_KINDS; kind++)
+    site->index[kind] = kind == SITE_SENSORS ? index_by_id (site->sensors) : g_hash_table_ref (configured->index[kind]);
+  return site;
+}
+
 Site *site_ref (Site *site)
 {
   g_atomic_int_inc (&site->references);
@@ -76,12 +99,19 @@ void site_unref (Site *site)
     return;
   for (int i = 0; i < SITE_KINDS; i++)
     g_clear_pointer (&site->index[i], g_hash_table_unref);
+  g_ptr_array_unref (site->sensors);
+  if (site->configured != NULL) {
+    g_ptr_array_unref (site->discovered);
+    site_unref (site->configured);
+    g_free (site);
+    return;
+  }
+  g_ptr_array_unref (site->templates);
   g_hash_table_unref (site->file_versions);
   g_hash_table_unref (site->origins);
   g_ptr_array_unref (site->centers);
   g_ptr_array_unref (site->agencies);
   g_ptr_array_unref (site->rules);
-  g_ptr_array_unref (site->sensors);
   g_ptr_array_unref (site->cameras);
   g_ptr_array_unref (site->duties);
   g_ptr_array_unref (site->grids);

@@ -139,6 +139,9 @@ typedef struct Site {
   RecordingSettings recording;
   AlertSettings alerts;
   GPtrArray *brokers, *grids, *duties, *cameras, *sensors, *rules, *agencies, *centers; /* of the types above */
+  GPtrArray *templates;    /* of Sensor: entries whose topics have named levels (topic_template.h); they are no sensors, but become some */
+  struct Site *configured; /* what this one was made of by site_with_discovered; NULL: it stands in files as it is */
+  GPtrArray *discovered;   /* of Sensor, behind the others in `sensors`; NULL without `configured` */
   GHashTable *origins;       /* "KIND/ID" → SiteOrigin */
   GHashTable *file_versions; /* path of a secret or certificate → text that changes whenever the file does */
   GHashTable *index[SITE_KINDS]; /* id → item; private to site.c */
@@ -149,6 +152,13 @@ Site *site_new (void);
 
 /* Indexes the lists; the site is immutable from now on. */
 void site_publish (Site *site);
+
+/* The one that stands in files: `site` itself, or what it was made of. Borrowed. */
+Site *site_configured (Site *site);
+
+/* A published site that has `discovered` (of Sensor, all by sensor_new_discovered from its templates) behind the sensors of
+ * `configured`, and all else from there: it keeps references to both. */
+Site *site_with_discovered (Site *configured, const GPtrArray *discovered);
 
 Site *site_ref (Site *site);
 void site_unref (Site *site);

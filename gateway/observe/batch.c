@@ -214,6 +214,10 @@ static gboolean store_message (Observe *observe, const Pending *pending, GError 
     }
     add_delivery (deliveries, message, hash);
   }
+  if (pending->inputs->len == 0 && pending->refusal != NULL) {
+    note (observe, pending, "", OUTCOME_REJECTED, pending->refusal);
+    return reject (observe, pending, NULL, pending->refusal, "a template takes its topic, but makes no sensor of it", error);
+  }
   if (pending->inputs->len == 0) {
     note (observe, pending, "", OUTCOME_REJECTED, REASON_UNKNOWN_TOPIC);
     observe_forget_topic (observe, message->broker, message->topic);
@@ -295,13 +299,17 @@ static void keep_batch (Observe *observe, guint fresh_before)
   store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + RETRY_US);
 }
 
+static void take_batch (Observe *observe)
+{
+  if (intake_take (observe->intake, observe->batch, BATCH_MESSAGES))
+    observe_resume (observe);
+}
+
 /* Returns how many messages it has tried. */
 static guint store_batch (Observe *observe)
 {
   g_autoptr (GError) error = NULL;
   guint fresh_before = observe->fresh->len;
-  if (intake_take (observe->intake, observe->batch, BATCH_MESSAGES))
-    observe_resume (observe);
   guint taken = observe->batch->len;
   if (taken == 0)
     return 0;
@@ -477,17 +485,30 @@ gboolean observe_save_accounts (Observe *observe, Database *database, GError **e
   return TRUE;
 }
 
-static gboolean run_batch (Observe *observe, Database *database, GError **error)
+static gboolean pass_on (Observe *observe, Database *database, guint taken, GError **error)
 {
-  if (observe->fresh->len > FRESH_MAX)
-    g_ptr_array_set_size (observe->fresh, 0);
-  guint taken = store_batch (observe);
   gboolean is_time = taken <= SMALL_BATCH
                      || clock_monotonic_us (observe->clock) - observe->accounts_saved_us >= ACCOUNTS_EVERY_US;
   if (!observe_apply (observe, database, error) || !keep_hashes (observe, database, error)
       || (is_time && account_has_changed (observe->accounts) && !observe_save_accounts (observe, database, error)))
     return FALSE;
   observe_publish_after_commit (observe);
+  return TRUE;
+}
+
+static gboolean run_batch (Observe *observe, Database *database, GError **error)
+{
+  gboolean is_waiting;
+  if (observe->fresh->len > FRESH_MAX)
+    g_ptr_array_set_size (observe->fresh, 0);
+  take_batch (observe);
+  if (!observe_discover (observe, database, &is_waiting, error))
+    return FALSE;
+  if (is_waiting)
+    return TRUE;
+  guint taken = store_batch (observe);
+  if (!observe->are_rules_behind && !pass_on (observe, database, taken, error))
+    return FALSE;
   if (observe->batch->len == 0)
     go_on (observe, taken);
   return TRUE;

@@ -1,5 +1,7 @@
 #include "gateway/observe/intake.h"
 
+#include "gateway/observe/discovered.h"
+
 struct Intake {
   GMutex mutex;
   GQueue waiting; /* of Pending */
@@ -8,8 +10,12 @@ struct Intake {
   gboolean has_refused;
 };
 
-static gboolean wants_durable (const RawMessage *message, const GPtrArray *inputs)
+static gboolean wants_durable (const RawMessage *message, const Site *site, const GPtrArray *inputs)
 {
+  if (inputs->len == 0 && message->qos > 0) {
+    const Sensor *template = site_template (site, message->broker, message->topic);
+    return template != NULL && template->durable;
+  }
   for (guint i = 0; message->qos > 0 && i < inputs->len; i++)
     if (((const SensorInput *) inputs->pdata[i])->sensor->durable)
       return TRUE;
@@ -22,7 +28,7 @@ Pending *pending_new (RawMessage *message, Routes *routes)
   pending->message = raw_message_ref (message);
   pending->routes = routes_ref (routes);
   pending->inputs = routes_find (routes, message->broker, message->topic);
-  pending->is_durable = wants_durable (message, pending->inputs);
+  pending->is_durable = wants_durable (message, routes_site (routes), pending->inputs);
   return pending;
 }
 

@@ -9,11 +9,12 @@
 
 typedef struct Intake Intake;
 
-/* One message with whom it is for. Immutable. */
+/* One message with whom it is for. Immutable, but to the store's thread once that has it. */
 typedef struct {
   RawMessage *message;
   Routes *routes;
   GPtrArray *inputs; /* of SensorInput, borrowed from routes */
+  const char *refusal; /* why a template that takes its topic makes no sensor of it; static; NULL: it is of none, or not looked at */
   gboolean is_durable;
 } Pending;
 

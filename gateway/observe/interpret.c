@@ -1,13 +1,18 @@
 #include "gateway/observe/interpret.h"
 
+#include "gateway/observe/discovered.h"
 #include "gateway/observe/routes.h"
 
 struct Interpreter {
   Routes *routes;
   Decoded *decoded;
+  DecoderFind find_decoder;
+  Discovered *discovered;
+  InterpreterGrown grown;
+  gpointer data;
 };
 
-Interpreter *interpreter_new (Site *site, DecoderFind find_decoder, GError **error)
+Interpreter *interpreter_new (Site *site, DecoderFind find_decoder, InterpreterGrown grown, gpointer data, GError **error)
 {
   Routes *routes = routes_new (site, find_decoder, NULL, error);
   if (routes == NULL)
@@ -15,6 +20,10 @@ Interpreter *interpreter_new (Site *site, DecoderFind find_decoder, GError **err
   Interpreter *interpreter = g_new0 (Interpreter, 1);
   interpreter->routes = routes;
   interpreter->decoded = decoded_new ();
+  interpreter->find_decoder = find_decoder;
+  interpreter->discovered = discovered_new (site);
+  interpreter->grown = grown;
+  interpreter->data = data;
   return interpreter;
 }
 
@@ -63,13 +72,38 @@ static char *take_for (Interpreter *interpreter, SensorInput *input, const RawMe
   return problem;
 }
 
+/* The sensor that the message's topic is of by a template, as observe_discover does it. What is wrong, or NULL. */
+static char *discover (Interpreter *interpreter, const RawMessage *message, GPtrArray *inputs)
+{
+  g_autoptr (GError) error = NULL;
+  const char *reason = NULL;
+  guint known = discovered_sensors (interpreter->discovered)->len;
+  const Sensor *sensor = message->payload_size == 0
+                           ? NULL
+                           : discovered_take (interpreter->discovered, message->broker, message->topic, message->receive_time_us,
+                                              &reason);
+  if (sensor == NULL)
+    return reason != NULL
+             ? g_strdup_printf ("topic %s makes no sensor: %s", message->topic, reason)
+             : g_strdup_printf ("no sensor of broker %s has the topic %s", message->broker, message->topic);
+  SensorInput *input = routes_grow (interpreter->routes, sensor, interpreter->find_decoder, &error);
+  if (input == NULL)
+    return g_strdup (error->message);
+  g_ptr_array_add (inputs, input);
+  if (discovered_sensors (interpreter->discovered)->len > known && interpreter->grown != NULL) {
+    g_autoptr (Site) site = discovered_site (interpreter->discovered);
+    interpreter->grown (interpreter->data, site);
+  }
+  return NULL;
+}
+
 char *interpreter_take (Interpreter *interpreter, const RawMessage *message, InterpreterEach each, gpointer data)
 {
   g_autoptr (GPtrArray) inputs = routes_find (interpreter->routes, message->broker, message->topic);
   guint64 hash = raw_message_hash (message);
-  char *problem = NULL;
-  if (inputs->len == 0)
-    return g_strdup_printf ("no sensor of broker %s has the topic %s", message->broker, message->topic);
+  char *problem = inputs->len == 0 ? discover (interpreter, message, inputs) : NULL;
+  if (problem != NULL)
+    return problem;
   if (message->payload_size > RAW_PAYLOAD_MAX)
     return g_strdup_printf ("the payload has %" G_GSIZE_FORMAT " bytes, at most %d are taken", message->payload_size,
                             RAW_PAYLOAD_MAX);
@@ -87,6 +121,7 @@ void interpreter_free (Interpreter *interpreter)
 {
   if (interpreter == NULL)
     return;
+  discovered_free (interpreter->discovered);
   decoded_free (interpreter->decoded);
   routes_unref (interpreter->routes);
   g_free (interpreter);

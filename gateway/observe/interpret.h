@@ -10,8 +10,12 @@
 
 typedef struct Interpreter Interpreter;
 
-/* Keeps a reference to the site. ERROR_RECONFIGURE names the sensor whose format can't be made ready. */
-Interpreter *interpreter_new (Site *site, DecoderFind find_decoder, GError **error);
+/* Is told of the site whenever a template has become further sensors, before what they sent is given out. Borrowed. */
+typedef void (*InterpreterGrown) (gpointer data, Site *site);
+
+/* Keeps a reference to the site, which is a configured one. `grown` may be NULL. ERROR_RECONFIGURE names the sensor whose
+ * format can't be made ready. */
+Interpreter *interpreter_new (Site *site, DecoderFind find_decoder, InterpreterGrown grown, gpointer data, GError **error);
 
 /* Calls `each` for every observation that would be stored, in order. What is no news (duplicates, deadband) is passed over
  * in silence. Returns NULL, or what was wrong with the message; free with g_free. */

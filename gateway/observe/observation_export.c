@@ -1,6 +1,5 @@
-#include <string.h>
-
 #include "gateway/core/clock.h"
+#include "gateway/core/csv.h"
 #include "gateway/core/error.h"
 #include "gateway/observe/observation_files.h"
 #include "gateway/observe/observation_read.h"
@@ -24,50 +23,32 @@ static void flush (Export *export)
   g_string_truncate (export->text, 0);
 }
 
-/* RFC 4180 2.5 to 2.7. */
-static void append_field (GString *text, const char *field, char end)
-{
-  if (field != NULL && strpbrk (field, ",\"\r\n") == NULL) {
-    g_string_append (text, field);
-  } else if (field != NULL) {
-    g_string_append_c (text, '"');
-    for (const char *at = field; *at != '\0'; at++) {
-      if (*at == '"')
-        g_string_append_c (text, '"');
-      g_string_append_c (text, *at);
-    }
-    g_string_append_c (text, '"');
-  }
-  if (end != '\0')
-    g_string_append_c (text, end);
-}
-
 static void append_value (GString *text, const Observation *observation)
 {
   char number[G_ASCII_DTOSTR_BUF_SIZE];
   if (observation->kind == VALUE_TEXT)
-    append_field (text, observation->text, ',');
+    csv_append_field (text, observation->text, ',');
   else if (observation->kind == VALUE_BOOLEAN)
-    append_field (text, observation->value != 0 ? "true" : "false", ',');
+    csv_append_field (text, observation->value != 0 ? "true" : "false", ',');
   else
-    append_field (text, g_ascii_formatd (number, sizeof number, "%.15g", observation->value), ',');
+    csv_append_field (text, g_ascii_formatd (number, sizeof number, "%.15g", observation->value), ',');
 }
 
 static void append_time (GString *text, gint64 time_us)
 {
   g_autofree char *time = time_to_rfc3339 (time_us);
-  append_field (text, time, ',');
+  csv_append_field (text, time, ',');
 }
 
 static void append_line (GString *text, const Observation *observation)
 {
-  append_field (text, observation->sensor, ',');
-  append_field (text, observation->metric, ',');
+  csv_append_field (text, observation->sensor, ',');
+  csv_append_field (text, observation->metric, ',');
   append_value (text, observation);
-  append_field (text, observation->unit, ',');
+  csv_append_field (text, observation->unit, ',');
   append_time (text, observation->phenomenon_time_us);
   append_time (text, observation->receive_time_us);
-  append_field (text, quality_name (observation->quality), ',');
+  csv_append_field (text, quality_name (observation->quality), ',');
   g_string_append (text, observation->is_historical ? "true\r\n" : "false\r\n");
 }
 

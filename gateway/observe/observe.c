@@ -161,6 +161,8 @@ Observe *observe_new (Store *store, EventBus *events, DecoderFind find_decoder, 
   observe->fresh = g_ptr_array_new_with_free_func ((GDestroyNotify) observation_unref);
   observe->outcomes = g_array_new (FALSE, FALSE, sizeof (Outcome));
   observe->decoded = decoded_new ();
+  observe->stale_rows = g_ptr_array_new_with_free_func (g_free);
+  observe->warned = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   read_applied (observe, reader);
   observe->accounts = account_book_new (reader, error);
   if (observe->accounts != NULL)
@@ -229,8 +231,10 @@ static gboolean set_site (Database *database, gpointer data, GError **error)
   SetSite *set = data;
   Observe *observe = set->observe;
   Routes *routes = routes_new (set->site, observe->find_decoder, observe->routes, error);
-  if (routes == NULL)
+  if (routes == NULL || !observe_adopt (observe, database, set->site, error)) {
+    routes_unref (routes);
     return FALSE;
+  }
   g_mutex_lock (&observe->mutex);
   Routes *before = observe->routes;
   observe->routes = routes;
@@ -243,6 +247,7 @@ static gboolean set_site (Database *database, gpointer data, GError **error)
     return FALSE;
   }
   routes_unref (before);
+  observe_schedule (observe); /* for what has waited */
   return TRUE;
 }
 
@@ -315,8 +320,10 @@ static void close_where_gone (Observe *observe, const Site *site)
 gboolean observe_set_site (Observe *observe, Site *site, GError **error)
 {
   SetSite set = { observe, site };
-  if (!store_run (observe->store, set_site, &set, error))
+  if (!store_run (observe->store, set_site, &set, error)) {
+    observe_keep_site (observe);
     return FALSE;
+  }
   g_autoptr (Routes) routes = routes_now (observe);
   observation_keeper_set_routes (observe->keeper, routes);
   observation_keeper_start (observe->keeper);
@@ -422,6 +429,7 @@ static json_t *describe_broker (Observe *observe, const Site *site, const Broker
     json_array_append_new (sensors, one);
   }
   json_object_set_new (object, "sensors", sensors);
+  json_object_set_new (object, "templates", templates_describe (site, broker->id));
   return object;
 }
 
@@ -509,6 +517,11 @@ void observe_free (Observe *observe)
   observation_keeper_free (observe->keeper);
   observation_files_free (observe->files);
   account_book_free (observe->accounts);
+  g_hash_table_unref (observe->warned);
+  g_ptr_array_unref (observe->stale_rows);
+  if (observe->adopting != observe->discovered)
+    discovered_free (observe->adopting);
+  discovered_free (observe->discovered);
   decoded_free (observe->decoded);
   g_array_unref (observe->outcomes);
   g_ptr_array_unref (observe->fresh);

@@ -33,6 +33,20 @@ Observe *observe_new (Store *store, EventBus *events, DecoderFind find_decoder, 
  * rules must know the site by then. */
 gboolean observe_set_site (Observe *observe, Site *site, GError **error);
 
+/* Before each observe_set_site, and before the rules are told: `site` (configured, or from here) with the sensors that its
+ * templates have become; those that no template describes any more will be forgotten. Nothing is discovered from now on until
+ * observe_set_site or observe_keep_site. Waits for the store; NULL with an error: nothing has changed. */
+Site *observe_complete_site (Observe *observe, Site *site, GError **error);
+void observe_keep_site (Observe *observe);
+
+/* thread: any. Whether observe_complete_site would give another site than the last time. Until that is set, what is stored
+ * passes no rules: soon is best. */
+gboolean observe_has_discovered (Observe *observe);
+
+/* thread: any but the store's; waits. A sensor that was discovered is forgotten with the next site; its next message makes it
+ * known again. ERROR_RETRY: not now. */
+gboolean observe_forget_sensor (Observe *observe, const char *sensor, GError **error);
+
 /* Is told of every change of a broker's state. thread: the adapter's; must not wait. Set before the first site. */
 typedef void (*ObserveBrokerChanged) (gpointer data, const char *broker, const BrokerStatus *status);
 void observe_set_broker_changed (Observe *observe, ObserveBrokerChanged changed, gpointer data);
@@ -43,9 +57,9 @@ typedef void (*ObservationsDeleted) (gpointer data, const char *day, gint64 rows
 void observe_set_deleted (Observe *observe, ObservationsDeleted deleted, gpointer data);
 
 /* thread: any. {"brokers":[{"id","state","reason","detail","since","session_present","sessions_lost","received","stored",
- * "rejected":{},"dropped":{},"pending","broker_dropped","broker_dropped_at","sensors":[{"id","received",…}]}]}: the account as
- * last written, with each batch or in a flood once a second, so that it never goes back; `session_present` null until the
- * broker is reached. */
+ * "rejected":{},"dropped":{},"pending","broker_dropped","broker_dropped_at","sensors":[{"id","received",…}],"templates":[{"id",
+ * "topic","devices","max_devices","unknown_grid"}]}]}: the account as last written, with each batch or in a flood once a second, so
+ * that it never goes back; `session_present` null until the broker is reached. */
 json_t *observe_accounting_json (Observe *observe);
 
 /* thread: any. A sensor's last values, when it was heard, and what is known of its clock (device_clock_to_json): {"id","heard_at",

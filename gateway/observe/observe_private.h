@@ -1,8 +1,9 @@
-/* observe_private.h: what observe.c (life, site, brokers, views) and batch.c (the store's thread) share. */
+/* observe_private.h: what observe.c (life, site, brokers, views), batch.c and discovery.c (the store's thread) share. */
 #pragma once
 
 #include "gateway/observe/account.h"
 #include "gateway/observe/broker_losses.h"
+#include "gateway/observe/discovered.h"
 #include "gateway/observe/intake.h"
 #include "gateway/observe/last_values.h"
 #include "gateway/observe/observation_keeper.h"
@@ -51,6 +52,13 @@ struct Observe {
   GArray *outcomes;       /* of Outcome, of the open transaction */
   GPtrArray *fresh;       /* of Observation: on disk, events not yet published */
   Decoded *decoded;
+  Discovered *discovered; /* of the routes' configured site; NULL before the first site */
+  Discovered *adopting;   /* whose site the main thread goes over to, may be the same: nothing is discovered meanwhile; NULL: none */
+  GPtrArray *stale_rows;  /* of char *, "broker\ntopic": to be deleted with that */
+  guint discovered_saved; /* how many of the first of `discovered` are on disk */
+  GHashTable *warned;     /* set of "template\nreason": of which people have been told */
+  gboolean are_rules_behind; /* they don't know all sensors that are stored: nothing passes them */
+  gint has_discovered;    /* atomic: the main thread's site lacks some, or has some that are forgotten */
   gint64 applied;         /* number of the last observation that rules have seen */
   gint64 counted;         /* … that the accounts have, once they were written; 0 until then */
   gint64 hashes_written_us; /* monotonic */
@@ -65,6 +73,13 @@ void observe_schedule (Observe *observe);
 
 /* The job. Data is the Observe. */
 gboolean observe_run_batch (Database *database, gpointer data, GError **error);
+
+/* thread: store, inside a job. Messages of the batch that are of unknown sensors make them known; `*is_waiting` when the batch can't
+ * be stored yet: it stays, and the job will run again. */
+gboolean observe_discover (Observe *observe, Database *database, gboolean *is_waiting, GError **error);
+
+/* thread: store, inside a job. The routes are those of `site` from here on, and so are the rules. */
+gboolean observe_adopt (Observe *observe, Database *database, Site *site, GError **error);
 
 /* thread: store, inside a job. The rules see what they have not seen yet. */
 gboolean observe_apply (Observe *observe, Database *database, GError **error);

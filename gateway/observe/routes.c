@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "gateway/core/error.h"
-#include "gateway/observe/topic_filter.h"
+#include "gateway/core/topic_filter.h"
+#include "gateway/core/topic_template.h"
 
 struct Routes {
   gint references;
@@ -11,6 +12,8 @@ struct Routes {
   GHashTable *inputs; /* sensor id → SensorInput */
   GHashTable *exact;  /* "broker\ntopic" → GPtrArray of SensorInput */
   GPtrArray *wildcard; /* of SensorInput */
+  GHashTable *grown_inputs; /* sensor id → SensorInput: the store's thread's alone, as the next */
+  GPtrArray *grown;         /* of Sensor: theirs */
 };
 
 static void input_free (gpointer data)
@@ -51,27 +54,61 @@ static void keep_filter (SensorInput *input, const SensorInput *known)
     filter_copy (&known->filter, &input->filter, input->sensor);
 }
 
-static gboolean add_input (Routes *routes, const Sensor *sensor, DecoderFind find_decoder, Routes *before, GError **error)
+/* One that the store's thread knows. */
+static SensorInput *known_input (const Routes *routes, const char *sensor)
 {
-  SensorInput *input = g_new0 (SensorInput, 1);
-  g_hash_table_insert (routes->inputs, g_strdup (sensor->id), input);
-  input->sensor = sensor;
-  filter_init (&input->filter, sensor);
-  input->decoder = find_decoder (sensor->format);
-  if (input->decoder == NULL)
-    return error_set (error, ERROR_RECONFIGURE, "sensor %s: format %s is not in this version", sensor->id, sensor->format);
-  input->prepared = input->decoder->prepare (sensor, error);
-  if (input->prepared == NULL) {
-    g_prefix_error (error, "sensor %s: ", sensor->id);
-    return FALSE;
+  SensorInput *input = routes_input (routes, sensor);
+  return input != NULL ? input : g_hash_table_lookup (routes->grown_inputs, sensor);
+}
+
+/* Adds it to `inputs`. NULL: the sensor can't be read. */
+static SensorInput *add_input (GHashTable *inputs, const Sensor *sensor, DecoderFind find_decoder, Routes *before, GError **error)
+{
+  const Decoder *decoder = find_decoder (sensor->format);
+  if (decoder == NULL) {
+    error_set (error, ERROR_RECONFIGURE, "sensor %s: format %s is not in this version", sensor->id, sensor->format);
+    return NULL;
   }
-  SensorInput *known = before != NULL ? routes_input (before, sensor->id) : NULL;
+  gpointer prepared = decoder->prepare (sensor, error);
+  if (prepared == NULL) {
+    g_prefix_error (error, "sensor %s: ", sensor->id);
+    return NULL;
+  }
+  SensorInput *input = g_new0 (SensorInput, 1);
+  *input = (SensorInput){ .sensor = sensor, .decoder = decoder, .prepared = prepared };
+  g_hash_table_insert (inputs, g_strdup (sensor->id), input);
+  filter_init (&input->filter, sensor);
+  SensorInput *known = before != NULL ? known_input (before, sensor->id) : NULL;
   if (known != NULL) {
     input->clock = known->clock;
     keep_filter (input, known);
     input->has_last_hash = known->has_last_hash;
     input->last_hash = known->last_hash;
+    input->is_hash_unwritten = known->is_hash_unwritten;
   }
+  return input;
+}
+
+/* What it becomes is read like itself: an error belongs to the site that has it. */
+static gboolean check_template (const Sensor *template, DecoderFind find_decoder, GError **error)
+{
+  const Decoder *decoder = find_decoder (template->format);
+  if (decoder == NULL)
+    return error_set (error, ERROR_RECONFIGURE, "sensor %s: format %s is not in this version", template->id, template->format);
+  gpointer prepared = decoder->prepare (template, error);
+  if (prepared == NULL) {
+    g_prefix_error (error, "sensor %s: ", template->id);
+    return FALSE;
+  }
+  decoder->release (prepared);
+  return TRUE;
+}
+
+static gboolean add_route (Routes *routes, const Sensor *sensor, DecoderFind find_decoder, Routes *before, GError **error)
+{
+  SensorInput *input = add_input (routes->inputs, sensor, find_decoder, before, error);
+  if (input == NULL)
+    return FALSE;
   if (has_wildcard (sensor->topic))
     g_ptr_array_add (routes->wildcard, input);
   else
@@ -87,8 +124,13 @@ Routes *routes_new (Site *site, DecoderFind find_decoder, Routes *before, GError
   routes->inputs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, input_free);
   routes->exact = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   routes->wildcard = g_ptr_array_new ();
+  routes->grown_inputs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, input_free);
+  routes->grown = g_ptr_array_new_with_free_func ((GDestroyNotify) sensor_unref);
   for (guint i = 0; i < site->sensors->len; i++)
-    if (!add_input (routes, site->sensors->pdata[i], find_decoder, before, error))
+    if (!add_route (routes, site->sensors->pdata[i], find_decoder, before, error))
+      return NULL;
+  for (guint i = 0; i < site->templates->len; i++)
+    if (!check_template (site->templates->pdata[i], find_decoder, error))
       return NULL;
   return g_steal_pointer (&routes);
 }
@@ -106,6 +148,8 @@ void routes_unref (Routes *routes)
   g_ptr_array_unref (routes->wildcard);
   g_hash_table_unref (routes->exact);
   g_hash_table_unref (routes->inputs);
+  g_hash_table_unref (routes->grown_inputs);
+  g_ptr_array_unref (routes->grown);
   site_unref (routes->site);
   g_free (routes);
 }
@@ -130,6 +174,17 @@ GPtrArray *routes_find (const Routes *routes, const char *broker, const char *to
   return found;
 }
 
+SensorInput *routes_grow (Routes *routes, const Sensor *sensor, DecoderFind find_decoder, GError **error)
+{
+  SensorInput *input = known_input (routes, sensor->id);
+  if (input != NULL)
+    return input;
+  input = add_input (routes->grown_inputs, sensor, find_decoder, NULL, error);
+  if (input != NULL)
+    g_ptr_array_add (routes->grown, sensor_ref ((Sensor *) sensor));
+  return input;
+}
+
 SensorInput *routes_input (const Routes *routes, const char *sensor)
 {
   return g_hash_table_lookup (routes->inputs, sensor);
@@ -147,6 +202,14 @@ GStrv routes_filters (const Routes *routes, const char *broker)
     const Sensor *sensor = routes->site->sensors->pdata[i];
     if (strcmp (sensor->broker, broker) == 0)
       g_ptr_array_add (filters, sensor->topic);
+  }
+  g_autoptr (GPtrArray) made = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < routes->site->templates->len; i++) {
+    const Sensor *template = routes->site->templates->pdata[i];
+    if (strcmp (template->broker, broker) != 0)
+      continue;
+    g_ptr_array_add (made, topic_template_filter (template->topic));
+    g_ptr_array_add (filters, made->pdata[made->len - 1]);
   }
   return topic_filters_reduce (filters);
 }

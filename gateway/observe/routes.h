@@ -1,4 +1,4 @@
-/* routes.h: which sensors a message is for: an immutable snapshot of the site for the threads of the brokers.
+/* routes.h: which sensors a message is for: a snapshot of the site, to the threads of the brokers immutable.
  *
  * thread: lookups any; an input's decoder and clock belong to the store's thread. */
 #pragma once
@@ -9,7 +9,7 @@
 #include "gateway/observe/normalise.h"
 
 typedef struct {
-  const Sensor *sensor; /* borrowed from the routes' site */
+  const Sensor *sensor; /* borrowed from the routes' site, or kept by routes_grow */
   const Decoder *decoder;
   gpointer prepared;
   DeviceClock clock;
@@ -32,6 +32,10 @@ Site *routes_site (const Routes *routes); /* borrowed */
 
 /* The sensors of `broker` whose topic matches, as an array of SensorInput *; free with g_ptr_array_unref. */
 GPtrArray *routes_find (const Routes *routes, const char *broker, const char *topic);
+
+/* The input of a sensor that was discovered since: no other function gives it out, but routes_new takes over what it remembers. NULL:
+ * the sensor can't be read. Keeps a reference to the sensor. thread: the store's. */
+SensorInput *routes_grow (Routes *routes, const Sensor *sensor, DecoderFind find_decoder, GError **error);
 
 /* NULL when the site has no such sensor. */
 SensorInput *routes_input (const Routes *routes, const char *sensor);

@@ -10,6 +10,7 @@ static gboolean add_view_credentials (Database *database, GError **error);
 static gboolean add_rule_language (Database *database, GError **error);
 static gboolean add_holds (Database *database, GError **error);
 static gboolean add_watched (Database *database, GError **error);
+static gboolean add_discovery (Database *database, GError **error);
 
 static gboolean (*const steps[]) (Database *database, GError **error) = {
   add_sensing,   /* 1: rule state, alerts, accounts of what was received */
@@ -19,6 +20,7 @@ static gboolean (*const steps[]) (Database *database, GError **error) = {
   add_rule_language, /* 5: states of steps, windows and counts; severities that change; silences */
   add_holds,     /* 6: legal holds on recordings, and which of their deletions the audit log has */
   add_watched,   /* 7: which recorded time was sent to whom */
+  add_discovery, /* 8: sensors that templates have discovered */
 };
 
 static gboolean add_sensing (Database *database, GError **error)
@@ -157,6 +159,15 @@ static gboolean add_holds (Database *database, GError **error)
 static gboolean add_watched (Database *database, GError **error)
 {
   return database_script (database, "ALTER TABLE views ADD COLUMN watched TEXT;", error);
+}
+
+static gboolean add_discovery (Database *database, GError **error)
+{
+  return database_script (database,
+    "CREATE TABLE discovered_sensors ("
+    "  number INTEGER PRIMARY KEY, broker TEXT NOT NULL, topic TEXT NOT NULL, at INTEGER NOT NULL,"
+    "  UNIQUE (broker, topic));",
+    error);
 }
 
 int schema_version (void)

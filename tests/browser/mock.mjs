@@ -18,7 +18,7 @@ const policy = "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml',
   '.mp4': 'video/mp4', '.jpg': 'image/jpeg' }
 export const hostileName = '<img src=x onerror="document.title=\'taken\'"><script>document.title="taken"</script>'
-const accounts = { operator: 'operator', viewer: 'viewer' }
+const accounts = { admin: 'admin', operator: 'operator', viewer: 'viewer' }
 const password = 'mock-password'
 const transitions = {
   accept: [['reported'], 'accepted'], reject: [['reported'], 'rejected'],
@@ -221,6 +221,11 @@ export async function startMock({ port = 0, cameras = 4, floodAfterMs = 15_000, 
     if (route === 'GET /cameras') return send(response, 200, { items: site.cameras, next: null })
     if (route === 'GET /sensors') return send(response, 200, { items: site.sensors.map((sensor) => ({ ...sensor,
       values: [...(readings.get(sensor.id)?.values() ?? [])] })), next: null })
+    if (request.method === 'DELETE' && path.startsWith('/sensors/')) {
+      if (session.role !== 'admin') return problem(response, 403, 'forbidden', 'only an administrator may')
+      site.sensors = site.sensors.filter(({ id, template }) => !template || `/sensors/${id}` !== path)
+      return send(response, 204)
+    }
     if (route === 'GET /incidents') return send(response, 200, { items: [...incidents.values()].reverse(), next: null })
     if (route === 'POST /incidents') return report(response, session, body)
     if (route === 'GET /events') return events(request, response)
@@ -268,6 +273,11 @@ export async function startMock({ port = 0, cameras = 4, floodAfterMs = 15_000, 
     incidents,
     flood,
     publish,
+    // A device that nobody has configured begins to send.
+    discover(id, name) {
+      site.sensors.push({ id, name, grid: 'g1', template: '{village}-{device}', discovered_at: now() })
+      observe(id, 'water_level', 1.5, 'm')
+    },
     // Somebody else changes an incident and the page isn't told yet.
     changeSilently(id) { incidents.get(id).revision++ },
     endSessions() {

@@ -175,6 +175,20 @@ try {
     await viewer.context().close()
   })
 
+  await step('a sensor that was discovered appears, is marked, and is forgotten by an administrator alone', async () => {
+    const operator = await signedIn('operator', { language: 'en-GB' })
+    const admin = await signedIn('admin', { language: 'en-GB' })
+    for (const at of [operator, admin]) await at.click('a[href="#/sensors"]')
+    mock.discover('nanchuan-7', hostileName)
+    for (const at of [operator, admin]) await at.waitForSelector('[data-sensor=nanchuan-7] p:has-text("Discovered")', { timeout: 20_000 })
+    assert.equal(await operator.$('button[data-do=forget-sensor]'), null)
+    assert.equal(await admin.$('[data-sensor=level-1] button[data-do=forget-sensor]'), null)
+    await admin.click('[data-sensor=nanchuan-7] button[data-do=forget-sensor]')
+    await admin.waitForSelector('[data-sensor=nanchuan-7]', { state: 'detached' })
+    await operator.context().close()
+    await admin.context().close()
+  })
+
   await step('narrow screens scroll down, never sideways', async () => {
     for (const width of [1024, 390]) {
       const small = await signedIn('operator', { width, height: 800 })

@@ -277,6 +277,8 @@ export const en: Record<Key, string> = {
 
   sensors_title: 'Sensors',
   sensors_none: 'Your account sees no sensors.',
+  discovered: 'Discovered {time}',
+  discovered_forget: 'Forget',
   clock_moved: 'Its clock is {time} off: corrected',
   clock_refused: 'Its clock is {time} off: the time of receipt counts',
   sensor: 'Sensor',

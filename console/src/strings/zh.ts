@@ -275,6 +275,8 @@ export const zh = {
 
   sensors_title: '传感器',
   sensors_none: '您的账号看不到任何传感器。',
+  discovered: '自动发现于 {time}',
+  discovered_forget: '移除',
   clock_moved: '设备时钟偏差 {time}, 已校正',
   clock_refused: '设备时钟偏差 {time}, 按接收时间计',
   sensor: '传感器',

@@ -1,6 +1,7 @@
 // Each sensor's last values, live, with their quality and age.
 
 import { useState } from 'preact/hooks'
+import { Problem } from '../api'
 import { ago, fullTime, number, span, unit } from '../format'
 import { useModel, useNow } from '../hooks'
 import type { Model, Reading } from '../model'
@@ -36,9 +37,26 @@ function SensorCard({ model, sensor, now }: { model: Model; sensor: Sensor; now:
         <span class="muted">{model.gridName(sensor.grid)}</span>
       </header>
       <ClockNote clock={sensor.device_clock} />
+      {sensor.template && <DiscoveredNote model={model} sensor={sensor} />}
       {readings.length === 0 && <p class="muted">{t('no_value')}</p>}
       {readings.map(([metric, reading]) => <Metric key={metric} metric={metric} reading={reading} now={now} />)}
     </article>
+  )
+}
+
+// It stands in no file: a topic with named levels has become it.
+function DiscoveredNote({ model, sensor }: { model: Model; sensor: Sensor }) {
+  const [problem, setProblem] = useState<string | null>(null)
+  const forget = (): void => {
+    setProblem(null)
+    model.forgetSensor(sensor.id).catch((error: unknown) => setProblem(error instanceof Problem ? error.message : t('error_network')))
+  }
+  return (
+    <>
+      <p class="muted" title={sensor.template ?? undefined}>{t('discovered', { time: fullTime(sensor.discovered_at) })}</p>
+      {model.session.role === 'admin' && <button type="button" data-do="forget-sensor" onClick={forget}>{t('discovered_forget')}</button>}
+      {problem && <p class="problem" role="alert">{problem}</p>}
+    </>
   )
 }
 

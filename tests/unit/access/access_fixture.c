@@ -18,7 +18,7 @@ static void add_camera (Site *site, const char *id, const char *grid, const char
   g_ptr_array_add (site->cameras, camera);
 }
 
-static void add_sensor (Site *site, const char *id, const char *grid)
+static Sensor *add_sensor (Site *site, const char *id, const char *grid)
 {
   Sensor *sensor = g_new0 (Sensor, 1);
   sensor->id = g_strdup (id);
@@ -29,6 +29,27 @@ static void add_sensor (Site *site, const char *id, const char *grid)
   sensor->format = g_strdup ("value");
   sensor->metrics = g_ptr_array_new_with_free_func ((GDestroyNotify) metric_free);
   g_ptr_array_add (site->sensors, sensor);
+  return sensor;
+}
+
+/* A template, and what it has become. */
+static Site *with_discovered (Site *configured)
+{
+  g_autoptr (GPtrArray) sensors = g_ptr_array_new_with_free_func ((GDestroyNotify) sensor_unref);
+  g_ptr_array_add (sensors, sensor_new_discovered (configured->templates->pdata[0], "gauge/=7", now_us));
+  Site *site = site_with_discovered (configured, sensors);
+  site_unref (configured);
+  return site;
+}
+
+static void add_template (Site *site)
+{
+  Sensor *template = add_sensor (site, "gauge-7", "hill");
+  g_ptr_array_add (site->templates, g_ptr_array_steal_index (site->sensors, site->sensors->len - 1));
+  g_free (template->topic);
+  template->topic = g_strdup ("gauge/{device}");
+  g_free (template->name);
+  template->name = g_strdup ("{device}");
 }
 
 static void add_agency (Site *site, const char *id, const char *category, const char *grid, gboolean sees_pictures)
@@ -73,12 +94,13 @@ Site *site_fixture_new (const char *data_dir)
   add_camera (site, "post", "hill", "police");
   add_sensor (site, "level-1", "farm");
   add_sensor (site, "wind-1", "hill");
+  add_template (site);
   add_rule (site, "flood");
   add_agency (site, "water", "flood", "village", TRUE);
   add_agency (site, "fire", "fire", "town", FALSE);
   add_agency (site, "police", "none", "farm", FALSE);
   site_publish (site);
-  return site;
+  return with_discovered (site);
 }
 
 static Site *site_of_fixture (gpointer data)

@@ -161,6 +161,35 @@ static void bound_callers_and_agencies_see_their_grid_only (void **state)
   assert_int_equal (status_of (police, "GET", "/api/v1/cameras/post", NULL), 200);
 }
 
+static void sensors_that_were_discovered_are_marked_listed_and_forgotten_by_administrators_alone (void **state)
+{
+  ApiFixture *fixture = *state;
+  g_autoptr (HttpClient) admin = api_fixture_client (fixture, ROLE_ADMIN, NULL, NULL);
+  g_autoptr (HttpClient) operator = api_fixture_client (fixture, ROLE_OPERATOR, NULL, NULL);
+  g_autoptr (HttpClient) worker = api_fixture_client (fixture, ROLE_WORKER, NULL, "village");
+  json_t *found = http_client_get (operator, "/api/v1/sensors/gauge-7"), *configured = http_client_get (operator, "/api/v1/sensors/wind-1");
+  assert_string_equal (json_string_value (json_object_get (found, "template")), "gauge-7");
+  assert_string_equal (json_string_value (json_object_get (found, "discovered_at")), "2026-05-01T08:00:00.000Z");
+  assert_true (json_is_null (json_object_get (configured, "template")));
+  json_decref (found);
+  json_decref (configured);
+  g_autoptr (HttpAnswer) all = http_client_call (operator, "GET", "/api/v1/sensors.csv", NULL);
+  assert_string_equal (all->body, "id,name,grid,broker,topic,template,discovered_at\r\n"
+                                  "level-1,level-1,farm,village,level-1,,\r\n"
+                                  "wind-1,wind-1,hill,village,wind-1,,\r\n"
+                                  "gauge-7,'=7,hill,village,gauge/=7,gauge-7,2026-05-01T08:00:00.000Z\r\n"); /* no formula */
+  g_autoptr (HttpAnswer) new = http_client_call (operator, "GET", "/api/v1/sensors.csv?discovered=true", NULL);
+  assert_null (strstr (new->body, "wind-1"));
+  assert_non_null (strstr (new->body, "gauge-7"));
+  g_autoptr (HttpAnswer) own = http_client_call (worker, "GET", "/api/v1/sensors.csv", NULL);
+  assert_null (strstr (own->body, "gauge-7"));
+  assert_non_null (strstr (own->body, "level-1"));
+  assert_int_equal (status_of (operator, "GET", "/api/v1/sensors.csv?discovered=maybe", NULL), 400);
+  assert_int_equal (status_of (operator, "DELETE", "/api/v1/sensors/gauge-7", NULL), 403);
+  assert_int_equal (status_of (admin, "DELETE", "/api/v1/sensors/wind-1", NULL), 409); /* it stands in a file */
+  assert_int_equal (status_of (admin, "DELETE", "/api/v1/sensors/absent", NULL), 404);
+}
+
 static json_t *report (const char *category, const char *grid)
 {
   return json_pack ("{s:s, s:s, s:s, s:s}", "title", "x", "category", category, "severity", "severe", "grid", grid);
@@ -310,6 +339,7 @@ int main (void)
     TEST (a_session_needs_its_csrf_token_for_unsafe_calls_and_its_own_origin),
     TEST (bound_callers_and_agencies_see_their_grid_only),
     TEST (an_incident_is_seen_and_changed_by_those_entitled_and_unknown_to_others),
+    TEST (sensors_that_were_discovered_are_marked_listed_and_forgotten_by_administrators_alone),
     TEST (events_go_to_those_who_may_see_them_and_continue_after_the_last_id),
     TEST (a_live_view_that_cannot_be_is_refused_before_101),
     TEST (a_head_request_opens_neither_an_export_nor_a_socket),

@@ -393,6 +393,44 @@ static void sensors_make_sense (void **state)
   assert_cases (cases, BASE);
 }
 
+static void topics_with_named_levels_make_sense (void **state)
+{
+  (void) state;
+  static const Case cases[] = {
+    { "sensors: [{id: \"{d}\", broker: village, topic: \"a/{d\", metrics: [{name: m, path: $.m}]}]\n",
+      "8:47: topic: the brace in \"{d\" is not closed before the level ends, expected levels like {village}" },
+    { "sensors: [{id: \"{d}\", broker: village, topic: \"a/x{d}\", metrics: [{name: m, path: $.m}]}]\n",
+      "8:47: topic: \"x{d}\" is no {name} of letters, digits and '_' that fills its level, expected levels like {village}" },
+    { "sensors: [{id: \"{d}\", broker: village, topic: \"{d}/{d}\", metrics: [{name: m, path: $.m}]}]\n",
+      "8:47: topic: {d} stands twice, expected levels like {village}" },
+    { "sensors: [{id: s, broker: village, topic: \"a/{d}\", name: \"{e}\", metrics: [{name: m, path: $.m}]}]\n",
+      "8:16: id: all devices of a/{d} would have the id s, expected a name of a level in it, such as {device}\n"
+      "8:58: name: {e} is no level of the topic, expected names of the topic's levels" },
+    { "sensors: [{id: \"{d}\", broker: village, topic: a/b, grid_from: \"x\", metrics: [{name: m, path: $.m}]}]\n",
+      "8:16: id: {d} is no level of the topic, expected names of the topic's levels\n"
+      "8:63: grid_from: the topic a/b is of one device, expected a topic with named levels such as {device}" },
+    { "sensors: [{id: \"{d}\", broker: village, topic: \"a/{d}\", max_devices: 0, grid_map: {x: \"63\"}, metrics: [{name: m, path: $.m}]}]\n",
+      "8:69: max_devices: 0 is out of range, expected 1 to 10000\n"
+      "8:82: grid_map: what it is a map of is missing, expected grid_from beside it\n"
+      "8:86: grid_map: there is no grid 63; did you mean 62?" },
+    { "sensors:\n"
+      "  - {id: \"{d}\", broker: village, topic: \"a/{d}/level\", metrics: [{name: m, path: $.m}]}\n"
+      "  - {id: \"x-{d}\", broker: village, topic: \"a/{d}/#\", metrics: [{name: m, path: $.m}]}\n",
+      "10:43: topic: a/{d}/# and a/{d}/level at s.yaml:9 may both take a message, expected topics that differ at a level without a"
+      " name" },
+    { "sensors: [{id: \"v-{d}\", broker: village, topic: \"a/{d}\", metrics: [{name: m, path: $.m}]}]\n"
+      "rules: [{id: r, category: c, match: {metric: n, sensors: [v-1, w-1]}, when: {above: 1}}]\n",
+      "9:59: sensors: sensor v-1 does not measure n, expected one that does\n"
+      "9:64: sensors: there is no sensor w-1, expected one that stands under sensors" },
+    { "rules: [{id: r, category: c, match: {metric: m, topic: \"a/#/b\"}, when: {above: 1}}]\n",
+      "8:56: topic: expected an MQTT topic ('+' only as a whole level, '#' only at the end), found \"a/#/b\"" },
+    { "rules: [{id: r, category: c, match: {topic: \"a/#\"}, when: {above: 1}}]\n",
+      "8:37: match names nothing to watch, expected metric or sensors" },
+    { 0 },
+  };
+  assert_cases (cases, BASE);
+}
+
 static void deliveries_and_duties_make_sense (void **state)
 {
   (void) state;
@@ -452,6 +490,7 @@ int main (void)
     cmocka_unit_test (conditions_make_sense),
     cmocka_unit_test (schedules_and_what_keeps_quiet_make_sense),
     cmocka_unit_test (sensors_make_sense),
+    cmocka_unit_test (topics_with_named_levels_make_sense),
     cmocka_unit_test (deliveries_and_duties_make_sense),
     cmocka_unit_test (a_flood_of_errors_is_cut_and_counted),
   };

@@ -44,6 +44,22 @@ static void only_the_camera_whose_lines_changed_differs (void **state)
   assert_int_equal (difference->kinds[SITE_GRIDS].put->len, 0);
 }
 
+static void a_template_that_changed_is_a_difference (void **state)
+{
+  static const char before[] = HEAD "brokers: [{id: v, url: \"mqtt://h\"}]\n"
+                                             "sensors: [{id: \"{d}\", broker: v, topic: \"a/{d}\", max_devices: 5, metrics: [{name: m, path: $.m}]}]\n";
+  g_autofree char *after = g_strdup (before);
+  strchr (strstr (after, "max_devices"), '5')[0] = '6';
+  g_autoptr (Site) old = load (*state, before);
+  g_autoptr (Site) same = load (*state, before);
+  g_autoptr (Site) new = load (*state, after);
+  g_autoptr (SiteDifference) none = site_compare (old, same);
+  g_autoptr (SiteDifference) difference = site_compare (old, new);
+  assert_true (site_difference_is_empty (none));
+  assert_true (difference->templates);
+  assert_false (site_difference_is_empty (difference));
+}
+
 static void the_sites_recording_mode_reaches_the_cameras_that_follow_it (void **state)
 {
   static const char cameras[] = "cameras:\n  - {id: a, url: \"rtsp://h/a\"}\n"
@@ -124,6 +140,7 @@ int main (void)
   const struct CMUnitTest tests[] = {
     IN_FOLDER (a_site_does_not_differ_from_itself_on_other_lines),
     IN_FOLDER (only_the_camera_whose_lines_changed_differs),
+    IN_FOLDER (a_template_that_changed_is_a_difference),
     IN_FOLDER (the_sites_recording_mode_reaches_the_cameras_that_follow_it),
     IN_FOLDER (a_password_file_written_anew_makes_its_camera_differ),
     IN_FOLDER (a_nested_key_makes_its_item_differ),

@@ -310,6 +310,38 @@ static void one_entry_describes_the_sensors_of_a_file (void **state)
   assert_int_equal (origin->line, 9);
 }
 
+/* It is no sensor, but rules may name what it becomes. */
+static void an_entry_with_named_levels_stands_apart_from_the_sensors (void **state)
+{
+  write_file (*state, "site.yaml", MINIMAL
+              "brokers: [{id: village, url: \"mqtt://h\"}]\n"
+              "grids: [{id: \"6201\"}]\n"
+              "sensors:\n"
+              "  - id: \"{village}-{device}\"\n"
+              "    name: \"{village} {device}\"\n"
+              "    broker: village\n"
+              "    topic: \"village/{village}/{device}/level\"\n"
+              "    grid: \"6201\"\n"
+              "    grid_from: \"{village}\"\n"
+              "    grid_map: {shimiao: \"62\"}\n"
+              "    max_devices: 7\n"
+              "    metrics: [{name: m, path: $.m}, {name: n, path: $.n}]\n"
+              "  - {id: \"{g}-{n}\", broker: village, format: sparkplug, topic: \"spBv1.0/{g}/+/{n}/#\", metrics: [{name: m}]}\n"
+              "rules:\n"
+              "  - {id: r, category: c, match: {metric: m, sensors: [shimiao-1]}, when: {above: 1}}\n"
+              "  - {id: q, category: c, match: {topic: \"village/shimiao/#\"}, when: {silent: 1h}}\n");
+  g_autoptr (Site) site = load (*state, "site.yaml");
+  assert_int_equal (site->sensors->len, 0);
+  assert_int_equal (site->templates->len, 2);
+  const Sensor *template = site->templates->pdata[0];
+  assert_string_equal (template->id, "{village}-{device}");
+  assert_string_equal (template->grid, "6201");
+  assert_string_equal (template->grid_from, "{village}");
+  assert_string_equal (g_hash_table_lookup (template->grid_map, "shimiao"), "62");
+  assert_int_equal (template->max_devices, 7);
+  assert_string_equal (site_rule (site, "q")->match_topic, "village/shimiao/#");
+}
+
 static void a_devices_file_is_wrong_at_its_own_place (void **state)
 {
   static const struct {
@@ -352,6 +384,7 @@ int main (void)
     IN_FOLDER (the_runtime_folder_follows_a_data_folder_elsewhere),
     IN_FOLDER (the_example_fills_devices),
     IN_FOLDER (one_entry_describes_the_sensors_of_a_file),
+    IN_FOLDER (an_entry_with_named_levels_stands_apart_from_the_sensors),
     IN_FOLDER (a_devices_file_is_wrong_at_its_own_place),
     cmocka_unit_test (a_site_that_was_sent_reads_no_devices_elsewhere),
     IN_FOLDER (the_example_fills_policies),

@@ -50,6 +50,7 @@ static const struct {
   { 5, "SELECT author = 'zhang' AND matches = '{\"rules\":[\"downpour\"]}' FROM silences" },
   { 6, "SELECT camera = 'bridge' AND lifted_at = 0 FROM holds" },
   { 6, "SELECT value = 7 FROM recording_marks" },
+  { 7, "SELECT watched LIKE '[{\"from\":%' FROM views WHERE to_at IS NOT NULL" },
 };
 
 static void check_facts (Fixture *fixture, int version)

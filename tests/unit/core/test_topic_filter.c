@@ -1,4 +1,4 @@
-#include "gateway/observe/topic_filter.h"
+#include "gateway/core/topic_filter.h"
 #include "tests/support/test.h"
 
 static void filters_match_as_mqtt_says (void **state)

@@ -1,4 +1,4 @@
-#include "gateway/observe/topic_filter.h"
+#include "gateway/core/topic_filter.h"
 
 #include <string.h>
 
@@ -46,8 +46,7 @@ static gboolean is_wild (const char *filter)
   return strpbrk (filter, "+#") != NULL;
 }
 
-/* Whether a topic may match both. */
-static gboolean overlap (const char *first, const char *second)
+gboolean topic_filters_overlap (const char *first, const char *second)
 {
   g_auto (GStrv) left = g_strsplit (first, "/", -1), right = g_strsplit (second, "/", -1);
   guint i = 0;
@@ -79,7 +78,7 @@ static void merge_overlapping (GPtrArray *wild)
 {
   for (guint i = 0; i < wild->len; i++)
     for (guint j = 0; j < wild->len; j++) {
-      if (i == j || !overlap (wild->pdata[i], wild->pdata[j]))
+      if (i == j || !topic_filters_overlap (wild->pdata[i], wild->pdata[j]))
         continue;
       char *merged = cover (wild->pdata[i], wild->pdata[j]);
       g_ptr_array_remove_index (wild, MAX (i, j));
