@@ -6,6 +6,7 @@
  * Duplicate names are refused. */
 #include "adapters/decoders/decoders.h"
 #include "adapters/decoders/json_payload.h"
+#include "adapters/decoders/json_skim.h"
 #include "gateway/core/error.h"
 #include "gateway/core/json_path.h"
 
@@ -13,47 +14,56 @@
 
 typedef struct {
   const Sensor *sensor;
-  GPtrArray *paths; /* of JsonPath, one a metric */
-  JsonPath *time, *sequence; /* or NULL */
+  GPtrArray *paths; /* of JsonPath, one a metric, and then those of time and sequence, where there are such */
+  gint time_at, sequence_at; /* where these stand; -1: nowhere */
+  gboolean is_plain;         /* no path needs the whole document */
 } JsonFormat;
 
 static void json_format_release (gpointer prepared)
 {
   JsonFormat *format = prepared;
   g_ptr_array_unref (format->paths);
-  json_path_free (format->time);
-  json_path_free (format->sequence);
   g_free (format);
 }
 
-static gboolean add_paths (JsonFormat *format, GError **error)
+/* Its place in `paths`, or -1 with an error. */
+static gint add_path (JsonFormat *format, const char *text, GError **error)
+{
+  JsonPath *path = json_path_parse (text, NULL, error);
+  if (path == NULL)
+    return -1;
+  g_ptr_array_add (format->paths, path);
+  format->is_plain &= json_skim_takes (path) && format->paths->len <= JSON_SKIM_PATHS_MAX;
+  return (gint) format->paths->len - 1;
+}
+
+static gboolean add_metrics (JsonFormat *format, GError **error)
 {
   for (guint i = 0; i < format->sensor->metrics->len; i++) {
     const Metric *metric = format->sensor->metrics->pdata[i];
     if (metric->path == NULL)
       return error_set (error, ERROR_RECONFIGURE, "metric %s has no path, which format json needs", metric->name);
-    JsonPath *path = json_path_parse (metric->path, NULL, error);
-    if (path == NULL)
+    if (add_path (format, metric->path, error) < 0)
       return FALSE;
-    g_ptr_array_add (format->paths, path);
   }
   return TRUE;
 }
 
 /* TRUE without a path, too. */
-static gboolean parse_path (const char *text, JsonPath **path, GError **error)
+static gboolean add_optional (JsonFormat *format, const char *text, gint *at, GError **error)
 {
-  *path = text != NULL ? json_path_parse (text, NULL, error) : NULL;
-  return text == NULL || *path != NULL;
+  *at = text != NULL ? add_path (format, text, error) : -1;
+  return text == NULL || *at >= 0;
 }
 
 static gpointer json_format_prepare (const Sensor *sensor, GError **error)
 {
   JsonFormat *format = g_new0 (JsonFormat, 1);
   format->sensor = sensor;
+  format->is_plain = TRUE;
   format->paths = g_ptr_array_new_with_free_func ((GDestroyNotify) json_path_free);
-  if (add_paths (format, error) && parse_path (sensor->time_path, &format->time, error)
-      && parse_path (sensor->sequence_path, &format->sequence, error))
+  if (add_metrics (format, error) && add_optional (format, sensor->time_path, &format->time_at, error)
+      && add_optional (format, sensor->sequence_path, &format->sequence_at, error))
     return format;
   json_format_release (format);
   return NULL;
@@ -61,7 +71,6 @@ static gpointer json_format_prepare (const Sensor *sensor, GError **error)
 
 typedef struct {
   const JsonFormat *format;
-  const JsonPath *path;
   guint metric;
   json_t *root;
   Decoded *decoded;
@@ -69,21 +78,31 @@ typedef struct {
   gboolean is_found;
 } MetricWalk;
 
+static void add_value (const JsonFormat *format, guint metric, json_t *value, json_t *time, gint64 sequence, Decoded *decoded)
+{
+  Reading common = { .metric = metric, .sequence = sequence };
+  common.has_time = time != NULL && json_payload_time (time, &common.time_us);
+  json_payload_add (value, format->sensor, &common, json_path_text (format->paths->pdata[metric]), decoded);
+}
+
+static void miss_value (const JsonFormat *format, guint metric, Decoded *decoded)
+{
+  decoded_miss (decoded, REASON_PATH_ABSENT, "nothing at %s", json_path_text (format->paths->pdata[metric]));
+}
+
 static gboolean take_value (json_t *value, const JsonPlace *place, gpointer data)
 {
   MetricWalk *walk = data;
-  Reading common = { .metric = walk->metric, .sequence = walk->sequence };
-  json_t *time = walk->format->time != NULL ? json_path_find_at (walk->format->time, walk->root, place) : NULL;
-  common.has_time = time != NULL && json_payload_time (time, &common.time_us);
+  const JsonFormat *format = walk->format;
+  json_t *time = format->time_at >= 0 ? json_path_find_at (format->paths->pdata[format->time_at], walk->root, place) : NULL;
   walk->is_found = TRUE;
-  json_payload_add (value, walk->format->sensor, &common, json_path_text (walk->path), walk->decoded);
+  add_value (format, walk->metric, value, time, walk->sequence, walk->decoded);
   return walk->decoded->readings->len < READINGS_MAX || walk->decoded->reason == NULL;
 }
 
-/* The device's number of the message, -1 when it has none; or a text that tells it apart. */
-static gint64 take_sequence (const JsonFormat *format, json_t *root, Decoded *decoded)
+/* The device's number of the message, -1 when it has none; or a text that tells it apart. `value` may be NULL. */
+static gint64 take_sequence (const json_t *value, Decoded *decoded)
 {
-  const json_t *value = format->sequence != NULL ? json_path_find (format->sequence, root) : NULL;
   if (json_is_string (value) && json_string_length (value) > 0)
     decoded_identify (decoded, json_string_value (value));
   double number = json_is_number (value) ? json_number_value (value) : -1;
@@ -94,18 +113,46 @@ static gint64 take_sequence (const JsonFormat *format, json_t *root, Decoded *de
   return (gint64) number;
 }
 
+/* FALSE: it is to be decoded as a whole. */
+static gboolean decode_plain (const JsonFormat *format, const EncodedMessage *message, Decoded *decoded)
+{
+  json_t *values[JSON_SKIM_PATHS_MAX];
+  guint count = format->paths->len;
+  if (!json_skim (message->payload, message->size, (JsonPath *const *) format->paths->pdata, count, values))
+    return FALSE;
+  json_t *time = format->time_at >= 0 ? values[format->time_at] : NULL;
+  gint64 sequence = take_sequence (format->sequence_at >= 0 ? values[format->sequence_at] : NULL, decoded);
+  for (guint i = 0; i < format->sensor->metrics->len; i++)
+    if (values[i] != NULL)
+      add_value (format, i, values[i], time, sequence, decoded);
+    else
+      miss_value (format, i, decoded);
+  for (guint i = 0; i < count; i++)
+    json_decref (values[i]);
+  return TRUE;
+}
+
+static void decode_whole (const JsonFormat *format, const EncodedMessage *message, Decoded *decoded)
+{
+  json_t *root = json_payload_parse (message->payload, message->size, decoded);
+  if (root == NULL)
+    return;
+  const JsonPath *at = format->sequence_at >= 0 ? format->paths->pdata[format->sequence_at] : NULL;
+  gint64 sequence = take_sequence (at != NULL ? json_path_find (at, root) : NULL, decoded);
+  for (guint i = 0; i < format->sensor->metrics->len; i++) {
+    MetricWalk walk = { format, i, root, decoded, sequence, FALSE };
+    json_path_each (format->paths->pdata[i], root, take_value, &walk);
+    if (!walk.is_found)
+      miss_value (format, i, decoded);
+  }
+  json_decref (root);
+}
+
 static void json_format_decode (gpointer prepared, const EncodedMessage *message, Decoded *decoded)
 {
   const JsonFormat *format = prepared;
-  json_t *root = json_payload_parse (message->payload, message->size, decoded);
-  gint64 sequence = root != NULL ? take_sequence (format, root, decoded) : -1;
-  for (guint i = 0; root != NULL && i < format->paths->len; i++) {
-    MetricWalk walk = { format, format->paths->pdata[i], i, root, decoded, sequence, FALSE };
-    json_path_each (walk.path, root, take_value, &walk);
-    if (!walk.is_found)
-      decoded_miss (decoded, REASON_PATH_ABSENT, "nothing at %s", json_path_text (walk.path));
-  }
-  json_decref (root);
+  if (!format->is_plain || !decode_plain (format, message, decoded))
+    decode_whole (format, message, decoded);
 }
 
 const Decoder decoder_json = {

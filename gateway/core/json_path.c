@@ -110,6 +110,16 @@ guint json_path_wildcards (const JsonPath *path)
   return path->wildcards;
 }
 
+guint json_path_length (const JsonPath *path)
+{
+  return path->steps->len;
+}
+
+const char *json_path_name (const JsonPath *path, guint step)
+{
+  return step < path->steps->len ? g_array_index (path->steps, Step, step).name : NULL;
+}
+
 static json_t *member_of (json_t *value, gsize member)
 {
   if (json_is_array (value))

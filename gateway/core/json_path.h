@@ -23,6 +23,10 @@ JsonPath *json_path_parse (const char *text, gsize *at, GError **error);
 const char *json_path_text (const JsonPath *path);
 guint json_path_wildcards (const JsonPath *path);
 
+/* Its steps, and the name that one goes by; NULL for an index and a wildcard. */
+guint json_path_length (const JsonPath *path);
+const char *json_path_name (const JsonPath *path, guint step);
+
 /* The first value, borrowed from `root`; NULL when there is none. */
 json_t *json_path_find (const JsonPath *path, json_t *root);
 
