@@ -314,6 +314,7 @@ void rtsp_connection_tick (RtspConnection *connection)
   gint64 now = connection_now_us (connection);
   const Player *player = &connection->player;
   gint64 idle_us = now - last_sign_us (connection);
+  session_count_skips (connection); /* while it lasts: a viewer may be slow for hours */
   if (connection->wait_stream != NULL)
     session_try_describe (connection, now - connection->wait_since_us >= DESCRIBE_WAIT_US);
   if (connection->wait_stream != NULL || connection->ask != NULL || recorded_waits (connection))

@@ -96,6 +96,7 @@ void session_set_up (RtspConnection *connection, const GstRTSPMessage *request, 
 void session_try_describe (RtspConnection *connection, gboolean is_late);
 void session_stop_waiting (RtspConnection *connection);
 void session_end (RtspConnection *connection, const char *reason);
+void session_count_skips (RtspConnection *connection); /* since the last call; of a live view */
 
 /* ---- rtsp_session_transport.c ---- */
 

@@ -21,6 +21,17 @@ static gboolean is_drop (const char *reason)
   return g_str_equal (reason, "too slow");
 }
 
+void session_count_skips (RtspConnection *connection)
+{
+  UdpOutlet *udp = connection->udp;
+  if (!connection->views)
+    return;
+  counts_of (connection->place, connection->player.stream)->skips += connection->outlet.skip_count + (udp != NULL ? udp->skip_count : 0);
+  connection->outlet.skip_count = 0;
+  if (udp != NULL)
+    udp->skip_count = 0;
+}
+
 void session_end (RtspConnection *connection, const char *reason)
 {
   if (connection->session == NULL)
@@ -31,14 +42,13 @@ void session_end (RtspConnection *connection, const char *reason)
   }
   RtspServerShared *shared = connection_shared (connection);
   const UdpOutlet *udp = connection->udp;
+  session_count_skips (connection);
   if (connection->views) {
     guint64 sent_bytes = connection->outlet.sent_bytes - connection->sent_before + (udp != NULL ? udp->sent_bytes : 0);
     connection->views = FALSE;
     RtspServerCounts *counts = counts_of (connection->place, connection->player.stream);
     counts->viewers--;
-    counts->skips += connection->outlet.skip_count + (udp != NULL ? udp->skip_count : 0);
     counts->drops += is_drop (reason);
-    connection->outlet.skip_count = 0;
     shared->handlers.viewer_ended (connection->viewer, sent_bytes, reason, NULL, shared->data);
     g_free (connection->viewer);
     connection->viewer = ulid_new (g_get_real_time ()); /* whoever plays again is another entry in the register */
