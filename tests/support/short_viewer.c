@@ -1,6 +1,7 @@
 #include "tests/support/short_viewer.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,14 +10,21 @@
 
 #include "tests/support/test.h"
 
-enum { PATIENCE_S = 30, BUFFER = 64 * 1024, WEBSOCKET_BINARY_FRAME = 0x82, FRAME_HEAD_MAX = 10 };
+enum { PATIENCE_S = 30, BUFFER = 64 * 1024, WEBSOCKET_BINARY_FRAME = 0x82, FRAME_HEAD_MAX = 10, NAL_STAP_A = 24, NAL_FU_A = 28 };
 
 struct ShortViewer {
-  int fd;
+  int fd, udp_fds[2]; /* RTP and RTCP; -1: over TCP */
   gboolean is_rtsp;
   char *address, *session; /* of RTSP */
   guint sequence;
 };
+
+static int room_bytes;
+
+void short_viewer_set_room (int bytes)
+{
+  room_bytes = bytes;
+}
 
 static ShortViewer *viewer_connect (int port, gboolean is_rtsp)
 {
@@ -24,8 +32,11 @@ static ShortViewer *viewer_connect (int port, gboolean is_rtsp)
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons ((guint16) port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   const struct timeval patience = { .tv_sec = PATIENCE_S };
   viewer->is_rtsp = is_rtsp;
+  viewer->udp_fds[0] = viewer->udp_fds[1] = -1;
   viewer->fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   setsockopt (viewer->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (room_bytes > 0)
+    setsockopt (viewer->fd, SOL_SOCKET, SO_RCVBUF, &room_bytes, sizeof room_bytes);
   assert_int_equal (connect (viewer->fd, (struct sockaddr *) &address, sizeof address), 0);
   return viewer;
 }
@@ -33,6 +44,9 @@ static ShortViewer *viewer_connect (int port, gboolean is_rtsp)
 static void viewer_free (ShortViewer *viewer)
 {
   close (viewer->fd);
+  for (gsize i = 0; i < G_N_ELEMENTS (viewer->udp_fds); i++)
+    if (viewer->udp_fds[i] >= 0)
+      close (viewer->udp_fds[i]);
   g_free (viewer->address);
   g_free (viewer->session);
   g_free (viewer);
@@ -83,11 +97,17 @@ static void ask (ShortViewer *viewer, const char *method, const char *track, con
   say (viewer, request, strlen (request));
 }
 
-static void expect_ok (ShortViewer *viewer)
+/* "PROTOCOL STATUS …" */
+static int status_of (const char *head)
+{
+  const char *space = strchr (head, ' ');
+  return space != NULL ? atoi (space) : 0;
+}
+
+/* Reads an answer and returns its status. */
+static int next_status (ShortViewer *viewer)
 {
   g_autofree char *head = read_head (viewer);
-  if (!g_str_has_prefix (head, "RTSP/1.0 200"))
-    fail_msg ("%s answered %s", viewer->address, head);
   const char *length = strcasestr (head, "\r\nContent-Length:"), *session = strcasestr (head, "\r\nSession:");
   if (session != NULL && viewer->session == NULL) {
     session += strlen ("\r\nSession:");
@@ -97,6 +117,14 @@ static void expect_ok (ShortViewer *viewer)
   gsize size = length != NULL ? (gsize) atoi (length + strlen ("\r\nContent-Length:")) : 0;
   g_autofree guint8 *body = g_malloc (size + 1);
   read_exactly (viewer, body, size);
+  return status_of (head);
+}
+
+static void expect_ok (ShortViewer *viewer)
+{
+  int status = next_status (viewer);
+  if (status != 200)
+    fail_msg ("%s answered %d", viewer->address, status);
 }
 
 static ShortViewer *describe (int port, const char *camera, const char *token)
@@ -108,11 +136,13 @@ static ShortViewer *describe (int port, const char *camera, const char *token)
   return viewer;
 }
 
+static const char over_tcp[] = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+
 ShortViewer *short_viewer_join_rtsp (int port, const char *camera, const char *token)
 {
   guint8 media[16];
   ShortViewer *viewer = describe (port, camera, token);
-  ask (viewer, "SETUP", "/trackID=0", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n");
+  ask (viewer, "SETUP", "/trackID=0", over_tcp);
   expect_ok (viewer);
   ask (viewer, "PLAY", "", "");
   expect_ok (viewer);
@@ -121,29 +151,99 @@ ShortViewer *short_viewer_join_rtsp (int port, const char *camera, const char *t
   return viewer;
 }
 
+int short_viewer_try_rtsp (int port, const char *camera, const char *token)
+{
+  ShortViewer *viewer = describe (port, camera, token);
+  ask (viewer, "SETUP", "/trackID=0", over_tcp);
+  int status = next_status (viewer);
+  viewer_free (viewer);
+  return status;
+}
+
+/* ---- over UDP ---- */
+
+static guint16 open_udp (ShortViewer *viewer, gsize index)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  const struct timeval patience = { .tv_sec = PATIENCE_S };
+  socklen_t size = sizeof address;
+  int fd = viewer->udp_fds[index] = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  assert_int_equal (bind (fd, (struct sockaddr *) &address, size), 0);
+  assert_int_equal (getsockname (fd, (struct sockaddr *) &address, &size), 0);
+  return ntohs (address.sin_port);
+}
+
+ShortViewer *short_viewer_join_udp (int port, const char *camera, const char *token)
+{
+  guint8 packet[16];
+  ShortViewer *viewer = describe (port, camera, token);
+  guint16 rtp = open_udp (viewer, 0), rtcp = open_udp (viewer, 1);
+  g_autofree char *transport = g_strdup_printf ("Transport: RTP/AVP;unicast;client_port=%u-%u\r\n", rtp, rtcp);
+  ask (viewer, "SETUP", "/trackID=0", transport);
+  expect_ok (viewer);
+  ask (viewer, "PLAY", "", "");
+  expect_ok (viewer);
+  if (recv (viewer->udp_fds[0], packet, sizeof packet, 0) < 12)
+    fail_msg ("no packet of %s came", viewer->address);
+  return viewer;
+}
+
+/* ---- watching ---- */
+
+typedef struct {
+  guint16 sequence;
+  guint8 nal_type;
+} Packet;
+
+/* RFC 6184 5.4: of a fragment that of the whole, of an aggregate that of the first. */
+static guint8 nal_type (const guint8 *payload)
+{
+  guint8 type = payload[0] & 0x1f;
+  return type == NAL_FU_A ? payload[1] & 0x1f : type == NAL_STAP_A ? payload[3] & 0x1f : type;
+}
+
+/* The next one of the video, which is read whole. */
+static Packet next_packet (const ShortViewer *viewer)
+{
+  for (;;) {
+    guint8 head[4];
+    read_exactly (viewer, head, sizeof head);
+    assert_int_equal (head[0], '$');
+    gsize size = (gsize) head[2] << 8 | head[3];
+    g_autofree guint8 *packet = g_malloc0 (size + 1);
+    read_exactly (viewer, packet, size);
+    if (head[1] == 0 && size > 15)
+      return (Packet){ (guint16) (packet[2] << 8 | packet[3]), nal_type (packet + 12) };
+  }
+}
+
 ShortViewerSeen short_viewer_watch (ShortViewer *viewer, int seconds)
 {
   ShortViewerSeen seen = { 0 };
   gint64 now = g_get_monotonic_time (), until = now + seconds * G_USEC_PER_SEC, last = now;
   guint16 expected = 0;
-  for (; now < until; now = g_get_monotonic_time ()) {
-    guint8 head[4];
-    read_exactly (viewer, head, sizeof head);
-    assert_int_equal (head[0], '$');
-    gsize size = (gsize) head[2] << 8 | head[3];
-    g_autofree guint8 *packet = g_malloc (size + 1);
-    read_exactly (viewer, packet, size);
-    if (head[1] != 0 || size < 12)
-      continue;
+  while (now < until) {
+    Packet packet = next_packet (viewer);
     now = g_get_monotonic_time ();
-    guint16 sequence = (guint16) (packet[2] << 8 | packet[3]);
-    seen.missing += seen.packets > 0 ? (guint16) (sequence - expected) : 0;
+    seen.missing += seen.packets > 0 ? (guint16) (packet.sequence - expected) : 0;
     seen.longest_silence_us = MAX (seen.longest_silence_us, now - last);
     seen.packets++;
-    expected = (guint16) (sequence + 1);
+    expected = (guint16) (packet.sequence + 1);
     last = now;
   }
   return seen;
+}
+
+guint8 short_viewer_read_to_gap (ShortViewer *viewer)
+{
+  Packet packet = next_packet (viewer);
+  guint16 expected;
+  do {
+    expected = (guint16) (packet.sequence + 1);
+    packet = next_packet (viewer);
+  } while (packet.sequence == expected);
+  return packet.nal_type;
 }
 
 void short_viewer_only_ask (int port, const char *camera, const char *token)
@@ -168,19 +268,44 @@ static guint8 read_frame (const ShortViewer *viewer)
   return head[0];
 }
 
-ShortViewer *short_viewer_join_websocket (int port, const char *camera, const char *secret)
+static char *shake_hands (ShortViewer *viewer, int port, const char *path, const char *secret)
+{
+  g_autofree char *request = g_strdup_printf (
+    "GET /api/v1/cameras/%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %s\r\n\r\n", path, port, secret);
+  say (viewer, request, strlen (request));
+  return read_head (viewer);
+}
+
+int short_viewer_try_websocket (int port, const char *camera, const char *secret)
 {
   ShortViewer *viewer = viewer_connect (port, FALSE);
-  g_autofree char *request = g_strdup_printf (
-    "GET /api/v1/cameras/%s/live HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %s\r\n\r\n", camera, port, secret);
-  say (viewer, request, strlen (request));
-  g_autofree char *head = read_head (viewer);
-  if (!g_str_has_prefix (head, "HTTP/1.1 101"))
-    fail_msg ("the WebSocket of %s answered %s", camera, head);
+  g_autofree char *path = g_strconcat (camera, "/live", NULL), *head = shake_hands (viewer, port, path, secret);
+  viewer_free (viewer);
+  return status_of (head);
+}
+
+static ShortViewer *join_websocket (int port, const char *path, const char *secret)
+{
+  ShortViewer *viewer = viewer_connect (port, FALSE);
+  g_autofree char *head = shake_hands (viewer, port, path, secret);
+  if (status_of (head) != 101)
+    fail_msg ("the WebSocket of %s answered %s", path, head);
   while (read_frame (viewer) != WEBSOCKET_BINARY_FRAME)
     ;
   return viewer;
+}
+
+ShortViewer *short_viewer_join_websocket (int port, const char *camera, const char *secret)
+{
+  g_autofree char *path = g_strconcat (camera, "/live", NULL);
+  return join_websocket (port, path, secret);
+}
+
+ShortViewer *short_viewer_join_playback (int port, const char *camera, const char *query, const char *secret)
+{
+  g_autofree char *path = g_strconcat (camera, "/playback?", query, NULL);
+  return join_websocket (port, path, secret);
 }
 
 /* ---- leaving ---- */
@@ -200,6 +325,20 @@ void short_viewer_leave (ShortViewer *viewer)
   if (count < 0 && !viewer->is_rtsp)
     fail_msg ("a close frame was not answered in %d s", PATIENCE_S);
   viewer_free (viewer);
+}
+
+gboolean short_viewer_is_ended (ShortViewer *viewer, int seconds)
+{
+  static guint8 bytes[BUFFER];
+  const struct timeval patience = { .tv_sec = seconds };
+  setsockopt (viewer->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  gssize count;
+  do
+    count = recv (viewer->fd, bytes, sizeof bytes, 0);
+  while (count > 0);
+  gboolean is_ended = count == 0 || errno == ECONNRESET;
+  viewer_free (viewer);
+  return is_ended;
 }
 
 void short_viewer_vanish (ShortViewer *viewer)

@@ -241,6 +241,25 @@ json_t *township_wait_for (Township *township, const char *path, gboolean (*is_i
   return wait_for_answer (&wanted, seconds);
 }
 
+char *township_token (Township *township, const char *cameras, const char *purpose)
+{
+  json_t *of = strcmp (cameras, "all") == 0 ? json_string (cameras) : json_pack ("[s]", cameras);
+  json_t *body = json_pack ("{s:o, s:s}", "cameras", of, "for", purpose);
+  g_autoptr (HttpAnswer) answer = http_client_call (township->http, "POST", "/api/v1/tokens", body);
+  json_decref (body);
+  char *token = g_strdup (json_string_value (json_object_get (answer->json, "token")));
+  assert_non_null (token);
+  return token;
+}
+
+double township_metric (Township *township, const char *sample)
+{
+  g_autoptr (HttpAnswer) answer = http_client_call (township->http, "GET", "/metrics", NULL);
+  const char *line = answer->body != NULL ? strstr (answer->body, sample) : NULL;
+  const char *value = line != NULL ? strstr (line, "} ") : NULL;
+  return value != NULL ? g_ascii_strtod (value + 2, NULL) : 0;
+}
+
 char *township_rtsp_url (Township *township, const char *camera)
 {
   return g_strdup_printf ("rtsp://%s:%s@127.0.0.1:%d/live/%s", township->token_id, township->token_secret,

@@ -57,6 +57,12 @@ void township_wait_camera (Township *township, const char *camera, const char *s
 /* Waits until GET `path` answers with something for which `is_it` is TRUE, and returns that answer. */
 json_t *township_wait_for (Township *township, const char *path, gboolean (*is_it) (const json_t *answer), int seconds);
 
+/* For `?token=`: POST /api/v1/tokens; `cameras` is an id or "all", `purpose` "live" or "playback". g_free. */
+char *township_token (Township *township, const char *cameras, const char *purpose);
+
+/* What stands in /metrics behind `sample` ("NAME{LABELS}", or its start); 0 when it isn't there. */
+double township_metric (Township *township, const char *sample);
+
 /* rtsp://ID:SECRET@127.0.0.1:PORT/live/CAMERA; g_free. */
 char *township_rtsp_url (Township *township, const char *camera);
 

@@ -29,22 +29,10 @@ static int township_teardown (void **state)
   return 0;
 }
 
-static char *live_token (Township *township)
-{
-  json_t *body = json_pack ("{s:s, s:s}", "cameras", "all", "for", "live");
-  g_autoptr (HttpAnswer) answer = http_client_call (township->http, "POST", "/api/v1/tokens", body);
-  json_decref (body);
-  return g_strdup (json_string_value (json_object_get (answer->json, "token")));
-}
-
-/* `name{camera="ID"…} VALUE` of the metrics. */
 static double metric (Township *township, const char *name, const char *camera)
 {
-  g_autofree char *start = g_strdup_printf ("%s{camera=\"%s\"", name, camera);
-  g_autoptr (HttpAnswer) answer = http_client_call (township->http, "GET", "/metrics", NULL);
-  const char *line = answer->body != NULL ? strstr (answer->body, start) : NULL;
-  const char *value = line != NULL ? strstr (line, "} ") : NULL;
-  return value != NULL ? g_ascii_strtod (value + 2, NULL) : 0;
+  g_autofree char *sample = g_strdup_printf ("%s{camera=\"%s\"", name, camera);
+  return township_metric (township, sample);
 }
 
 static guint count (Process *process, const char *text)
@@ -62,7 +50,7 @@ static gboolean has_flooded (gpointer data)
 static void whoever_watches_the_good_camera_notices_nothing_of_the_others (void **state)
 {
   Township *township = *state;
-  g_autofree char *token = live_token (township);
+  g_autofree char *token = township_token (township, "all", "live");
   pid_t media = township_worker_pid (township, "gridgate-media");
   guint resets = count (township->simulator, "camera resets: 客户端接入");
   ShortViewer *lazy = short_viewer_join_rtsp (township->rtsp_port, "floods", token); /* reads nothing of the flood */

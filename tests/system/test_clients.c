@@ -57,11 +57,7 @@ static void rtspsrc_plays_ten_seconds (void **state)
 static void a_token_in_the_address_opens_and_a_wrong_one_does_not (void **state)
 {
   Township *township = ((FileCameras *) *state)->township;
-  json_t *body = json_pack ("{s:[s], s:s}", "cameras", "h264", "for", "live");
-  g_autoptr (HttpAnswer) answer = http_client_call (township->http, "POST", "/api/v1/tokens", body);
-  json_decref (body);
-  assert_true (answer->status == 200 || answer->status == 201);
-  const char *token = json_string_value (json_object_get (answer->json, "token"));
+  g_autofree char *token = township_token (township, "h264", "live");
   g_autofree char *right = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h264?token=%s", township->rtsp_port, token);
   g_autofree char *wrong = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h264?token=%sx", township->rtsp_port, token);
   g_autofree char *none = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h264", township->rtsp_port);

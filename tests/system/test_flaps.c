@@ -132,12 +132,8 @@ static void flap_all (Flaps *flaps, guint round)
 
 static void renew_token (Flaps *flaps)
 {
-  json_t *body = json_pack ("{s:s, s:s}", "cameras", "all", "for", "live");
-  g_autoptr (HttpAnswer) answer = http_client_call (flaps->township->http, "POST", "/api/v1/tokens", body);
-  json_decref (body);
   g_free (flaps->token);
-  flaps->token = g_strdup (json_string_value (json_object_get (answer->json, "token")));
-  assert_non_null (flaps->token);
+  flaps->token = township_token (flaps->township, "all", "live");
 }
 
 static void join_and_leave (Flaps *flaps)
