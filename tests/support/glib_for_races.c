@@ -215,13 +215,16 @@ typedef struct {
 
 PLACE (g_thread_pool_new);
 PLACE (g_thread_pool_push);
+PLACE (g_thread_pool_free);
 static char pools; /* stands for all: a pool itself is freed by its last thread */
+static char tasks; /* that were done */
 
 static void run_task (gpointer task, gpointer data)
 {
   Pool *pool = data;
   __tsan_acquire (&pools);
   pool->function (task, pool->user_data);
+  __tsan_release (&tasks);
 }
 
 /* The little that a pool keeps here stays until the process ends. */
@@ -237,4 +240,11 @@ gboolean g_thread_pool_push (GThreadPool *pool, gpointer task, GError **error)
 {
   __tsan_release (&pools);
   return REAL (g_thread_pool_push) (pool, task, error);
+}
+
+void g_thread_pool_free (GThreadPool *pool, gboolean is_immediate, gboolean waits)
+{
+  REAL (g_thread_pool_free) (pool, is_immediate, waits);
+  if (waits)
+    __tsan_acquire (&tasks);
 }
