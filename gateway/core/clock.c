@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#define DAY_MS ((gint64) 86400000)
+#define FIRST_US (G_GINT64_CONSTANT (-62135596800) * G_USEC_PER_SEC) /* of the year 1 */
+#define END_US (G_GINT64_CONSTANT (253402300800) * G_USEC_PER_SEC)   /* of the year 9999 */
+
 struct Clock {
   gboolean is_fake;
   gint64 monotonic_us;
@@ -49,19 +53,48 @@ gint64 clock_wall_us (const Clock *clock)
   return clock->is_fake ? __atomic_load_n (&clock->wall_us, __ATOMIC_SEQ_CST) : g_get_real_time ();
 }
 
+/* Days since 1970 to a date of the Gregorian calendar, counted in years that begin in March, so that the odd day of a leap year is the
+ * last; 400 of them are 146,097 days. */
+static void date_of_days (gint64 days, int *year, int *month, int *day)
+{
+  gint64 from_0000_03 = days + 719468, era = from_0000_03 / 146097;
+  int day_of_era = (int) (from_0000_03 - era * 146097);
+  int year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  int from_march = (5 * day_of_year + 2) / 153;
+  *day = day_of_year - (153 * from_march + 2) / 5 + 1;
+  *month = from_march < 10 ? from_march + 3 : from_march - 9;
+  *year = (int) (year_of_era + era * 400) + (*month <= 2 ? 1 : 0);
+}
+
+static void write_digits (char *text, int number, int digits)
+{
+  for (; digits > 0; digits--, number /= 10)
+    text[digits - 1] = (char) ('0' + number % 10);
+}
+
+void time_write_rfc3339 (gint64 wall_us, char text[TIME_RFC3339_BYTES])
+{
+  int year, month, day;
+  memcpy (text, "1970-01-01T00:00:00.000Z", TIME_RFC3339_BYTES);
+  if (wall_us < FIRST_US || wall_us >= END_US)
+    return;
+  gint64 ms = (wall_us - FIRST_US) / 1000, of_day_ms = ms % DAY_MS;
+  date_of_days (ms / DAY_MS + FIRST_US / (DAY_MS * 1000), &year, &month, &day);
+  write_digits (text, year, 4);
+  write_digits (text + 5, month, 2);
+  write_digits (text + 8, day, 2);
+  write_digits (text + 11, (int) (of_day_ms / 3600000), 2);
+  write_digits (text + 14, (int) (of_day_ms / 60000 % 60), 2);
+  write_digits (text + 17, (int) (of_day_ms / 1000 % 60), 2);
+  write_digits (text + 20, (int) (of_day_ms % 1000), 3);
+}
+
 char *time_to_rfc3339 (gint64 wall_us)
 {
-  gint64 seconds = wall_us / G_USEC_PER_SEC;
-  gint64 rest_us = wall_us % G_USEC_PER_SEC;
-  if (rest_us < 0) {
-    rest_us += G_USEC_PER_SEC;
-    seconds--;
-  }
-  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (seconds);
-  if (time == NULL)
-    return g_strdup ("1970-01-01T00:00:00.000Z");
-  g_autofree char *whole = g_date_time_format (time, "%Y-%m-%dT%H:%M:%S");
-  return g_strdup_printf ("%s.%03dZ", whole, (int) (rest_us / 1000));
+  char *text = g_malloc (TIME_RFC3339_BYTES);
+  time_write_rfc3339 (wall_us, text);
+  return text;
 }
 
 gboolean time_from_rfc3339 (const char *text, gint64 *wall_us)

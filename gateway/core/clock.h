@@ -25,5 +25,9 @@ gint64 clock_wall_us (const Clock *clock);
 /* "2026-05-01T08:00:00.123Z"; free with g_free. */
 char *time_to_rfc3339 (gint64 wall_us);
 
+/* The same without memory of its own, for who writes many; ends with a NUL. What is not of the years 1 to 9999 is 1970. */
+enum { TIME_RFC3339_BYTES = 25 };
+void time_write_rfc3339 (gint64 wall_us, char text[TIME_RFC3339_BYTES]);
+
 /* Any offset, any number of fraction digits (RFC 3339 5.6). FALSE when `text` is no such time. */
 gboolean time_from_rfc3339 (const char *text, gint64 *wall_us);

@@ -36,8 +36,10 @@ static void append_value (GString *text, const Observation *observation)
 
 static void append_time (GString *text, gint64 time_us)
 {
-  g_autofree char *time = time_to_rfc3339 (time_us);
-  csv_append_field (text, time, ',');
+  char time[TIME_RFC3339_BYTES];
+  time_write_rfc3339 (time_us, time);
+  g_string_append_len (text, time, TIME_RFC3339_BYTES - 1);
+  g_string_append_c (text, ',');
 }
 
 static void append_line (GString *text, const Observation *observation)

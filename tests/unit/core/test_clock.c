@@ -8,6 +8,30 @@ static void times_are_written_in_utc_with_milliseconds (void **state)
   assert_string_equal (text, "2026-05-01T08:00:00.123Z");
 }
 
+/* GLib's calendar is the model. */
+static void assert_written_as_glib_does (gint64 seconds)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (seconds);
+  g_autofree char *whole = g_date_time_format (time, "%m-%dT%H:%M:%S");
+  g_autofree char *expected = g_strdup_printf ("%04d-%s.007Z", g_date_time_get_year (time), whole);
+  g_autofree char *text = time_to_rfc3339 (seconds * G_USEC_PER_SEC + 7999);
+  assert_string_equal (text, expected);
+}
+
+static void every_day_of_the_calendar_is_written_as_it_is (void **state)
+{
+  (void) state;
+  const gint64 first = -62135596800, last = 253402300799;
+  for (gint64 day = 0; day < 800 * 366; day++) /* two whole turns of the calendar */
+    assert_written_as_glib_does (-12219292800 + day * 86400 + day % 86400);
+  assert_written_as_glib_does (first);
+  assert_written_as_glib_does (last);
+  assert_written_as_glib_does (-1);
+  g_autofree char *beyond = time_to_rfc3339 ((last + 1) * G_USEC_PER_SEC), *before = time_to_rfc3339 (first * G_USEC_PER_SEC - 1);
+  assert_string_equal (beyond, "1970-01-01T00:00:00.000Z");
+  assert_string_equal (before, "1970-01-01T00:00:00.000Z");
+}
+
 static void times_of_any_offset_are_read (void **state)
 {
   (void) state;
@@ -43,6 +67,7 @@ int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (times_are_written_in_utc_with_milliseconds),
+    cmocka_unit_test (every_day_of_the_calendar_is_written_as_it_is),
     cmocka_unit_test (times_of_any_offset_are_read),
     cmocka_unit_test (what_is_no_time_is_refused),
     cmocka_unit_test (a_fake_clock_moves_only_when_it_is_told_to),
