@@ -292,6 +292,17 @@ static GArray *days_in_order (ObservationKeeper *keeper, const GPtrArray *paths,
   return days;
 }
 
+static void look_at_all (ObservationKeeper *keeper, Routes *routes, guint site)
+{
+  remove_superseded (keeper);
+  g_autoptr (GPtrArray) paths = observation_files_list (keeper->data_dir);
+  if (g_hash_table_size (keeper->looked_at) > 2 * paths->len) /* most of them are gone */
+    g_hash_table_remove_all (keeper->looked_at);
+  g_autoptr (GArray) days = days_in_order (keeper, paths, routes, site);
+  for (guint i = 0; i + OBSERVATION_DAYS_RAW < days->len && !is_stopping (keeper); i++)
+    look_at_day (&g_array_index (days, OldDay, i));
+}
+
 void observation_keeper_pass (ObservationKeeper *keeper)
 {
   g_mutex_lock (&keeper->mutex);
@@ -300,14 +311,9 @@ void observation_keeper_pass (ObservationKeeper *keeper)
   g_mutex_unlock (&keeper->mutex);
   if (routes == NULL)
     return;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&keeper->pass_mutex);
-  remove_superseded (keeper);
-  g_autoptr (GPtrArray) paths = observation_files_list (keeper->data_dir);
-  if (g_hash_table_size (keeper->looked_at) > 2 * paths->len) /* most of them are gone */
-    g_hash_table_remove_all (keeper->looked_at);
-  g_autoptr (GArray) days = days_in_order (keeper, paths, routes, site);
-  for (guint i = 0; i + OBSERVATION_DAYS_RAW < days->len && !is_stopping (keeper); i++)
-    look_at_day (&g_array_index (days, OldDay, i));
+  g_mutex_lock (&keeper->pass_mutex);
+  look_at_all (keeper, routes, site);
+  g_mutex_unlock (&keeper->pass_mutex);
 }
 
 static gpointer run (gpointer data)
