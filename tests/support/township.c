@@ -241,6 +241,13 @@ json_t *township_wait_for (Township *township, const char *path, gboolean (*is_i
   return wait_for_answer (&wanted, seconds);
 }
 
+char *recordings_first_times (const json_t *recordings)
+{
+  const json_t *span = json_array_get (json_object_get (recordings, "spans"), 0);
+  return g_strdup_printf ("from=%s&to=%s", json_string_value (json_object_get (span, "from")),
+                          json_string_value (json_object_get (span, "to")));
+}
+
 char *township_token (Township *township, const char *cameras, const char *purpose)
 {
   json_t *of = strcmp (cameras, "all") == 0 ? json_string (cameras) : json_pack ("[s]", cameras);

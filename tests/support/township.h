@@ -57,6 +57,9 @@ void township_wait_camera (Township *township, const char *camera, const char *s
 /* Waits until GET `path` answers with something for which `is_it` is TRUE, and returns that answer. */
 json_t *township_wait_for (Township *township, const char *path, gboolean (*is_it) (const json_t *answer), int seconds);
 
+/* "from=TIME&to=TIME" of the first span in an answer of GET …/recordings; g_free. */
+char *recordings_first_times (const json_t *recordings);
+
 /* For `?token=`: POST /api/v1/tokens; `cameras` is an id or "all", `purpose` "live" or "playback". g_free. */
 char *township_token (Township *township, const char *cameras, const char *purpose);
 

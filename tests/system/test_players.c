@@ -1,5 +1,5 @@
-/* Players that we did not write, ffmpeg and GStreamer, over UDP and RTSPS; test_clients has them over TCP. Debian's VLC has no RTSP
- * client (since 3.0.12-2 it is built without live555). */
+/* Players that we did not write, ffmpeg and GStreamer, over UDP and RTSPS; test_clients has them over TCP, and test_vlc what
+ * Debian's VLC can. */
 #include <gio/gio.h>
 #include <signal.h>
 

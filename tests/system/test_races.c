@@ -92,11 +92,9 @@ static gboolean has_span (const json_t *answer)
 static char *first_recorded (Township *township)
 {
   json_t *answer = township_wait_for (township, "/api/v1/cameras/one/recordings", has_span, PATIENCE_S);
-  const json_t *span = json_array_get (json_object_get (answer, "spans"), 0);
-  char *query = g_strdup_printf ("from=%s&to=%s", json_string_value (json_object_get (span, "from")),
-                                 json_string_value (json_object_get (span, "to")));
+  char *times = recordings_first_times (answer);
   json_decref (answer);
-  return query;
+  return times;
 }
 
 static void play_by_rtsp (Township *township, const char *times, const char *transport)
