@@ -4,6 +4,7 @@
 
 #include "gateway/core/error.h"
 #include "gateway/core/log.h"
+#include "gateway/core/memory.h"
 #include "pipelines/live/sound_note.h"
 #include "pipelines/media_demand.h"
 #include "pipelines/media_playback.h"
@@ -547,11 +548,11 @@ static gboolean start_loops (Media *media, GError **error)
   return TRUE;
 }
 
-/* A quarter of the machine: cameras' groups of pictures, and what waits for slow viewers. */
+/* A quarter of what there is: cameras' groups of pictures, and what waits for slow viewers. */
 static gsize packet_memory_bytes (void)
 {
-  gint64 machine = (gint64) sysconf (_SC_PHYS_PAGES) * sysconf (_SC_PAGESIZE);
-  return (gsize) CLAMP (machine / 4, PACKET_MEMORY_LEAST, packet_memory_most);
+  gint64 memory = (gint64) memory_limit_bytes ();
+  return (gsize) CLAMP (memory / 4, MIN (PACKET_MEMORY_LEAST, memory / 2), packet_memory_most);
 }
 
 Media *media_new (const char *runtime_dir, GError **error)

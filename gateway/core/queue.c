@@ -47,24 +47,39 @@ static gboolean has_room (const Queue *queue, gsize bytes)
          || queue->counts.bytes + bytes <= queue->capacity_bytes;
 }
 
+static void append (Queue *queue, gpointer item, gsize bytes)
+{
+  Entry *entry = g_new (Entry, 1);
+  *entry = (Entry){ item, bytes };
+  g_queue_push_tail (&queue->entries, entry);
+  queue->counts.pushed++;
+  queue->counts.bytes += bytes;
+  if (queue->counts.length++ == 0)
+    event_raise (queue);
+  g_cond_signal (&queue->changed);
+}
+
 gboolean queue_push (Queue *queue, gpointer item, gsize bytes)
 {
   g_mutex_lock (&queue->mutex);
   gboolean taken = has_room (queue, bytes);
-  if (taken) {
-    Entry *entry = g_new (Entry, 1);
-    *entry = (Entry){ item, bytes };
-    g_queue_push_tail (&queue->entries, entry);
-    queue->counts.pushed++;
-    queue->counts.bytes += bytes;
-    if (queue->counts.length++ == 0)
-      event_raise (queue);
-    g_cond_signal (&queue->changed);
-  } else {
+  if (taken)
+    append (queue, item, bytes);
+  else
     queue->counts.refused++;
-  }
   g_mutex_unlock (&queue->mutex);
   return taken;
+}
+
+void queue_push_beyond (Queue *queue, gpointer item)
+{
+  g_mutex_lock (&queue->mutex);
+  gboolean is_closed = queue->is_closed;
+  if (!is_closed)
+    append (queue, item, 0);
+  g_mutex_unlock (&queue->mutex);
+  if (is_closed && queue->free_item != NULL)
+    queue->free_item (item);
 }
 
 static void wait_for_entry (Queue *queue, gint64 timeout_us)

@@ -22,6 +22,10 @@ Queue *queue_new (guint capacity, gsize capacity_bytes, GDestroyNotify free_item
 /* Takes `item` when it returns TRUE. FALSE when the queue is full or closed: the item stays the caller's. Never waits. */
 gboolean queue_push (Queue *queue, gpointer item, gsize bytes);
 
+/* Takes `item` however much waits, and counts no bytes of it: for what must not be refused. How many of those there may be is the
+ * caller's to bound. Freed at once when the queue is closed. */
+void queue_push_beyond (Queue *queue, gpointer item);
+
 /* The next item, which the caller then owns; NULL when none came in `timeout_us` (0: don't wait, -1: for ever) or the
  * queue is closed and empty. */
 gpointer queue_pop (Queue *queue, gint64 timeout_us);

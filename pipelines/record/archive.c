@@ -1,8 +1,13 @@
 #include "pipelines/record/archive.h"
 
+#include "gateway/core/memory.h"
 #include "pipelines/record/archive_private.h"
 
-enum { TICK_US = G_USEC_PER_SEC };
+enum {
+  TICK_US = G_USEC_PER_SEC,
+  QUEUE_BYTES_LEAST = 64 * 1024 * 1024,
+  QUEUE_BYTES_MOST = 512 * 1024 * 1024, /* ten seconds of 200 cameras of 2 Mb/s */
+};
 
 typedef enum { ITEM_BEGIN, ITEM_UNITS, ITEM_PAUSE, ITEM_FREE, ITEM_CALL } ItemKind;
 
@@ -105,6 +110,11 @@ static void settings_clear (ArchiveSettings *settings)
   g_clear_pointer (&settings->holds, g_ptr_array_unref);
 }
 
+gsize archive_queue_bytes (guint64 memory_bytes)
+{
+  return (gsize) CLAMP (memory_bytes / 8, MIN (QUEUE_BYTES_LEAST, memory_bytes / 4), QUEUE_BYTES_MOST);
+}
+
 Archive *archive_new (const char *data_dir, const ArchiveSettings *settings, const Clock *clock, ArchiveChanged changed,
                       gpointer data, GError **error)
 {
@@ -118,7 +128,8 @@ Archive *archive_new (const char *data_dir, const ArchiveSettings *settings, con
   archive->tracks = g_ptr_array_new ();
   archive->ended = g_ptr_array_new_with_free_func (open_segment_free);
   archive->accounts = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, camera_account_free);
-  archive->queue = queue_new (ARCHIVE_QUEUE_ITEMS, ARCHIVE_QUEUE_BYTES, (GDestroyNotify) item_free);
+  gsize queue_bytes = settings->queue_bytes > 0 ? settings->queue_bytes : archive_queue_bytes (memory_limit_bytes ());
+  archive->queue = queue_new (ARCHIVE_QUEUE_ITEMS, queue_bytes, (GDestroyNotify) item_free);
   if (!archive_disk_open (archive, error)) {
     archive_free (archive);
     return NULL;
@@ -169,25 +180,24 @@ static gsize bytes_of (const GPtrArray *units)
   return bytes;
 }
 
-/* Half of the places are for what must never be refused: pauses, ends and calls. */
 gboolean archive_write (ArchiveTrack *track, GPtrArray *units, gboolean is_new, const char *reason)
 {
-  if (queue_counts (track->archive->queue).length >= ARCHIVE_QUEUE_ITEMS / 2)
-    return FALSE;
   Item *item = g_new0 (Item, 1);
   *item = (Item){ .kind = ITEM_UNITS, .track = track, .units = units, .is_new = is_new, .reason = g_strdup (reason) };
-  if (queue_push (track->archive->queue, item, bytes_of (units)))
+  if (queue_push (track->archive->queue, item, bytes_of (units))) {
+    track->is_paused = FALSE;
     return TRUE;
+  }
   item->units = NULL;
   item_free (item);
   return FALSE;
 }
 
+/* They must neither be lost nor make a loop wait for a disk that hangs. There are few: to what was written a track adds one pause, its
+ * begin and its end, and whoever calls waits for the answer. */
 static void push_control (Archive *archive, Item control)
 {
-  Item *item = g_memdup2 (&control, sizeof control);
-  while (!queue_push (archive->queue, item, 0)) /* 8192 controls ahead of us: the disk hangs; so do we, rather than lie */
-    g_thread_yield ();
+  queue_push_beyond (archive->queue, g_memdup2 (&control, sizeof control));
 }
 
 void archive_begin (ArchiveTrack *track, gint64 from_us, const char *reason)
@@ -198,6 +208,9 @@ void archive_begin (ArchiveTrack *track, gint64 from_us, const char *reason)
 
 void archive_pause (ArchiveTrack *track, const char *reason)
 {
+  if (track->is_paused && reason != NULL)
+    return; /* the gap that lasts has its reason */
+  track->is_paused = reason != NULL;
   push_control (track->archive, (Item){ .kind = ITEM_PAUSE, .track = track, .reason = g_strdup (reason) });
 }
 

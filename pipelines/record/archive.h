@@ -16,7 +16,7 @@
 #include "pipelines/record/recording_pins.h"
 #include "pipelines/record/retention.h"
 
-enum { ARCHIVE_QUEUE_BYTES = 64 * 1024 * 1024, ARCHIVE_QUEUE_ITEMS = 16384, ARCHIVE_DELETIONS_PER_TICK = 128 };
+enum { ARCHIVE_QUEUE_ITEMS = 8192, ARCHIVE_DELETIONS_PER_TICK = 128 };
 
 typedef struct Archive Archive;
 typedef struct ArchiveTrack ArchiveTrack; /* one stream that is recorded */
@@ -37,6 +37,7 @@ typedef struct {
   GPtrArray *cameras; /* of ArchiveCamera; NULL: none differs. Immutable once handed over, as `holds` is */
   GPtrArray *holds;   /* of RetentionHold; NULL: nothing is held */
   RecordingPins *pins; /* outlive the archive; NULL: nobody reads */
+  gsize queue_bytes;  /* that may wait for the disk, for archive_new; 0: by this process's memory */
 } ArchiveSettings;
 
 /* How recording fares, as a whole (`camera` is "") or of one camera. Valid during the call. */
@@ -53,6 +54,10 @@ typedef struct {
 
 /* On the disk thread, when something changes and now and then. */
 typedef void (*ArchiveChanged) (const ArchiveState *state, gpointer data);
+
+/* How much may wait for the disk where so much memory may be used: an eighth of it, at most 512 MiB. Beyond that time is lost,
+ * a gap "slow_disk". */
+gsize archive_queue_bytes (guint64 memory_bytes);
 
 /* Opens the index under `data_dir`, repairs what a killed predecessor left (torn tails, gap "media_restart"), starts the
  * thread. */

@@ -77,6 +77,7 @@ struct Archive {
 struct ArchiveTrack {
   Archive *archive;
   char *camera, *stream;
+  gboolean is_paused;       /* the loop's: nothing was written since a pause with a reason */
   CameraAccount *account;   /* NULL until the disk thread knows the track */
   OpenSegment *segment;     /* NULL: waits for a key picture */
   gint64 end_us;            /* wall time where the last file ended; 0: none yet */

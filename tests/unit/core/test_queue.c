@@ -22,6 +22,23 @@ static void a_full_queue_refuses_and_counts (void **state)
   assert_int_equal (queue_counts (queue).length, 2);
 }
 
+static void what_must_not_be_refused_goes_beyond_the_bound_in_order (void **state)
+{
+  (void) state;
+  g_autoptr (Queue) queue = queue_new (1, 10, g_free);
+  assert_true (queue_push (queue, g_strdup ("a"), 10));
+  queue_push_beyond (queue, g_strdup ("b"));
+  queue_push_beyond (queue, g_strdup ("c"));
+  assert_int_equal (queue_counts (queue).bytes, 10);
+  for (const char *expected = "abc"; *expected != 0; expected++) {
+    g_autofree char *item = queue_pop (queue, 0);
+    assert_int_equal (*item, *expected);
+  }
+  queue_close (queue);
+  queue_push_beyond (queue, g_strdup ("d"));
+  assert_null (queue_pop (queue, 0));
+}
+
 static void bytes_are_bounded_too_but_one_item_always_fits (void **state)
 {
   (void) state;
@@ -75,6 +92,7 @@ int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (a_full_queue_refuses_and_counts),
+    cmocka_unit_test (what_must_not_be_refused_goes_beyond_the_bound_in_order),
     cmocka_unit_test (bytes_are_bounded_too_but_one_item_always_fits),
     cmocka_unit_test (its_descriptor_is_readable_while_items_wait),
     cmocka_unit_test (closing_wakes_the_consumer_and_keeps_what_is_inside),
