@@ -125,7 +125,8 @@ static void put_32 (guint8 *bytes, guint32 value)
 
 static void put_report (RtspPackets *packets, RtspPacketTrack *track, gint64 media_us, gint64 wall_us, gboolean says_bye)
 {
-  guint8 packet[SENDER_REPORT_BYTES + BYE_BYTES];
+  guint8 packet[SENDER_REPORT_BYTES + RTCP_NAME_MAX + BYE_BYTES];
+  char name[9]; /* one for both tracks */
   SenderReport report = { .ntp = ntp_from_wall_us (wall_us), .timestamp = rtsp_packets_time (track, media_us),
                           .ssrc = track->packetizer.ssrc, .clock_rate = track->rate };
   if (track->rtcp == RTSP_PACKETS_NO_CHANNEL)
@@ -133,9 +134,12 @@ static void put_report (RtspPackets *packets, RtspPacketTrack *track, gint64 med
   sender_report_write (&report, report.timestamp, packet);
   put_32 (packet + 20, track->packets);
   put_32 (packet + 24, track->bytes);
-  memcpy (packet + SENDER_REPORT_BYTES, (guint8[]){ 0x81, 203, 0, 1 }, 4);
-  put_32 (packet + SENDER_REPORT_BYTES + 4, track->packetizer.ssrc);
-  put_frame (packets, track->rtcp, packet, SENDER_REPORT_BYTES + (says_bye ? BYE_BYTES : 0));
+  g_snprintf (name, sizeof name, "%08x", packets->tracks[0].packetizer.ssrc);
+  gsize size = SENDER_REPORT_BYTES;
+  size += rtcp_write_name (report.ssrc, name, packet + size);
+  memcpy (packet + size, (guint8[]){ 0x81, 203, 0, 1 }, 4);
+  put_32 (packet + size + 4, report.ssrc);
+  put_frame (packets, track->rtcp, packet, size + (says_bye ? BYE_BYTES : 0));
 }
 
 void rtsp_packets_report (RtspPackets *packets, gint64 media_us, gint64 wall_us, gboolean says_bye)

@@ -96,6 +96,7 @@ gboolean camera_times_rtcp (CameraTimes *times, guint track, guint8 *packet, gsi
   SenderReport report = { 0 };
   if (!timeline_rtcp (&times->timelines[track], packet, size, &report))
     return FALSE;
+  rtcp_set_name (packet, size, stream_cname (times->stream));
   if (report.clock_rate == 0) /* none */
     return TRUE;
   if (!take_report (times, track, &report, now_us, wall_us))

@@ -88,15 +88,24 @@ gboolean track_clock_report (TrackClock *track, CameraClock *camera, gint64 wall
   return jump_us == 0 && !is_astray;
 }
 
+/* As with reports, what viewers are told goes back slowly: a camera that begins with all it has kept brings pictures that seem to come
+ * before their time. */
+static void tell_by_arrival (TrackClock *track, gboolean was_told)
+{
+  gint64 late_us = was_told ? track->told_base_us - track->base_us : 0;
+  track->told_base_us = track->base_us + (late_us < TOLD_LATE_MAX_US ? MAX (late_us - TOLD_BACK_US, 0) : 0);
+}
+
 static gint64 by_arrival (TrackClock *track, gint64 elapsed_us, gint64 arrival_us)
 {
+  gboolean was_told = track->has_base;
   gint64 late_us = track->has_base ? arrival_us - track->base_us - elapsed_us : G_MAXINT64;
   if (late_us < 0 || late_us > ARRIVAL_RESET_US) /* nothing arrives before it was captured */
     track->base_us = arrival_us - elapsed_us;
   else
     track->base_us += late_us / ARRIVAL_CREEP;
   track->has_base = TRUE;
-  track->told_base_us = track->base_us;
+  tell_by_arrival (track, was_told);
   return track->base_us + elapsed_us;
 }
 

@@ -1,17 +1,13 @@
 #include "pipelines/rtp/reception.h"
 
-#include <string.h>
-
 #include "pipelines/rtp/big_endian.h"
+#include "pipelines/rtp/sender_report.h"
 
 enum {
   RTCP_SENDER_REPORT = 200,
   RTCP_RECEIVER_REPORT = 201,
-  RTCP_SDES = 202,
   RTCP_BYE = 203,
   RESTART_AT = 3000, /* RFC 3550 A.1: MAX_DROPOUT */
-  SDES_CNAME = 1,
-  NAME_MAX_BYTES = 64,
 };
 
 void reception_init (Reception *reception, guint32 clock_rate)
@@ -95,21 +91,6 @@ static void write_block (Reception *reception, gint64 now_us, guint8 *bytes)
   write_32 (bytes + 20, reception->last_report == 0 ? 0 : (guint32) ((now_us - reception->last_report_us) * 65536 / G_USEC_PER_SEC));
 }
 
-static gsize write_name (const char *name, guint32 our_ssrc, guint8 *bytes)
-{
-  gsize length = MIN (strlen (name), NAME_MAX_BYTES);
-  gsize words = (4 + 2 + length + 4) / 4; /* SSRC, item, and one zero byte at least */
-  memset (bytes, 0, 4 + 4 * words);
-  bytes[0] = 0x81;
-  bytes[1] = RTCP_SDES;
-  bytes[3] = (guint8) words;
-  write_32 (bytes + 4, our_ssrc);
-  bytes[8] = SDES_CNAME;
-  bytes[9] = (guint8) length;
-  memcpy (bytes + 10, name, length);
-  return 4 + 4 * words;
-}
-
 gsize reception_write (Reception *reception, guint32 our_ssrc, const char *name, gint64 now_us,
                        guint8 bytes[RECEPTION_REPORT_MAX])
 {
@@ -121,5 +102,5 @@ gsize reception_write (Reception *reception, guint32 our_ssrc, const char *name,
   write_32 (bytes + 4, our_ssrc);
   if (reception->has_begun)
     write_block (reception, now_us, bytes + 8);
-  return size + write_name (name, our_ssrc, bytes + size);
+  return size + rtcp_write_name (our_ssrc, name, bytes + size);
 }

@@ -4,7 +4,7 @@
 
 #include "pipelines/rtp/big_endian.h"
 
-enum { RTCP_SENDER_REPORT = 200, RTCP_RECEIVER_REPORT = 201, RTCP_SDES = 202, RTCP_BYE = 203 };
+enum { RTCP_SENDER_REPORT = 200, RTCP_RECEIVER_REPORT = 201, RTCP_SDES = 202, RTCP_BYE = 203, SDES_CNAME = 1 };
 #define NTP_TO_UNIX G_GINT64_CONSTANT (2208988800)
 
 gint64 sender_report_wall_us (const SenderReport *report)
@@ -70,5 +70,38 @@ void rtcp_set_ntp (guint8 *packet, gsize size, guint64 ntp)
       continue;
     write_32 (bytes + 8, (guint32) (ntp >> 32));
     write_32 (bytes + 12, (guint32) ntp);
+  }
+}
+
+/* One chunk of one item, in `size` bytes behind the header. */
+static void write_chunk (guint32 ssrc, const char *name, gsize length, guint8 *packet, gsize size)
+{
+  packet[0] = 0x81;
+  memset (packet + 4, 0, size);
+  write_32 (packet + 4, ssrc);
+  packet[8] = SDES_CNAME;
+  packet[9] = (guint8) length;
+  memcpy (packet + 10, name, length);
+}
+
+gsize rtcp_write_name (guint32 ssrc, const char *name, guint8 bytes[RTCP_NAME_MAX])
+{
+  gsize length = MIN (strlen (name), RTCP_NAME_LENGTH_MAX);
+  gsize words = (4 + 2 + length + 4) / 4; /* SSRC, item, and one zero byte at least */
+  bytes[1] = RTCP_SDES;
+  bytes[2] = 0;
+  bytes[3] = (guint8) words;
+  write_chunk (ssrc, name, length, bytes, 4 * words);
+  return 4 + 4 * words;
+}
+
+void rtcp_set_name (guint8 *packet, gsize size, const char *name)
+{
+  gsize length = strlen (name);
+  for (gsize offset = 0; offset < size; offset += 4 + 4 * (gsize) read_16 (packet + offset + 2)) {
+    guint8 *bytes = packet + offset;
+    gsize room = 4 * (gsize) read_16 (bytes + 2);
+    if (bytes[1] == RTCP_SDES && room >= 4 + 2 + length + 1)
+      write_chunk (read_32 (bytes + 4), name, length, bytes, room);
   }
 }

@@ -32,6 +32,7 @@ struct Walk {
 struct Stream {
   Loop *loop;
   char *camera, *name;
+  char cname[9];
   TrackList *tracks; /* NULL while the camera is not live */
   Group group;
   GQueue taps;       /* by their embedded links */
@@ -52,6 +53,8 @@ Stream *stream_new (Loop *loop, const char *camera, const char *name)
   stream->loop = loop;
   stream->camera = g_strdup (camera);
   stream->name = g_strdup (name);
+  g_autofree char *path = g_strconcat (camera, "/", name, NULL);
+  g_snprintf (stream->cname, sizeof stream->cname, "%08x", g_str_hash (path));
   group_init (&stream->group, GROUP_BYTES_DEFAULT);
   g_queue_init (&stream->taps);
   return stream;
@@ -76,6 +79,11 @@ const char *stream_camera (const Stream *stream)
 const char *stream_name (const Stream *stream)
 {
   return stream->name;
+}
+
+const char *stream_cname (const Stream *stream)
+{
+  return stream->cname;
 }
 
 const TrackList *stream_tracks (const Stream *stream)

@@ -47,6 +47,8 @@ void stream_remove_tap (Stream *stream, StreamTap *tap);
 Loop *stream_loop (const Stream *stream);
 const char *stream_camera (const Stream *stream); /* its camera's id */
 const char *stream_name (const Stream *stream);   /* "main" or "sub" */
+const char *stream_cname (const Stream *stream);  /* the CNAME of what is sent of it, the same after a restart: 8 characters, for
+                                                   * it must fit where a camera wrote its own */
 
 /* What it is now: NULL while the camera isn't live. Lives until `ended` is called. */
 const TrackList *stream_tracks (const Stream *stream);

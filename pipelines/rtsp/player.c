@@ -172,11 +172,15 @@ static gboolean send_report (Player *player, guint track, const SenderReport *re
 {
   Loop *loop = stream_loop (player->stream);
   guint8 channel = player->channels[2 * track + 1];
-  guint8 frame[INTERLEAVED_HEADER + SENDER_REPORT_BYTES] = { '$', channel, 0, SENDER_REPORT_BYTES };
-  sender_report_write (report, timestamp, frame + INTERLEAVED_HEADER);
+  guint8 frame[INTERLEAVED_HEADER + SENDER_REPORT_BYTES + RTCP_NAME_MAX] = { '$', channel };
+  guint8 *packet = frame + INTERLEAVED_HEADER;
+  sender_report_write (report, timestamp, packet);
+  gsize size = SENDER_REPORT_BYTES;
+  size += rtcp_write_name (report->ssrc, stream_cname (player->stream), packet + size);
+  frame[3] = (guint8) size;
   if (player->udp == NULL)
-    return outlet_send_bytes (player->outlet, loop_blocks (loop), frame, sizeof frame, loop_now_us (loop));
-  udp_outlet_send_packet (player->udp, channel, frame + INTERLEAVED_HEADER, SENDER_REPORT_BYTES);
+    return outlet_send_bytes (player->outlet, loop_blocks (loop), frame, INTERLEAVED_HEADER + size, loop_now_us (loop));
+  udp_outlet_send_packet (player->udp, channel, packet, size);
   return TRUE;
 }
 

@@ -259,12 +259,14 @@ void assert_closed (Client *client)
 
 void assert_report (Client *client, guint8 channel)
 {
-  while (client->filled < 4 + 28)
+  enum { REPORT = 4 + 28 + 20 }; /* a sender report and its CNAME */
+  while (client->filled < REPORT)
     assert_true (receive (client));
   assert_int_equal (client->input[0], '$');
   assert_int_equal (client->input[1], channel);
   assert_int_equal ((guint8) client->input[5], 200);
-  drop_input (client, 4 + 28);
+  assert_int_equal ((guint8) client->input[4 + 28 + 1], 202);
+  drop_input (client, REPORT);
 }
 
 void play (Client *client)

@@ -230,6 +230,27 @@ static void before_the_first_report_there_is_one_by_arrival_and_later_ones_agree
   loop_free (loop);
 }
 
+/* All pictures of a burst come at once: by arrival each one is told to have been captured 40 ms before the one before it would say. */
+static void what_viewers_are_told_goes_back_slowly_in_a_burst_before_the_first_report (void **state)
+{
+  (void) state;
+  const gint64 arrival_us = G_USEC_PER_SEC, step_us = 40000;
+  CameraClock camera = { 0 };
+  TrackClock track = { 0 };
+  gint64 told_us = 0;
+  for (gint64 picture = 0; picture < 20; picture++) {
+    gint64 before_us = told_us;
+    assert_int_equal (track_clock_captured_us (&track, &camera, picture * step_us, arrival_us), arrival_us);
+    told_us = track.told_base_us;
+    assert_true (picture == 0 || told_us >= before_us - 5000);
+  }
+  assert_true (track_clock_report (&track, &camera, WALL_US, 20 * step_us, arrival_us + step_us));
+  assert_true (track.told_base_us >= told_us - 5000);
+  for (gint64 picture = 21; picture < 200; picture++)
+    assert_true (track_clock_report (&track, &camera, WALL_US + (picture - 20) * step_us, picture * step_us, arrival_us + (picture - 19) * step_us));
+  assert_int_equal (track.told_base_us, arrival_us - 19 * step_us); /* in the end it is right */
+}
+
 static void a_report_goes_on_with_our_time (void **state)
 {
   (void) state;
@@ -269,6 +290,7 @@ int main (void)
     cmocka_unit_test (what_viewers_are_told_goes_back_by_less_than_a_packet_when_reports_begin),
     cmocka_unit_test (who_was_told_a_time_far_too_late_is_told_the_right_one),
     cmocka_unit_test (before_the_first_report_there_is_one_by_arrival_and_later_ones_agree),
+    cmocka_unit_test (what_viewers_are_told_goes_back_slowly_in_a_burst_before_the_first_report),
     cmocka_unit_test (a_report_goes_on_with_our_time),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -116,8 +116,9 @@ static void a_viewer_of_the_sound_alone_goes_on_after_a_skip (void **state)
 
 static void a_track_of_which_nothing_is_kept_is_reported_at_the_start_too (void **state)
 {
+  enum { SDES = 4 + SENDER_REPORT_BYTES };
   Bench *bench = *state;
-  guint8 bytes[4 + SENDER_REPORT_BYTES];
+  guint8 bytes[SDES + 20];
   *stream_sender_report (bench->stream, 1) = (SenderReport){ G_GUINT64_CONSTANT (5) << 32, 77, 9, 8000 };
   assert_true (player_set_up (&bench->player, 0, 0, 1));
   assert_true (player_set_up (&bench->player, 1, 2, 3));
@@ -128,6 +129,9 @@ static void a_track_of_which_nothing_is_kept_is_reported_at_the_start_too (void 
   assert_int_equal (bytes[4 + 7], 9);
   assert_int_equal (bytes[4 + 11], 5);
   assert_int_equal (bytes[4 + 19], 77);
+  assert_int_equal (bytes[3], sizeof bytes - 4);
+  assert_memory_equal (bytes + SDES, "\x81\xca\0\x04\0\0\0\x09\x01\x08", 10); /* RFC 3550 6.1: a CNAME in every compound packet */
+  assert_memory_equal (bytes + SDES + 10, stream_cname (bench->stream), 8);
 }
 
 int main (void)

@@ -503,6 +503,19 @@ static void whatever_a_camera_does_its_time_rises_and_stays_near_arrival (void *
     a_liar_is_put_right (seed);
 }
 
+/* A receiver tells by the CNAME which tracks belong together: one that changes takes them apart. */
+static void a_camera_s_name_gives_way_to_ours_where_there_is_room (void **state)
+{
+  (void) state;
+  guint8 packet[] = { 0x80, 201, 0, 1, 0, 0, 0, 7, 0x81, 202, 0, 5, 0, 0, 0, 7, 1, 10, 'u', '@', '1', '.', '2', '.', '3', '.', '4', '5', 0, 0, 0, 0 };
+  static const guint8 expected[] = { 0x81, 202, 0, 5, 0, 0, 0, 7, 1, 8, 'n', 'a', 'm', 'e', '-', '8', '-', 'x', 0, 0, 0, 0, 0, 0 };
+  rtcp_set_name (packet, sizeof packet, "name-8-x");
+  assert_memory_equal (packet + 8, expected, sizeof expected);
+  guint8 narrow[] = { 0x81, 202, 0, 2, 0, 0, 0, 7, 1, 1, 'u', 0 };
+  rtcp_set_name (narrow, sizeof narrow, "name-8-x");
+  assert_memory_equal (narrow + 8, "\1\1u", 4);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -528,6 +541,7 @@ int main (void)
     cmocka_unit_test (packets_that_come_twice_or_late_are_told),
     cmocka_unit_test (whatever_a_camera_does_its_time_rises_and_stays_near_arrival),
     cmocka_unit_test (rtcp_that_lies_or_says_goodbye_is_not_passed_on),
+    cmocka_unit_test (a_camera_s_name_gives_way_to_ours_where_there_is_room),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -189,9 +189,10 @@ static guint viewer_pictures (Viewer *viewer)
 {
   guint8 packet[2048];
   guint pictures = 0;
+  gssize size;
   do
-    assert_true (recv (viewer->rtcp.fd, packet, sizeof packet, 0) >= 28);
-  while (packet[29] != 203);
+    assert_true ((size = recv (viewer->rtcp.fd, packet, sizeof packet, 0)) >= 28 + 20); /* with its CNAME */
+  while (packet[size - 7] != 203);
   while (viewer_receive (viewer, packet, FALSE) > 0)
     pictures += packet[1] >> 7;
   return pictures;
