@@ -1,4 +1,4 @@
-#include "gateway/link/link_endpoint.h"
+#include "gateway/link/link_endpoint_private.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -16,7 +16,7 @@ enum { BACKLOG_MAX = 4096, TURN_MS = 200, REQUEST_TIMEOUT_US = 10 * G_USEC_PER_S
 typedef struct {
   LinkReplied replied;
   gpointer data;
-  gint64 deadline_us;
+  gint64 deadline_us; /* 0: it could not be sent */
 } Pending;
 
 struct LinkEndpoint {
@@ -50,8 +50,7 @@ static GSource *source_add_fd (LinkEndpoint *endpoint, int fd, GIOCondition cond
   return source;
 }
 
-/* Calls `function` from the endpoint's context, after whatever runs there now; then frees `data` with g_free. */
-static void idle_add (LinkEndpoint *endpoint, GSourceFunc function, gpointer data)
+void link_endpoint_invoke (LinkEndpoint *endpoint, GSourceFunc function, gpointer data)
 {
   GSource *source = g_idle_source_new ();
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
@@ -269,6 +268,11 @@ static int connect_now (const char *path, GError **error)
   return -1;
 }
 
+static const char *expiry (const Pending *pending)
+{
+  return pending->deadline_us > 0 ? "the other process did not answer in time" : "the other process is away or too busy";
+}
+
 static void expire_pending (LinkEndpoint *endpoint)
 {
   gint64 now = g_get_monotonic_time ();
@@ -284,9 +288,9 @@ static void expire_pending (LinkEndpoint *endpoint)
     g_free (key);
     g_ptr_array_add (expired, value);
   }
-  g_autoptr (GError) error = g_error_new_literal (GRIDGATE_ERROR, ERROR_RETRY, "the other process did not answer in time");
   for (guint i = 0; i < expired->len; i++) {
     Pending *one = expired->pdata[i];
+    g_autoptr (GError) error = g_error_new_literal (GRIDGATE_ERROR, ERROR_RETRY, expiry (one));
     one->replied (NULL, error, one->data);
   }
 }
@@ -373,145 +377,17 @@ gboolean link_endpoint_send (LinkEndpoint *endpoint, LinkMessage *message)
   return send_or_queue (endpoint, message);
 }
 
-typedef struct {
-  LinkReplied replied;
-  gpointer data;
-} Refused;
-
-static gboolean tell_refused (gpointer data)
-{
-  Refused *refused = data;
-  g_autoptr (GError) error = g_error_new_literal (GRIDGATE_ERROR, ERROR_RETRY, "the other process is away or too busy");
-  refused->replied (NULL, error, refused->data);
-  return G_SOURCE_REMOVE;
-}
-
 void link_endpoint_request (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, LinkReplied replied,
                             gpointer data)
 {
   gint64 serial = message->serial = ++endpoint->last_serial;
-  if (send_or_queue (endpoint, message)) {
-    Pending *pending = g_new (Pending, 1);
-    *pending = (Pending){ replied, data, g_get_monotonic_time () + (timeout_us ? timeout_us : REQUEST_TIMEOUT_US) };
-    g_hash_table_insert (endpoint->pending, g_memdup2 (&serial, sizeof serial), pending);
-    return;
-  }
-  Refused *refused = g_new (Refused, 1);
-  *refused = (Refused){ replied, data };
-  idle_add (endpoint, tell_refused, refused);
-}
-
-typedef struct {
-  LinkEndpoint *endpoint;
-  LinkMessage *message;
-} Posted;
-
-static gboolean send_posted (gpointer data)
-{
-  Posted *posted = data;
-  link_endpoint_send (posted->endpoint, g_steal_pointer (&posted->message));
-  return G_SOURCE_REMOVE;
-}
-
-void link_endpoint_post (LinkEndpoint *endpoint, LinkMessage *message)
-{
-  Posted *posted = g_new (Posted, 1);
-  *posted = (Posted){ endpoint, message };
-  idle_add (endpoint, send_posted, posted);
-}
-
-static void ignore_reply (LinkMessage *reply, const GError *error, gpointer data)
-{
-  (void) reply, (void) data;
-  if (error != NULL)
-    log_debug ("link: %s", error->message);
-}
-
-static gboolean request_posted (gpointer data)
-{
-  Posted *posted = data;
-  link_endpoint_request (posted->endpoint, g_steal_pointer (&posted->message), 0, ignore_reply, NULL);
-  return G_SOURCE_REMOVE;
-}
-
-void link_endpoint_post_request (LinkEndpoint *endpoint, LinkMessage *message)
-{
-  Posted *posted = g_new (Posted, 1);
-  *posted = (Posted){ endpoint, message };
-  idle_add (endpoint, request_posted, posted);
-}
-
-enum { LOOK_US = 200 * 1000 };
-
-typedef struct {
-  LinkEndpoint *endpoint;
-  LinkMessage *message, *reply;
-  gint64 timeout_us;
-  GError *error;
-  GMutex mutex;
-  GCond finished;
-  gboolean is_finished;
-} Call;
-
-static void finish_call (LinkMessage *reply, const GError *error, gpointer data)
-{
-  Call *call = data;
-  g_mutex_lock (&call->mutex);
-  if (error != NULL) {
-    call->error = g_error_copy (error);
-  } else { /* the reply is borrowed: move what is in it */
-    call->reply = g_memdup2 (reply, sizeof *reply);
-    call->reply->body = json_incref (reply->body);
-    reply->fd_count = 0;
-  }
-  call->is_finished = TRUE;
-  g_cond_signal (&call->finished);
-  g_mutex_unlock (&call->mutex);
-}
-
-static gboolean start_call (gpointer data)
-{
-  Call *call = *(Call **) data;
-  link_endpoint_request (call->endpoint, g_steal_pointer (&call->message), call->timeout_us, finish_call, call);
-  return G_SOURCE_REMOVE;
-}
-
-static void look_and_wait (Call *call, LinkLook look, gpointer data)
-{
-  while (!call->is_finished) {
-    if (look == NULL) {
-      g_cond_wait (&call->finished, &call->mutex);
-      continue;
-    }
-    g_mutex_unlock (&call->mutex);
-    look (data);
-    g_mutex_lock (&call->mutex);
-    if (!call->is_finished)
-      g_cond_wait_until (&call->finished, &call->mutex, g_get_monotonic_time () + LOOK_US);
-  }
-}
-
-LinkMessage *link_endpoint_call (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, GError **error)
-{
-  return link_endpoint_call_looking (endpoint, message, timeout_us, NULL, NULL, error);
-}
-
-LinkMessage *link_endpoint_call_looking (LinkEndpoint *endpoint, LinkMessage *message, gint64 timeout_us, LinkLook look,
-                                         gpointer data, GError **error)
-{
-  Call call = { .endpoint = endpoint, .message = message, .timeout_us = timeout_us };
-  Call *pointer = &call;
-  g_mutex_init (&call.mutex);
-  g_cond_init (&call.finished);
-  idle_add (endpoint, start_call, g_memdup2 (&pointer, sizeof pointer));
-  g_mutex_lock (&call.mutex);
-  look_and_wait (&call, look, data);
-  g_mutex_unlock (&call.mutex);
-  g_cond_clear (&call.finished);
-  g_mutex_clear (&call.mutex);
-  if (call.error != NULL)
-    g_propagate_error (error, call.error);
-  return call.reply;
+  Pending *pending = g_new (Pending, 1);
+  *pending = (Pending){ replied, data, 0 };
+  if (send_or_queue (endpoint, message))
+    pending->deadline_us = g_get_monotonic_time () + (timeout_us ? timeout_us : REQUEST_TIMEOUT_US);
+  else
+    g_source_set_ready_time (endpoint->timer, 0);
+  g_hash_table_insert (endpoint->pending, g_memdup2 (&serial, sizeof serial), pending);
 }
 
 int link_endpoint_peer_pid (const LinkEndpoint *endpoint)

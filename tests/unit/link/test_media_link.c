@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/core/error.h"
 #include "gateway/link/media_link.h"
 #include "tests/support/folder.h"
 #include "tests/support/test.h"
@@ -15,6 +16,7 @@ typedef struct {
   Camera *camera;
   GHashTable *put; /* stream → its CAMERA_PUT (json_t) */
   gint64 linger_us; /* of the newest site: what is told of an older one may still be under way */
+  guint refuses; /* so many CAMERA_PUT are answered as by one who is too busy */
 } Fixture;
 
 static void on_request (LinkEndpoint *endpoint, LinkMessage *message, gpointer data)
@@ -24,6 +26,12 @@ static void on_request (LinkEndpoint *endpoint, LinkMessage *message, gpointer d
   json_t *body = request->kind != LINK_HELLO ? NULL
                                              : json_pack ("{s:s, s:s, s:i, s:i}", "version", GRIDGATE_VERSION, "process", "media",
                                                           "pid", 1, "started_at", 1);
+  if (request->kind == LINK_CAMERA_PUT && fixture->refuses > 0) {
+    g_autoptr (GError) busy = g_error_new_literal (GRIDGATE_ERROR, ERROR_RETRY, "too busy");
+    fixture->refuses--;
+    link_endpoint_send (endpoint, link_message_error (request, busy));
+    return;
+  }
   if (request->kind == LINK_CAMERA_PUT)
     g_hash_table_replace (fixture->put, g_strdup (link_message_string (request, "stream")), json_incref (request->body));
   link_endpoint_send (endpoint, link_message_reply (request, body));
@@ -121,11 +129,47 @@ static void another_sub_stream_is_pulled_on_demand (void **state)
   assert_string_equal (text_of (fixture, "sub", "record"), "continuous");
 }
 
+/* Nothing else changes the site: media would be without the camera for ever. */
+static void what_media_could_not_take_is_sent_again (void **state)
+{
+  Fixture *fixture = *state;
+  fixture->refuses = 2;
+  assert_true (is_on_demand (fixture, "sub"));
+  assert_int_equal (fixture->refuses, 0);
+}
+
+static void count_refusal (LinkMessage *reply, const GError *error, gpointer data)
+{
+  assert_null (reply);
+  assert_true (error_is (error, ERROR_RETRY));
+  ++*(guint *) data;
+}
+
+/* A peer that reads nothing: what its socket and the backlog can not hold is refused, once, and not from inside the call. */
+static void what_waits_beyond_the_backlog_is_refused_in_time_and_at_the_end (void **state)
+{
+  Fixture *fixture = *state;
+  g_autofree char *path = g_build_filename (fixture->folder, "deaf.sock", NULL);
+  LinkEndpoint *deaf = link_endpoint_listen (path, on_request, NULL, fixture, NULL);
+  LinkEndpoint *link = link_endpoint_connect (path, on_request, NULL, fixture);
+  guint refused = 0, sent = 0;
+  while (!link_endpoint_is_connected (link))
+    g_main_context_iteration (NULL, TRUE);
+  for (; sent < 10000; sent++)
+    link_endpoint_request (link, link_message_new (LINK_HELLO, json_pack ("{s:s}", "version", "1")), 0, count_refusal, &refused);
+  assert_int_equal (refused, 0);
+  link_endpoint_free (link);
+  assert_int_equal (refused, sent);
+  link_endpoint_free (deaf);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (a_sub_stream_with_a_pre_roll_is_pulled_all_the_time, set_up, tear_down),
     cmocka_unit_test_setup_teardown (another_sub_stream_is_pulled_on_demand, set_up, tear_down),
+    cmocka_unit_test_setup_teardown (what_media_could_not_take_is_sent_again, set_up, tear_down),
+    cmocka_unit_test_setup_teardown (what_waits_beyond_the_backlog_is_refused_in_time_and_at_the_end, set_up, tear_down),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -1,0 +1,40 @@
+/* media_link_private.h: the insides of the link to media, shared by media_link.c (what media tells, and the life of it),
+ * media_link_site.c (the desired state) and media_link_calls.c (what media is asked).
+ *
+ * thread: main, but for what says otherwise. */
+#pragma once
+
+#include "gateway/link/media_link.h"
+
+/* Why a viewer is refused. */
+enum { REFUSAL_VIEWERS, REFUSAL_MEMORY, REFUSAL_LOAD, REFUSALS };
+
+/* What media says of an export's end; the last two are ours. */
+enum { EXPORT_COMPLETE, EXPORT_CLOSED, EXPORT_TOO_SLOW, EXPORT_ERROR, EXPORT_ENDED, EXPORT_REFUSED, EXPORT_OUTCOMES };
+
+struct MediaLink {
+  LinkEndpoint *endpoint;
+  MediaHandlers handlers;
+  EventBus *events;
+  Site *site;            /* main thread */
+  GHashTable *present;   /* main thread: ids of the viewers that media has told of since it was met */
+  gint64 met_us;         /* main thread: wall */
+  guint again;           /* main thread: timer until the site is sent again; 0: it is not due */
+  GMutex mutex;          /* over what follows */
+  gboolean is_connected;
+  GHashTable *cameras;   /* "camera/stream" → CameraStatus */
+  int strain;            /* of the refusals; -1: none */
+  gint64 refused_rtsp[REFUSALS], refused_browsers[REFUSALS];
+  gint64 exports[EXPORT_OUTCOMES];
+  GPtrArray *holds;      /* of MediaHold */
+  json_t *recording;     /* camera, or "" → the last RECORDING_STATE */
+};
+
+/* Sends the whole desired state, if media is there. What can't be sent now is sent again soon. */
+void media_link_send_site (MediaLink *link);
+
+/* Nothing is sent again: media is away, and gets all of it when it is met. */
+void media_link_forget_again (MediaLink *link);
+
+/* An export has ended. */
+void media_link_count_export (MediaLink *link, const char *outcome);
