@@ -18,9 +18,16 @@ struct DeletionAudit {
   gboolean is_busy;
 };
 
-static gint64 audited_day (Database *database)
+/* A mark of a day that is not over was set while the wall clock was far ahead; nothing would be entered until that day. What counts
+ * then is the last day before today of which there is an entry: days are entered in order, each as a whole. */
+static gint64 audited_day (const DeletionAudit *audit, Database *database)
 {
-  return database_integer (database, 0, "SELECT value FROM recording_marks WHERE name = '" MARK "'", "");
+  gint64 today = access_now_us (audit->access) / DAY_US;
+  gint64 day = database_integer (database, 0, "SELECT value FROM recording_marks WHERE name = '" MARK "'", "");
+  if (day < today)
+    return day;
+  return database_integer (database, 0, "SELECT max(day) FROM (SELECT unixepoch(json_extract(detail, '$.day')) / 86400 AS day FROM audit"
+                           " WHERE action = 'recording.deleted') WHERE day < ?", "i", today);
 }
 
 static gboolean enter_camera (Database *database, const DeletionAudit *audit, json_t *camera, GError **error)
@@ -45,7 +52,7 @@ static gboolean enter_day (Database *database, gpointer data, GError **error)
   const DeletionAudit *audit = data;
   gsize index;
   json_t *camera;
-  if (audited_day (database) >= audit->day)
+  if (audited_day (audit, database) >= audit->day)
     return TRUE;
   json_array_foreach (audit->cameras, index, camera)
     if (!enter_camera (database, audit, camera, error))
@@ -147,7 +154,7 @@ void deletion_audit_look (DeletionAudit *audit)
   if (audit->is_busy || reader == NULL || !media_link_is_connected (audit->media))
     return;
   audit->is_busy = TRUE;
-  ask (audit, audited_day (reader) + 1, "");
+  ask (audit, audited_day (audit, reader) + 1, "");
 }
 
 static gboolean on_timer (gpointer data)

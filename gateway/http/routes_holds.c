@@ -16,15 +16,29 @@ static const Camera *find_camera (const HttpRequest *request, const char *id, Ht
   return NULL;
 }
 
-/* media heeds them at once, or when it is met again. */
-static void tell_media (const HttpContext *context, Database *reader, gint64 now_us)
+static gint is_untold; /* atomic: a hold was placed or lifted, and what is held could not be read */
+
+/* media heeds them at once, or when it is met again. FALSE when they can not be read: media goes by what it was told before. */
+static gboolean tell_media (const HttpContext *context, gint64 now_us, GError **error)
 {
   static GMutex in_order; /* else one request could tell what it read before another placed its hold, after that one told */
   g_mutex_lock (&in_order);
-  GPtrArray *holds = context->media != NULL ? holds_not_lifted (reader, now_us, NULL) : NULL;
-  if (holds != NULL)
+  Database *reader = store_reader (context->store, error);
+  GPtrArray *holds = reader != NULL ? holds_not_lifted (reader, now_us, error) : NULL;
+  if (holds != NULL && context->media != NULL)
     media_link_set_holds (context->media, holds);
+  else if (holds != NULL)
+    g_ptr_array_unref (holds);
+  g_atomic_int_set (&is_untold, holds == NULL);
   g_mutex_unlock (&in_order);
+  return holds != NULL;
+}
+
+static HttpResponse *refuse_untold (const char *id, const GError *error)
+{
+  return http_response_problem (503, "media-not-told", "what is held is entered (hold %s), but gridgate-media could not be told, and "
+                                "deletes by what it knew: ask for GET /api/v1/holds, which tells it, until that answers 200 (%s)", id,
+                                error->message);
 }
 
 static HttpResponse *get_holds (HttpRequest *request, const HttpContext *context)
@@ -38,7 +52,9 @@ static HttpResponse *get_holds (HttpRequest *request, const HttpContext *context
   if ((camera != NULL || request->caller.actor.grid != NULL) && find_camera (request, camera, &refusal) == NULL)
     return refusal;
   Database *reader = store_reader (context->store, &error);
-  json_t *list = reader != NULL ? hold_list (reader, camera, http_request_query (request, "cursor"), limit, &error) : NULL;
+  if (reader == NULL || (g_atomic_int_get (&is_untold) && !tell_media (context, request->now_us, &error)))
+    return http_response_error (error);
+  json_t *list = hold_list (reader, camera, http_request_query (request, "cursor"), limit, &error);
   return list != NULL ? http_response_json (200, list) : http_response_error (error);
 }
 
@@ -66,10 +82,8 @@ static HttpResponse *place_hold (HttpRequest *request, const HttpContext *contex
     return refusal;
   if (!hold_place (context->access, &request->caller.actor, request->address, &fields, &id, &error))
     return http_response_error (error);
-  Database *reader = store_reader (context->store, &error);
-  if (reader == NULL)
-    return http_response_error (error);
-  tell_media (context, reader, request->now_us);
+  if (!tell_media (context, request->now_us, &error))
+    return refuse_untold (id, error);
   return http_response_json (201, json_pack ("{s:s, s:s}", "id", id, "camera", fields.camera));
 }
 
@@ -99,7 +113,8 @@ static HttpResponse *delete_hold (HttpRequest *request, const HttpContext *conte
     return refusal;
   if (!hold_lift (context->access, &request->caller.actor, request->address, id, http_request_query (request, "reason"), &error))
     return http_response_error (error);
-  tell_media (context, reader, request->now_us);
+  if (!tell_media (context, request->now_us, &error))
+    return refuse_untold (id, error);
   return http_response_empty (204);
 }
 

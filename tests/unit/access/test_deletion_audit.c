@@ -176,12 +176,31 @@ static void deleted_observations_are_entered_with_their_day (void **state)
                                       " AND detail = '{\"rows\":1440}'", ""), 1);
 }
 
+static void a_wall_clock_that_was_years_ahead_stops_no_entry_after_it_is_right (void **state)
+{
+  Fixture *fixture = *state;
+  gint64 today = fixture->today;
+  memcpy (fixture->deleted, (Deleted[]){ { today - 3, "bridge" }, { today + 1000, "bridge" } }, 2 * sizeof (Deleted));
+  clock_fake_step_wall (fixture->access->clock, 2000 * DAY_US);
+  look_until (fixture, &fixture->ends);
+  assert_int_equal (entries (fixture, "bridge", today + 1000), 1);
+  clock_fake_step_wall (fixture->access->clock, -2000 * DAY_US);
+  memcpy (fixture->deleted, (Deleted[]){ { today - 3, "bridge" }, { today - 1, "peak" }, { today + 1000, "bridge" } }, 3 * sizeof (Deleted));
+  look_until (fixture, &fixture->ends);
+  assert_int_equal (entries (fixture, "peak", today - 1), 1);
+  assert_int_equal (entries (fixture, "bridge", today - 3), 1);
+  clock_fake_advance (fixture->access->clock, DAY_US);
+  look_until (fixture, &fixture->ends);
+  assert_int_equal (entries (fixture, "peak", today - 1), 1);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (each_camera_and_day_that_is_over_is_entered_once, set_up, tear_down),
     cmocka_unit_test_setup_teardown (a_day_that_breaks_off_is_entered_as_a_whole_later, set_up, tear_down),
     cmocka_unit_test_setup_teardown (deleted_observations_are_entered_with_their_day, set_up, tear_down),
+    cmocka_unit_test_setup_teardown (a_wall_clock_that_was_years_ahead_stops_no_entry_after_it_is_right, set_up, tear_down),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

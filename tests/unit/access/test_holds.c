@@ -2,8 +2,23 @@
 #include <string.h>
 
 #include "gateway/access/hold.h"
+#include "gateway/core/error.h"
 #include "tests/support/test.h"
 #include "tests/unit/access/api_fixture.h"
+
+GPtrArray *__real_holds_not_lifted (Database *database, gint64 now_us, GError **error);
+GPtrArray *__wrap_holds_not_lifted (Database *database, gint64 now_us, GError **error);
+
+static gint unreadable; /* atomic: so many reads fail */
+
+GPtrArray *__wrap_holds_not_lifted (Database *database, gint64 now_us, GError **error)
+{
+  if (g_atomic_int_get (&unreadable) == 0)
+    return __real_holds_not_lifted (database, now_us, error);
+  g_atomic_int_add (&unreadable, -1);
+  error_set (error, ERROR_RETRY, "the disk does not answer");
+  return NULL;
+}
 
 static json_t *hold_body (const char *camera, const char *reason)
 {
@@ -116,6 +131,21 @@ static void a_wall_clock_that_is_wrong_ends_no_hold (void **state)
   assert_int_equal (not_lifted (fixture), 1);
 }
 
+/* Who is told 201 takes it that nothing of it is deleted from now on. */
+static void a_hold_of_which_media_could_not_be_told_is_no_success_and_is_told_later (void **state)
+{
+  ApiFixture *fixture = *state;
+  g_autoptr (HttpClient) admin = api_fixture_client (fixture, ROLE_ADMIN, NULL, NULL);
+  g_atomic_int_set (&unreadable, 2);
+  assert_int_equal (post (admin, hold_body ("bridge", "x"), NULL), 503);
+  g_autoptr (HttpAnswer) untold = http_client_call (admin, "GET", "/api/v1/holds", NULL);
+  assert_int_equal (untold->status, 503);
+  json_t *list = http_client_get (admin, "/api/v1/holds");
+  assert_int_equal (json_array_size (json_object_get (list, "items")), 1);
+  json_decref (list);
+  assert_int_equal (not_lifted (fixture), 1);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -123,6 +153,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_wrong_hold_is_refused_with_what_is_wrong, api_fixture_setup, api_fixture_teardown),
     cmocka_unit_test_setup_teardown (operators_place_holds_and_do_not_lift_them, api_fixture_setup, api_fixture_teardown),
     cmocka_unit_test_setup_teardown (a_wall_clock_that_is_wrong_ends_no_hold, api_fixture_setup, api_fixture_teardown),
+    cmocka_unit_test_setup_teardown (a_hold_of_which_media_could_not_be_told_is_no_success_and_is_told_later, api_fixture_setup, api_fixture_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
