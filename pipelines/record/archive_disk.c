@@ -16,7 +16,6 @@ enum {
   NAME_TRIES = 100,
   ENDED_MAX = 4096,                /* whose rows can't be written; the next start finds the files */
   ASTRAY_US = 60 * 1000,           /* a file whose time is so far from the pictures' by reports ends: another begins right */
-  MOVED_MAX_US = 5 * G_USEC_PER_SEC,
 };
 
 /* An index that can't be written is not worth stopping the recording: rows come with the next sync. */
@@ -248,7 +247,7 @@ static void follow_reports (ArchiveTrack *track, const AccessUnit *first)
     return;
   gint64 moved_us = segment_file_astray_us (file, first);
   file->is_reported = TRUE;
-  if (ABS (moved_us) <= MOVED_MAX_US && moved_us / 1000 != 0)
+  if (ABS (moved_us) <= ARCHIVE_MOVED_MAX_US && moved_us / 1000 != 0)
     move_file (track, file->from_us + moved_us);
 }
 

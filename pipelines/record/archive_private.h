@@ -11,7 +11,10 @@
 #include "pipelines/record/recordings_index.h"
 #include "pipelines/record/segment_file.h"
 
-enum { STREAMS = 2 }; /* main and sub */
+enum {
+  STREAMS = 2,                                  /* main and sub */
+  ARCHIVE_MOVED_MAX_US = 5 * G_USEC_PER_SEC, /* by so much at most the first report moves a file's time, and its name with it */
+};
 
 /* What one stream of a camera has on disk. */
 typedef struct {

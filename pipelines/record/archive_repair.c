@@ -190,7 +190,7 @@ static gboolean enter_newer (Archive *archive, const FoundFile *found, GError **
 static gboolean take_newer_file (Archive *archive, const char *relative, gint64 end_us, GError **error)
 {
   SegmentName name;
-  if (!segment_name_parse (relative, &name) || name.wall_us < end_us - GAP_MIN_US)
+  if (!segment_name_parse (relative, &name) || name.wall_us < end_us - ARCHIVE_MOVED_MAX_US)
     return TRUE;
   FoundFile *found = found_file_look (archive->data_dir, relative, &name);
   if (found == NULL)
@@ -200,7 +200,8 @@ static gboolean take_newer_file (Archive *archive, const char *relative, gint64 
   return is_good;
 }
 
-/* Files that were begun within a second before the process was killed have no row yet. */
+/* Files that were begun within a second before the process was killed have no row yet. Their names may lie before the end of what is
+ * known by as much as a report moves a file. */
 static gboolean take_newer_files (Archive *archive, GError **error)
 {
   gboolean is_good = TRUE;
@@ -209,7 +210,7 @@ static gboolean take_newer_files (Archive *archive, GError **error)
     const DayFolder *day = days->pdata[i];
     g_auto (GStrv) parts = g_strsplit (day->path, "/", 4);
     gint64 end_us = recordings_index_end_us (archive->index, parts[1], parts[2]);
-    g_autofree char *first = segment_name_new (parts[1], parts[2], MAX (end_us - GAP_MIN_US, 0), 0);
+    g_autofree char *first = segment_name_new (parts[1], parts[2], MAX (end_us - ARCHIVE_MOVED_MAX_US, 0), 0);
     g_auto (GStrv) first_parts = g_strsplit (first != NULL ? first : "", "/", 5);
     if (first == NULL || strcmp (day->day, first_parts[3]) < 0)
       continue;

@@ -16,6 +16,8 @@ enum {
   BODY_MAX = 4096,
   READ_BYTES = WIRE_READ_MIN,
   UNSENT_MAX = 256 * 1024, /* in the kernel: it would take 4 MB, half a minute of a stuck viewer's video, before we notice */
+  HANDSHAKES_SLICE_US = 50 * 1000,
+  HANDSHAKES_US = 10 * 1000, /* of each slice */
 };
 
 /* What became of a connection's input. */
@@ -231,11 +233,41 @@ static void read_some (RtspConnection *connection)
   process (connection);
 }
 
+/* A step of a handshake takes a millisecond of RSA, and cameras live on this loop, too: handshakes get a fifth of its time, and what
+ * comes beyond waits for the next slice, unread. */
+static gboolean may_shake_hands (RtspConnection *connection)
+{
+  RtspServerLoop *place = connection->place;
+  gint64 now_us = connection_now_us (connection);
+  if (now_us - place->handshakes_since_us >= HANDSHAKES_SLICE_US) {
+    place->handshakes_since_us = now_us;
+    place->handshakes_us = 0;
+  }
+  if (place->handshakes_us < HANDSHAKES_US)
+    return TRUE;
+  connection->is_put_off = TRUE;
+  g_atomic_int_inc (&connection_shared (connection)->put_off);
+  loop_watch_change (connection->watch, 0);
+  loop_timer_set (place->handshakes, place->handshakes_since_us + HANDSHAKES_SLICE_US);
+  return FALSE;
+}
+
+void rtsp_connection_shake_hands_again (RtspConnection *connection)
+{
+  if (connection->is_put_off && !connection->is_closed)
+    loop_watch_change (connection->watch, EPOLLIN);
+  connection->is_put_off = FALSE;
+}
+
 /* What the client says next stays in the socket until the loop's next turn. */
 static void shake_hands (RtspConnection *connection)
 {
   g_autoptr (GError) error = NULL;
+  if (!may_shake_hands (connection))
+    return;
+  gint64 start_us = g_get_monotonic_time ();
   WireState state = wire_handshake (&connection->wire, &error);
+  connection->place->handshakes_us += g_get_monotonic_time () - start_us;
   if (state == WIRE_BROKEN) {
     log_limited (LOG_LEVEL_INFO, "rtsp client %s: %s", connection->address, error->message);
     rtsp_connection_close (connection, "protocol");
@@ -249,7 +281,10 @@ static void on_ready (guint32 events, gpointer data)
 {
   RtspConnection *connection = data;
   if (connection->shakes_hands) {
-    shake_hands (connection);
+    if (events & (EPOLLERR | EPOLLHUP))
+      rtsp_connection_close (connection, "closed");
+    else
+      shake_hands (connection);
     return;
   }
   if (events & EPOLLOUT && outlet_is_waiting (&connection->outlet)) {

@@ -18,6 +18,8 @@ typedef struct {
   LoopTimer *tick;
   gint64 tick_due_us;
   Lateness lateness;
+  LoopTimer *handshakes; /* those that were put off go on */
+  gint64 handshakes_since_us, handshakes_us; /* the present slice, and the time that they took in it */
 } RtspServerLoop;
 
 typedef struct {
@@ -26,6 +28,7 @@ typedef struct {
   gpointer data;
   gint connections; /* atomic */
   gint asks;        /* atomic, that wait */
+  gint put_off;     /* atomic: handshakes of TLS, ever */
   Admission admission; /* of sessions */
   const RtspRecordings *recordings; /* NULL: none are served */
 } RtspServerShared;
@@ -38,6 +41,9 @@ UdpPorts *rtsp_server_udp_ports (RtspServer *server);
 
 /* Takes `fd`. `tls`, which is used on, is what the client expects; NULL: no TLS. */
 void rtsp_connection_open (RtspServerLoop *place, int fd, const char *address, WireContext *tls);
+
+/* A new slice of time: handshakes that were put off may go on. */
+void rtsp_connection_shake_hands_again (RtspConnection *connection);
 
 /* Each second. */
 void rtsp_connection_tick (RtspConnection *connection);

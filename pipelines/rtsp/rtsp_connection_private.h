@@ -58,6 +58,7 @@ struct RtspConnection {
   gint64 last_request_us, input_since_us;
   gboolean views; /* the register knows of it */
   gboolean shakes_hands; /* of TLS */
+  gboolean is_put_off;   /* its handshake is: others took all the time that there is for them */
   gboolean had_request, is_closed;
 };
 

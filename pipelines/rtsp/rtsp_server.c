@@ -121,9 +121,17 @@ static void on_tick (gpointer data)
   set_tick (place);
 }
 
+static void on_handshakes (gpointer data)
+{
+  RtspServerLoop *place = data;
+  for (GList *link = place->connections.head; link != NULL; link = link->next)
+    rtsp_connection_shake_hands_again (link->data);
+}
+
 static void start_loop (gpointer data)
 {
   RtspServerLoop *place = data;
+  place->handshakes = loop_timer_new (place->loop, on_handshakes, place);
   place->tick = loop_timer_new (place->loop, on_tick, place);
   set_tick (place);
 }
@@ -383,6 +391,7 @@ static void end_loop (gpointer data)
   while (place->connections.head != NULL)
     rtsp_connection_close (place->connections.head->data, "shutdown");
   g_clear_pointer (&place->tick, loop_timer_free);
+  g_clear_pointer (&place->handshakes, loop_timer_free);
 }
 
 void rtsp_server_stop (RtspServer *server)

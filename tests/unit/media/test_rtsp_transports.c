@@ -1,5 +1,6 @@
 /* What viewers play over: UDP, and TCP in TLS. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -175,6 +176,60 @@ static void client_close (Client *client)
   close (client->fd);
 }
 
+typedef struct {
+  GMutex mutex;
+  GCond changed;
+  gboolean is_open;
+} Gate;
+
+static void wait_at_gate (gpointer data)
+{
+  Gate *gate = data;
+  g_mutex_lock (&gate->mutex);
+  while (!gate->is_open)
+    g_cond_wait (&gate->changed, &gate->mutex);
+  g_mutex_unlock (&gate->mutex);
+}
+
+static void open_gate (Gate *gate)
+{
+  g_mutex_lock (&gate->mutex);
+  gate->is_open = TRUE;
+  g_cond_broadcast (&gate->changed);
+  g_mutex_unlock (&gate->mutex);
+}
+
+/* Handshakes cost a millisecond each, and cameras live on the loop that they come in at. */
+static void a_flood_of_handshakes_is_put_off_and_all_are_made (void **state)
+{
+  enum { FLOOD = 100 };
+  Bench *bench = *state;
+  Secure secure;
+  Client clients[FLOOD];
+  Gate gate = { 0 };
+  guint open = 0;
+  secure_open (&secure, bench);
+  loop_post (bench->loops[0], wait_at_gate, &gate);
+  for (guint i = 0; i < FLOOD; i++) {
+    client_connect (&clients[i], rtsp_server_tls_port (bench->server));
+    assert_int_equal (fcntl (clients[i].fd, F_SETFL, O_NONBLOCK), 0);
+    clients[i].tls = SSL_new (secure.trust);
+    SSL_set_fd (clients[i].tls, clients[i].fd);
+    assert_int_equal (SSL_connect (clients[i].tls), -1); /* its first word is said */
+  }
+  open_gate (&gate);
+  for (gint64 until_us = g_get_monotonic_time () + 60 * G_USEC_PER_SEC; open < FLOOD; g_thread_yield ()) {
+    assert_true (g_get_monotonic_time () < until_us);
+    open = 0;
+    for (guint i = 0; i < FLOOD; i++)
+      open += SSL_connect (clients[i].tls) == 1;
+  }
+  assert_true (g_atomic_int_get (&rtsp_server_shared (bench->server)->put_off) > 0);
+  for (guint i = 0; i < FLOOD; i++)
+    client_close (&clients[i]);
+  secure_close (&secure);
+}
+
 static void a_viewer_over_tls_plays_and_is_refused_udp (void **state)
 {
   Bench *bench = *state;
@@ -259,6 +314,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_viewer_over_udp_gets_packets_from_the_ports_it_was_told, rtsp_bench_setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (a_viewer_over_udp_ends_with_its_connection, rtsp_bench_setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (tracks_of_one_session_go_one_way, rtsp_bench_setup, rtsp_bench_teardown),
+    cmocka_unit_test_setup_teardown (a_flood_of_handshakes_is_put_off_and_all_are_made, rtsp_bench_setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (a_viewer_over_tls_plays_and_is_refused_udp, rtsp_bench_setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (a_renewed_certificate_is_shown_and_present_viewers_stay, rtsp_bench_setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (what_is_no_tls_or_too_old_is_closed, rtsp_bench_setup, rtsp_bench_teardown),

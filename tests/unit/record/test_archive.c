@@ -8,6 +8,7 @@
 #include "pipelines/record/archive.h"
 #include "pipelines/record/clip.h"
 #include "pipelines/record/recordings_index.h"
+#include "pipelines/record/segment_name.h"
 #include "pipelines/record/segment_reader.h"
 #include "pipelines/record/segment_walk.h"
 #include "tests/support/folder.h"
@@ -152,6 +153,28 @@ static void a_file_that_can_not_be_opened_is_kept_and_repaired_later (void **sta
   g_autoptr (GPtrArray) after = recorded_rows (*state);
   assert_int_equal (after->len, 1);
   assert_plays (path);
+}
+
+/* The first report moves a file by up to five seconds; the process was killed before the row was there. */
+static void a_file_that_was_moved_to_before_what_is_known_is_found (void **state)
+{
+  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
+  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
+  recorded_write (track, 0, 8, 0, NULL);
+  archive_track_free (track, NULL);
+  archive_free (archive);
+  g_autoptr (GPtrArray) known = recorded_rows (*state);
+  const SegmentRow *row = known->pdata[0];
+  g_autofree char *moved = segment_name_new ("bridge", "main", row->to_us - 4 * G_USEC_PER_SEC, 0);
+  g_autofree char *from = g_build_filename (*state, row->file, NULL), *to = g_build_filename (*state, moved, NULL), *bytes = NULL;
+  gsize size;
+  assert_true (g_file_get_contents (from, &bytes, &size, NULL) && g_file_set_contents (to, bytes, (gssize) size, NULL));
+  archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  g_autoptr (GPtrArray) found = recorded_rows (*state);
+  assert_int_equal (known->len, 1);
+  assert_int_equal (found->len, 2);
+  archive_free (archive);
 }
 
 static void a_file_that_is_gone_leaves_the_index (void **state)
@@ -453,6 +476,7 @@ int main (void)
     IN_FOLDER (a_camera_that_was_away_leaves_a_gap_with_its_reason),
     IN_FOLDER (after_sigkill_the_torn_tail_goes_and_the_gap_has_its_reason),
     IN_FOLDER (a_file_that_can_not_be_opened_is_kept_and_repaired_later),
+    IN_FOLDER (a_file_that_was_moved_to_before_what_is_known_is_found),
     IN_FOLDER (a_file_that_is_gone_leaves_the_index),
     IN_FOLDER (cut_at_any_byte_every_whole_fragment_is_found),
     IN_FOLDER (space_takes_the_oldest_but_never_what_must_be_kept),
