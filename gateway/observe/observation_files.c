@@ -12,6 +12,10 @@ enum { REJECTED_KEPT = 1000, REJECTED_KEPT_OF_SOURCE = 100, REJECTED_PAYLOAD_MAX
 enum { FLAG_HISTORICAL = 4, FLAG_STATE = 64 }; /* beside those of the header */
 
 #define REPLAY_CHUNK 10000
+
+/* Each reading touches the page of its series in the index: these pages stay in memory, and are copied from the log (16 MiB) into the
+ * file once for many readings. */
+#define TUNING "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=4000;"
 #define SCHEMA                                                                                                         \
   "CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, sensor TEXT NOT NULL, metric TEXT NOT NULL, unit TEXT);" \
   "CREATE TABLE IF NOT EXISTS observations (number INTEGER PRIMARY KEY, series INTEGER NOT NULL, at INTEGER NOT NULL," \
@@ -154,7 +158,7 @@ static gboolean open_file_of (ObservationFiles *files, gint64 wall_us, GError **
   if (path == NULL)
     return error_set (error, ERROR_RETRY, "observations: the clock says %s, and the files of the days after it are closed", asked);
   files->database = database_open (path, DATABASE_WRITER, error);
-  if (files->database == NULL || !database_script (files->database, SCHEMA, error) || !load_series (files, error)) {
+  if (files->database == NULL || !database_script (files->database, TUNING SCHEMA, error) || !load_series (files, error)) {
     close_file (files);
     return FALSE;
   }

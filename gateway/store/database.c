@@ -116,7 +116,8 @@ static Statement *statement_for (Database *database, const char *sql, GError **e
   return statement;
 }
 
-static void bind (Statement *statement, const char *types, va_list arguments)
+/* `lifetime`: SQLITE_STATIC where the arguments outlive the statement's run, else SQLITE_TRANSIENT. */
+static void bind (Statement *statement, const char *types, sqlite3_destructor_type lifetime, va_list arguments)
 {
   sqlite3_stmt *handle = statement->handle;
   g_assert ((int) strlen (types) == sqlite3_bind_parameter_count (handle));
@@ -129,12 +130,12 @@ static void bind (Statement *statement, const char *types, va_list arguments)
       sqlite3_bind_double (handle, i, va_arg (arguments, double));
       break;
     case 's':
-      sqlite3_bind_text (handle, i, va_arg (arguments, const char *), -1, SQLITE_TRANSIENT);
+      sqlite3_bind_text (handle, i, va_arg (arguments, const char *), -1, lifetime);
       break;
     case 'b': {
       const void *bytes = va_arg (arguments, const void *);
       gsize size = va_arg (arguments, gsize);
-      sqlite3_bind_blob64 (handle, i, bytes, size, SQLITE_TRANSIENT);
+      sqlite3_bind_blob64 (handle, i, bytes, size, lifetime);
       break;
     }
     case 'n':
@@ -145,11 +146,12 @@ static void bind (Statement *statement, const char *types, va_list arguments)
     }
 }
 
-static Statement *query_valist (Database *database, GError **error, const char *sql, const char *types, va_list arguments)
+static Statement *query_valist (Database *database, GError **error, const char *sql, const char *types,
+                                sqlite3_destructor_type lifetime, va_list arguments)
 {
   Statement *statement = statement_for (database, sql, error);
   if (statement != NULL)
-    bind (statement, types, arguments);
+    bind (statement, types, lifetime, arguments);
   return statement;
 }
 
@@ -157,7 +159,7 @@ Statement *database_query (Database *database, GError **error, const char *sql, 
 {
   va_list arguments;
   va_start (arguments, types);
-  Statement *statement = query_valist (database, error, sql, types, arguments);
+  Statement *statement = query_valist (database, error, sql, types, SQLITE_TRANSIENT, arguments);
   va_end (arguments);
   return statement;
 }
@@ -166,7 +168,7 @@ gboolean database_run (Database *database, GError **error, const char *sql, cons
 {
   va_list arguments;
   va_start (arguments, types);
-  g_autoptr (Statement) statement = query_valist (database, error, sql, types, arguments);
+  g_autoptr (Statement) statement = query_valist (database, error, sql, types, SQLITE_STATIC, arguments);
   va_end (arguments);
   if (statement == NULL)
     return FALSE;
@@ -179,7 +181,7 @@ gint64 database_integer (Database *database, gint64 otherwise, const char *sql, 
   g_autoptr (GError) error = NULL;
   va_list arguments;
   va_start (arguments, types);
-  g_autoptr (Statement) statement = query_valist (database, &error, sql, types, arguments);
+  g_autoptr (Statement) statement = query_valist (database, &error, sql, types, SQLITE_STATIC, arguments);
   va_end (arguments);
   if (statement_step (statement, &error) && !statement_is_null (statement, 0))
     return statement_integer (statement, 0);
