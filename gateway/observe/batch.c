@@ -356,15 +356,19 @@ static gboolean pass_all (Observe *observe, Database *database, GError **error)
   return TRUE;
 }
 
-gboolean observe_apply (Observe *observe, Database *database, GError **error)
+/* How far they are stands in the same transaction as whatever they write. Of readings that change nothing it is left for later: then this
+ * transaction is empty and costs no commit, and after a kill they pass once more and change nothing again. */
+gboolean observe_apply (Observe *observe, Database *database, gboolean is_time, GError **error)
 {
-  gint64 last = observation_files_last (observe->files);
-  if (observe->applied == last)
-    return TRUE;
-  if (!pass_all (observe, database, error)
-      || !database_run (database, error, "INSERT OR REPLACE INTO sensing (key, value) VALUES ('applied', ?)", "i", last))
+  gint64 last = observation_files_last (observe->files), before = database_total_changes (database);
+  if (observe->applied != last && !pass_all (observe, database, error))
     return FALSE;
   observe->applied = last;
+  if (observe->applied_written == last || (!is_time && database_total_changes (database) == before))
+    return TRUE;
+  if (!database_run (database, error, "INSERT OR REPLACE INTO sensing (key, value) VALUES ('applied', ?)", "i", last))
+    return FALSE;
+  observe->applied_written = last;
   return TRUE;
 }
 
@@ -452,7 +456,7 @@ static void publish (gpointer data)
   Observe *observe = data;
   gint64 now = clock_monotonic_us (observe->clock);
   account_publish (observe->accounts);
-  observation_keeper_set_applied (observe->keeper, MIN (observe->applied, observe->counted));
+  observation_keeper_set_applied (observe->keeper, MIN (observe->applied_written, observe->counted));
   for (guint i = 0; i < observe->fresh->len; i++)
     announce (observe, observe->fresh->pdata[i], now);
   g_ptr_array_set_size (observe->fresh, 0);
@@ -489,7 +493,7 @@ static gboolean pass_on (Observe *observe, Database *database, guint taken, GErr
 {
   gboolean is_time = taken <= SMALL_BATCH
                      || clock_monotonic_us (observe->clock) - observe->accounts_saved_us >= ACCOUNTS_EVERY_US;
-  if (!observe_apply (observe, database, error) || !keep_hashes (observe, database, error)
+  if (!observe_apply (observe, database, is_time, error) || !keep_hashes (observe, database, error)
       || (is_time && account_has_changed (observe->accounts) && !observe_save_accounts (observe, database, error)))
     return FALSE;
   observe_publish_after_commit (observe);

@@ -120,6 +120,7 @@ static void broker_changed (gpointer self, const char *broker, const BrokerStatu
 static gboolean read_applied (Observe *observe, Database *database)
 {
   observe->applied = database_integer (database, 0, "SELECT value FROM sensing WHERE key = 'applied'", "");
+  observe->applied_written = observe->applied;
   return TRUE;
 }
 
@@ -219,7 +220,7 @@ static gboolean catch_up (Observe *observe, Database *database, GError **error)
   read_hashes (observe->routes, database);
   if (!observation_files_each_last (observe->files, take_last, observe->last_values, error))
     return FALSE;
-  if (!observe_count_again (observe, database, error) || !observe_apply (observe, database, error)
+  if (!observe_count_again (observe, database, error) || !observe_apply (observe, database, TRUE, error)
       || !observe_save_accounts (observe, database, error))
     return FALSE;
   observe_publish_after_commit (observe);
@@ -486,11 +487,12 @@ static void drain (Observe *observe)
   }
 }
 
-/* What was counted since it was written last. */
+/* What was counted since it was written last, and how far the rules are. */
 static gboolean save_accounts (Database *database, gpointer data, GError **error)
 {
   Observe *observe = data;
-  if (!observe_save_accounts (observe, database, error))
+  if ((!observe->are_rules_behind && !observe_apply (observe, database, TRUE, error))
+      || !observe_save_accounts (observe, database, error))
     return FALSE;
   observe_publish_after_commit (observe);
   return TRUE;

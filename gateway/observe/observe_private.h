@@ -60,6 +60,7 @@ struct Observe {
   gboolean are_rules_behind; /* they don't know all sensors that are stored: nothing passes them */
   gint has_discovered;    /* atomic: the main thread's site lacks some, or has some that are forgotten */
   gint64 applied;         /* number of the last observation that rules have seen */
+  gint64 applied_written; /* the same as the main database has it */
   gint64 counted;         /* … that the accounts have, once they were written; 0 until then */
   gint64 hashes_written_us; /* monotonic */
   gint64 accounts_saved_us; /* monotonic */
@@ -81,8 +82,9 @@ gboolean observe_discover (Observe *observe, Database *database, gboolean *is_wa
 /* thread: store, inside a job. The routes are those of `site` from here on, and so are the rules. */
 gboolean observe_adopt (Observe *observe, Database *database, Site *site, GError **error);
 
-/* thread: store, inside a job. The rules see what they have not seen yet. */
-gboolean observe_apply (Observe *observe, Database *database, GError **error);
+/* thread: store, inside a job. The rules see what they have not seen yet. How far they are is written when they wrote anything, or
+ * `is_time`. */
+gboolean observe_apply (Observe *observe, Database *database, gboolean is_time, GError **error);
 
 /* thread: store, inside a job. Writes what was counted, and up to which observation. */
 gboolean observe_save_accounts (Observe *observe, Database *database, GError **error);

@@ -256,6 +256,11 @@ gint64 database_changes (Database *database)
   return sqlite3_changes64 (database->handle);
 }
 
+gint64 database_total_changes (Database *database)
+{
+  return sqlite3_total_changes64 (database->handle);
+}
+
 sqlite3 *database_handle (Database *database)
 {
   return database->handle;

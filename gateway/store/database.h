@@ -48,4 +48,5 @@ gboolean database_found_full (Database *database);
 
 gint64 database_last_rowid (Database *database);
 gint64 database_changes (Database *database);
+gint64 database_total_changes (Database *database); /* rows changed since it was opened */
 sqlite3 *database_handle (Database *database);

@@ -580,6 +580,38 @@ static void kill_and_open_again (Fixture *fixture)
   open_all (fixture);
 }
 
+static gint64 applied (Fixture *fixture)
+{
+  return database_integer (store_reader (fixture->store, NULL), 0, "SELECT value FROM sensing WHERE key = 'applied'", "");
+}
+
+static void a_flood_that_changes_nothing_costs_the_rules_no_commit_and_passes_again_after_a_kill (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor_that_is_not_durable ());
+  Block one;
+  hold_store (fixture, &one);
+  for (int i = 0; i < 50; i++)
+    publish (fixture, "village/level-1", "{\"level\":1}");
+  let_store_go (fixture, &one);
+  settle (fixture);
+  assert_int_equal (fixture->passed, 50);
+  assert_int_equal (applied (fixture), 0);
+  kill_and_open_again (fixture);
+  assert_int_equal (fixture->passed, 100);
+  assert_int_equal (applied (fixture), 50);
+  hold_store (fixture, &one);
+  for (int i = 0; i < 20; i++)
+    publish (fixture, "village/level-1", i < 19 ? "{\"level\":1}" : "{\"level\":4}");
+  let_store_go (fixture, &one);
+  settle (fixture);
+  assert_int_equal (applied (fixture), 70); /* with the alert, and at once */
+  assert_int_equal (alerts (fixture), 1);
+  kill_and_open_again (fixture);
+  assert_int_equal (fixture->passed, 120);
+  assert_int_equal (alerts (fixture), 1);
+}
+
 static void a_flood_is_accounted_once_a_second_and_counted_again_after_a_kill (void **state)
 {
   (void) state;
@@ -873,6 +905,7 @@ int main (void)
     cmocka_unit_test (a_file_holds_a_day_and_a_clock_that_jumps_deletes_one_file),
     cmocka_unit_test (pages_of_a_query_follow_each_other_over_days),
     cmocka_unit_test (what_is_not_durable_is_dropped_and_counted_when_the_queue_is_full),
+    cmocka_unit_test (a_flood_that_changes_nothing_costs_the_rules_no_commit_and_passes_again_after_a_kill),
     cmocka_unit_test (a_flood_is_accounted_once_a_second_and_counted_again_after_a_kill),
     cmocka_unit_test (what_nobody_waits_for_is_gathered_until_somebody_waits_or_it_is_time),
     cmocka_unit_test (a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running),
