@@ -26,6 +26,8 @@ static gboolean is_named (const char *level, gsize *length)
 static char *level_problem (char **levels, guint at)
 {
   gsize length;
+  if (strcmp (levels[at], "#") == 0 && levels[at + 1] != NULL)
+    return g_strdup ("# stands before other levels");
   if (strpbrk (levels[at], "{}") == NULL)
     return NULL;
   if (strchr (levels[at], '{') != NULL && strchr (levels[at], '}') == NULL)

@@ -54,6 +54,7 @@ static void what_is_wrong_is_said (void **state)
   assert_problem (topic_template_problem ("village/{}/level"), "{}");
   assert_problem (topic_template_problem ("village/{a b}/level"), "{a b}");
   assert_problem (topic_template_problem ("{device}/{device}"), "twice");
+  assert_problem (topic_template_problem ("a/#/{device}"), "before other levels");
   assert_problem (topic_template_text_problem (TOPIC, "{village}-{device}"), NULL);
   assert_problem (topic_template_text_problem (TOPIC, "{village}-{divice}"), "{divice}");
   assert_problem (topic_template_text_problem (TOPIC, "{village"), "not closed");
