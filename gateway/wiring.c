@@ -19,6 +19,7 @@
 #include "gateway/incident/incident_book.h"
 #include "gateway/link/media_link.h"
 #include "gateway/link/vision_link.h"
+#include "gateway/observe/discovered.h"
 #include "gateway/observe/observe.h"
 #include "gateway/receivers.h"
 #include "gateway/sensor_states.h"
@@ -306,6 +307,18 @@ static int vision_pid (gpointer link)
   return vision_link_pid (link);
 }
 
+/* What was discovered before is known from the first moment: what somebody doesn't know he takes for removed. */
+static gboolean recall_sensors (Wiring *wiring, GError **error)
+{
+  Database *reader = store_reader (wiring->store, error);
+  Site *site = reader != NULL ? discovered_recall (reader, wiring->site, error) : NULL;
+  if (site == NULL)
+    return FALSE;
+  site_unref (wiring->site);
+  wiring->site = site;
+  return TRUE;
+}
+
 /* Parts that the store's thread calls, before its first job. */
 static gboolean build_decisions (Wiring *wiring, GError **error)
 {
@@ -313,10 +326,10 @@ static gboolean build_decisions (Wiring *wiring, GError **error)
   const ObservationSink sink = { wiring, pass_to_rules };
   const SensorStatesPort sensors = { wiring, describe_sensor, tell_sensor };
   wiring->sensor_states = sensor_states_new (&sensors, clock_system ());
-  sensor_states_set_site (wiring->sensor_states, wiring->site);
   wiring->store = store_open (wiring->site->gateway.data_dir, clock_system (), error);
-  if (wiring->store == NULL)
+  if (wiring->store == NULL || !recall_sensors (wiring, error))
     return FALSE;
+  sensor_states_set_site (wiring->sensor_states, wiring->site);
   wiring->book = incident_book_new (wiring->store, wiring->events, wiring->site);
   wiring->sharing = sharing_new (wiring->store, wiring->book, wiring->site);
   wiring->evidence = evidence_new (wiring->store, wiring->book, &evidence_port);
@@ -414,8 +427,8 @@ static void tell_setup_link (Wiring *wiring)
     log_notice ("there is no account yet; make the first one here 首次使用，请打开此链接创建管理员: %s", link);
 }
 
-/* The site with the sensors that were discovered before. */
-static gboolean recall_sensors (Wiring *wiring, GError **error)
+/* The sensors in the order in which observe discovers from now on. */
+static gboolean complete_site (Wiring *wiring, GError **error)
 {
   g_autoptr (Site) site = observe_complete_site (wiring->observe, wiring->site, error);
   if (site != NULL)
@@ -447,7 +460,7 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
   }
   build_links (wiring, has_external_workers);
   wiring->receivers = receivers_new (wiring->sharing, clock_system ());
-  if (!recall_sensors (wiring, error) || !alert_engine_set_site (wiring->engine, wiring->site, error)
+  if (!complete_site (wiring, error) || !alert_engine_set_site (wiring->engine, wiring->site, error)
       || !observe_set_site (wiring->observe, wiring->site, error) || !build_doors (wiring, error)) {
     wiring_free (wiring);
     return NULL;

@@ -224,11 +224,34 @@ static void build (AlertEngine *engine, Site *site)
   engine->rules = rules_new (site, NULL, &port, engine_now (engine));
 }
 
+/* Whether it is the present site and further sensors that a template has become. */
+static gboolean is_grown (const AlertEngine *engine, Site *site)
+{
+  const Site *before = engine->site;
+  gboolean is_same = before != NULL && site_configured (engine->site) == site_configured (site)
+                     && before->sensors->len <= site->sensors->len;
+  for (guint i = 0; is_same && i < before->sensors->len; i++)
+    is_same = before->sensors->pdata[i] == site->sensors->pdata[i];
+  return is_same;
+}
+
+static void grow (AlertEngine *engine, Site *site)
+{
+  rules_grow (engine->rules, site, engine_now (engine));
+  site_unref (engine->site);
+  engine->site = site_ref (site);
+  arm_at (engine, next_tick (engine));
+}
+
 static gboolean set_site (Database *database, gpointer data, GError **error)
 {
   SetSite *set = data;
   AlertEngine *engine = set->engine;
   engine->database = database;
+  if (engine->rules != NULL && is_grown (engine, set->site)) {
+    grow (engine, set->site);
+    return TRUE;
+  }
   if ((engine->rules != NULL && !engine_flush (engine, error)) || !load_silences (engine, error))
     return FALSE;
   build (engine, set->site);

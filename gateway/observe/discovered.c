@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "gateway/core/ids.h"
-#include "gateway/core/log.h"
 #include "gateway/core/topic_filter.h"
 #include "gateway/core/topic_template.h"
 
@@ -90,11 +89,8 @@ static void find_grid (const Site *site, Sensor *sensor)
   const char *mapped = map != NULL ? g_hash_table_lookup ((GHashTable *) map, sensor->grid_from) : NULL;
   const Grid *grid = site_grid (site, mapped != NULL ? mapped : sensor->grid_from);
   sensor->has_unknown_grid = grid == NULL;
-  if (grid == NULL) {
-    log_limited (LOG_LEVEL_WARNING, "sensor %s: there is no grid %s, it stands in %s", sensor->id, sensor->grid_from, sensor->grid);
-    return;
-  }
-  sensor->grid = grid->id;
+  if (grid != NULL)
+    sensor->grid = grid->id;
 }
 
 static const char *refusal (const Discovered *discovered, const Sensor *sensor, guint count)
@@ -168,6 +164,31 @@ gboolean discovered_remove (Discovered *discovered, const char *id)
 Site *discovered_site (const Discovered *discovered)
 {
   return site_with_discovered (discovered->configured, discovered->sensors);
+}
+
+gboolean discovered_each_row (Database *database, DiscoveredRow each, gpointer data, GError **error)
+{
+  GError *problem = NULL;
+  g_autoptr (Statement) rows
+    = database_query (database, &problem, "SELECT broker, topic, at FROM discovered_sensors ORDER BY number", "");
+  while (statement_step (rows, &problem))
+    each (data, statement_text (rows, 0), statement_text (rows, 1), statement_integer (rows, 2));
+  if (problem == NULL)
+    return TRUE;
+  g_propagate_error (error, problem);
+  return FALSE;
+}
+
+static void recall (gpointer data, const char *broker, const char *topic, gint64 at_us)
+{
+  const char *reason;
+  discovered_take (data, broker, topic, at_us, &reason);
+}
+
+Site *discovered_recall (Database *reader, Site *configured, GError **error)
+{
+  g_autoptr (Discovered) discovered = discovered_new (configured);
+  return discovered_each_row (reader, recall, discovered, error) ? discovered_site (discovered) : NULL;
 }
 
 void discovered_free (Discovered *discovered)

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "gateway/model/site.h"
+#include "gateway/store/database.h"
 
 /* Why a topic of a template makes no sensor. */
 #define REASON_TOO_MANY_DEVICES "too_many_devices"
@@ -38,6 +39,13 @@ gboolean discovered_remove (Discovered *discovered, const char *sensor);
 
 /* The configured site with all of them. A new reference. */
 Site *discovered_site (const Discovered *discovered);
+
+/* The rows of what was discovered before, oldest first. */
+typedef void (*DiscoveredRow) (gpointer data, const char *broker, const char *topic, gint64 at_us);
+gboolean discovered_each_row (Database *database, DiscoveredRow each, gpointer data, GError **error);
+
+/* `configured` with the sensors of the rows: for those who have to know a site before observe_complete_site. */
+Site *discovered_recall (Database *reader, Site *configured, GError **error);
 
 /* [{"id","topic","devices","max_devices","unknown_grid"}]: what the templates of `broker` have become in `site`; unknown_grid: how
  * many stand in the template's own grid, because there is none that is called what their topics name. thread: any. */

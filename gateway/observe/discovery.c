@@ -56,6 +56,7 @@ static void claim (Observe *observe, Pending *pending)
 {
   g_autoptr (GError) error = NULL;
   const RawMessage *message = pending->message;
+  guint known = discovered_sensors (observe->discovered)->len;
   pending->refusal = NULL;
   if (message->payload_size == 0)
     return;
@@ -65,6 +66,8 @@ static void claim (Observe *observe, Pending *pending)
   if (input != NULL) {
     g_ptr_array_add (pending->inputs, input);
     account_received (observe->accounts, message->broker, sensor->id);
+    if (sensor->has_unknown_grid && discovered_sensors (observe->discovered)->len > known)
+      log_limited (LOG_LEVEL_WARNING, "sensor %s: there is no grid %s, it stands in %s", sensor->id, sensor->grid_from, sensor->grid);
   } else if (sensor != NULL) {
     log_limited (LOG_LEVEL_ERROR, "sensors: %s", error->message);
     discovered_remove (observe->discovered, sensor->id);
@@ -139,8 +142,9 @@ typedef struct {
   GPtrArray *stale; /* of char *, "broker\ntopic": rows that are none any more */
 } Carrying;
 
-static void carry (Carrying *carrying, const char *broker, const char *topic, gint64 at_us)
+static void carry (gpointer data, const char *broker, const char *topic, gint64 at_us)
 {
+  Carrying *carrying = data;
   const char *reason;
   const Sensor *sensor = discovered_take (carrying->discovered, broker, topic, at_us, &reason);
   if (sensor != NULL && strcmp (sensor->topic, topic) == 0)
@@ -149,17 +153,6 @@ static void carry (Carrying *carrying, const char *broker, const char *topic, gi
   if (sensor == NULL)
     log_limited (LOG_LEVEL_NOTICE, "sensors: what was discovered at topic %s is forgotten: %s", topic,
                  reason != NULL ? reason : "no template describes it any more");
-}
-
-static gboolean carry_rows (Carrying *carrying, Database *database, GError **error)
-{
-  g_autoptr (Statement) rows
-    = database_query (database, error, "SELECT broker, topic, at FROM discovered_sensors ORDER BY number", "");
-  if (rows == NULL)
-    return FALSE;
-  while (statement_step (rows, NULL))
-    carry (carrying, statement_text (rows, 0), statement_text (rows, 1), statement_integer (rows, 2));
-  return TRUE;
 }
 
 static void carry_sensors (Carrying *carrying, const Discovered *from)
@@ -191,7 +184,7 @@ static gboolean complete_site (Database *database, gpointer data, GError **error
     observe->adopting = carrying.discovered;
     if (observe->discovered != NULL)
       carry_sensors (&carrying, observe->discovered);
-    else if (!carry_rows (&carrying, database, error)) {
+    else if (!discovered_each_row (database, carry, &carrying, error)) {
       end_adoption (observe);
       return FALSE;
     }

@@ -4,6 +4,8 @@
 #include "adapters/decoders/decoders.h"
 #include "gateway/alert/alert_book.h"
 #include "gateway/alert/alert_engine.h"
+#include "gateway/alert/rehearsal.h"
+#include "gateway/observe/interpret.h"
 #include "gateway/observe/observe.h"
 #include "tests/support/folder.h"
 #include "tests/support/test.h"
@@ -22,6 +24,8 @@ static BrokerHandlers test_broker;
 static BrokerAnswer answer; /* to the last message */
 static guint64 last_receipt;
 static gint acknowledged; /* atomic: the last receipt */
+static gint rows_on_disk; /* atomic: of what was discovered, when that was acknowledged */
+static const char *data_dir;
 static char *subscribed; /* filters, joined */
 
 static BrokerConnection *test_open (const Broker *settings, const char *client_id, const BrokerHandlers *handlers)
@@ -51,7 +55,10 @@ static void test_status (BrokerConnection *connection, BrokerStatus *status)
 
 static void test_acknowledge (BrokerConnection *connection, guint64 receipt)
 {
+  g_autofree char *path = g_build_filename (data_dir, "gridgate.db", NULL);
+  g_autoptr (Database) database = database_open (path, DATABASE_READER, NULL);
   (void) connection;
+  g_atomic_int_set (&rows_on_disk, (gint) database_integer (database, -1, "SELECT count(*) FROM discovered_sensors", ""));
   g_atomic_int_set (&acknowledged, (gint) receipt);
 }
 
@@ -131,6 +138,7 @@ static Fixture *fixture_with (Site *site)
 {
   Fixture *fixture = g_new0 (Fixture, 1);
   fixture->folder = folder_make_temporary ();
+  data_dir = fixture->folder;
   fixture->clock = clock_fake_new (start_wall_us);
   fixture->configured = publish_site (site);
   open_all (fixture);
@@ -278,6 +286,7 @@ static void a_first_message_is_acknowledged_once_it_is_on_disk (void **state)
   settle (fixture);
   assert_int_equal (stored_of (fixture, "shimiao-7"), 1);
   assert_int_equal (g_atomic_int_get (&acknowledged), last_receipt);
+  assert_int_equal (g_atomic_int_get (&rows_on_disk), 1); /* a kill after it finds the sensor, too */
 }
 
 /* What was stored meanwhile passes in its order, of known sensors too. */
@@ -594,6 +603,87 @@ static void a_rule_may_name_them_by_their_topics (void **state)
   assert_int_equal (number (fixture, "SELECT count(*) FROM alerts WHERE sensor = 'shimiao-7'"), 1);
 }
 
+typedef struct {
+  Rehearsal *rehearsal;
+  guint sites;
+  GString *told; /* "EVENT SENSOR SECOND " of each alert */
+} Replayed;
+
+static void grow (gpointer data, Site *site)
+{
+  Replayed *replayed = data;
+  replayed->sites++;
+  rehearsal_grow (replayed->rehearsal, site);
+}
+
+static void told (gpointer data, const Alert *alert, const char *event)
+{
+  gint64 at = strcmp (event, "opened") == 0 ? alert->opened_at_us : alert->cleared_at_us;
+  g_string_append_printf (((Replayed *) data)->told, "%s %s %s %d ", alert->rule, event, alert->sensor, (int) ((at - start_wall_us) / SECOND));
+}
+
+static void judge (gpointer data, const Observation *observation)
+{
+  rehearsal_observe (((Replayed *) data)->rehearsal, observation->receive_time_us, observation);
+}
+
+static char *replay (Replayed *replayed, Interpreter *interpreter, int second, const char *topic, const char *payload)
+{
+  g_autoptr (RawMessage) message = raw_message_new ("village", topic, payload, strlen (payload));
+  message->receive_time_us = start_wall_us + second * SECOND;
+  rehearsal_pass (replayed->rehearsal, message->receive_time_us);
+  return interpreter_take (interpreter, message, judge, replayed);
+}
+
+static void a_replay_judges_what_it_discovers_from_then_on (void **state)
+{
+  (void) state;
+  g_autoptr (Site) site = publish_site (site_with_template ());
+  Sensor *template = site->templates->pdata[0];
+  template->silent_after_us = 60 * SECOND;
+  template->max_devices = 2;
+  Replayed replayed = { rehearsal_new (site, NULL, start_wall_us, told, &replayed), 0, g_string_new (NULL) };
+  Interpreter *interpreter = interpreter_new (site, decoder_find, grow, &replayed, NULL);
+  assert_null (replay (&replayed, interpreter, 0, "village/level-1", "{\"level\": 1}"));
+  assert_null (replay (&replayed, interpreter, 100, "village/shimiao/7/level", "{\"level\": 4}"));
+  assert_null (replay (&replayed, interpreter, 130, "village/shimiao/7/level", "{\"level\": 2}"));
+  assert_null (replay (&replayed, interpreter, 140, "village/shimiao/8/level", "{\"level\": 1}"));
+  g_autofree char *refused = replay (&replayed, interpreter, 150, "village/shimiao/9/level", "{\"level\": 1}");
+  assert_non_null (strstr (refused, "too_many_devices"));
+  g_autofree char *unknown = replay (&replayed, interpreter, 150, "village/shimiao/8/flow", "{\"level\": 1}");
+  assert_non_null (strstr (unknown, "no sensor of broker village has the topic"));
+  rehearsal_pass (replayed.rehearsal, start_wall_us + 195 * SECOND);
+  assert_int_equal (replayed.sites, 2);
+  assert_string_equal (replayed.told->str, "flood opened shimiao-7 100 flood cleared shimiao-7 130 sensor_silent opened shimiao-7 190 ");
+  interpreter_free (interpreter);
+  rehearsal_free (replayed.rehearsal);
+  g_string_free (replayed.told, TRUE);
+}
+
+/* What is found while a hold runs changes nothing in it. */
+static void a_hold_goes_on_while_others_are_discovered (void **state)
+{
+  (void) state;
+  Site *site = site_with_template ();
+  ((Rule *) site->rules->pdata[0])->when.hold_us = 10 * SECOND;
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  publish (fixture, "village/level-1", "{\"level\": 4}");
+  settle (fixture);
+  for (int i = 0; i < 9; i++) {
+    g_autofree char *topic = g_strdup_printf ("village/shimiao/%d/level", i);
+    clock_fake_advance (fixture->clock, SECOND);
+    publish (fixture, topic, "{\"level\": 1}");
+    settle (fixture);
+    take_over (fixture, fixture->site);
+    settle (fixture);
+  }
+  assert_int_equal (number (fixture, "SELECT count(*) FROM alerts"), 0);
+  clock_fake_advance (fixture->clock, SECOND);
+  publish (fixture, "village/shimiao/0/level", "{\"level\": 1}");
+  settle (fixture);
+  assert_int_equal (number (fixture, "SELECT count(*) FROM alerts WHERE sensor = 'level-1'"), 1);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -614,6 +704,8 @@ int main (void)
     cmocka_unit_test (a_level_chooses_the_grid_by_a_map),
     cmocka_unit_test (silence_of_a_discovered_sensor_is_noticed_over_a_restart),
     cmocka_unit_test (a_rule_may_name_them_by_their_topics),
+    cmocka_unit_test (a_replay_judges_what_it_discovers_from_then_on),
+    cmocka_unit_test (a_hold_goes_on_while_others_are_discovered),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
