@@ -10,7 +10,7 @@
 #include "tests/support/test.h"
 #include "tests/unit/sensing/engine_fixture.h"
 
-enum { RECORDINGS_VERSIONS = 2, DAY_VERSIONS = 2 };
+enum { RECORDINGS_VERSIONS = 2, DAY_VERSIONS = 2, COMPACT_VERSIONS = 1 };
 
 static void restore (const char *folder, const char *name, const char *kind, int version)
 {
@@ -156,25 +156,31 @@ static double value_of (const json_t *answer, gsize index)
   return json_number_value (json_object_get (json_array_get (json_object_get (answer, "items"), index), "value"));
 }
 
+static void check_day (const char *name, const char *kind, int version, gsize doors_expected)
+{
+  char *folder = folder_make_temporary ();
+  restore (folder, name, kind, version);
+  add_a_reading (folder, 1777622120000000);
+  json_t *levels = query (folder, "level-1"), *doors = query (folder, "door-1");
+  json_t *rejected = observe_rejected (folder, "village", NULL, 10);
+  assert_int_equal (json_array_size (json_object_get (levels, "items")), 3);
+  assert_float_equal (value_of (levels, 0), 3.5, 1e-9);
+  assert_float_equal (value_of (levels, 2), 3.7, 1e-9);
+  assert_int_equal (json_array_size (json_object_get (doors, "items")), doors_expected);
+  assert_int_equal (json_array_size (json_object_get (rejected, "items")), 1);
+  json_decref (levels);
+  json_decref (doors);
+  json_decref (rejected);
+  folder_drop (folder);
+}
+
 static void a_day_of_each_version_is_read_and_goes_on (void **state)
 {
   (void) state;
-  for (int version = 1; version <= DAY_VERSIONS; version++) {
-    char *folder = folder_make_temporary ();
-    restore (folder, "observations-20260501.db", "observations", version);
-    add_a_reading (folder, 1777622120000000);
-    json_t *levels = query (folder, "level-1"), *doors = query (folder, "door-1");
-    json_t *rejected = observe_rejected (folder, "village", NULL, 10);
-    assert_int_equal (json_array_size (json_object_get (levels, "items")), 3);
-    assert_float_equal (value_of (levels, 0), 3.5, 1e-9);
-    assert_float_equal (value_of (levels, 2), 3.7, 1e-9);
-    assert_int_equal (json_array_size (json_object_get (doors, "items")), version > 1);
-    assert_int_equal (json_array_size (json_object_get (rejected, "items")), 1);
-    json_decref (levels);
-    json_decref (doors);
-    json_decref (rejected);
-    folder_drop (folder);
-  }
+  for (int version = 1; version <= DAY_VERSIONS; version++)
+    check_day ("observations-20260501.db", "observations", version, version > 1);
+  for (int version = 1; version <= COMPACT_VERSIONS; version++)
+    check_day ("observations-20260501-compact.db", "observations-compact", version, 1);
 }
 
 int main (void)
