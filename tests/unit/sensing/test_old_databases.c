@@ -1,4 +1,5 @@
-/* Databases as earlier versions left them (old_databases/, dumps of those schemas), opened by this one. */
+/* Databases as earlier versions left them, opened by this one. old_databases/ has their schemas as they were released, step by
+ * step, with what was written then. */
 #include <string.h>
 
 #include "gateway/observe/account.h"
@@ -12,17 +13,26 @@
 
 enum { RECORDINGS_VERSIONS = 2, DAY_VERSIONS = 2, COMPACT_VERSIONS = 1 };
 
+static void run_file (Database *database, const char *kind, int version)
+{
+  g_autofree char *path = g_strdup_printf ("%s/tests/unit/sensing/old_databases/%s-%d.sql", g_getenv ("GRIDGATE_SOURCE_ROOT"), kind,
+                                           version);
+  g_autofree char *sql = NULL;
+  g_autoptr (GError) error = NULL;
+  if (!g_file_get_contents (path, &sql, NULL, NULL))
+    fail_msg ("cannot read %s", path);
+  if (!database_script (database, sql, &error))
+    fail_msg ("%s: %s", path, error->message);
+}
+
+/* As that version left it, which had come all the way from the first. */
 static void restore (const char *folder, const char *name, const char *kind, int version)
 {
-  g_autofree char *source = g_strdup_printf ("%s/tests/unit/sensing/old_databases/%s-%d.sql", g_getenv ("GRIDGATE_SOURCE_ROOT"), kind,
-                                             version);
-  g_autofree char *path = g_build_filename (folder, name, NULL), *sql = NULL;
-  g_autoptr (GError) error = NULL;
-  if (!g_file_get_contents (source, &sql, NULL, NULL))
-    fail_msg ("cannot read %s", source);
-  g_autoptr (Database) database = database_open (path, DATABASE_WRITER, &error);
-  if (database == NULL || !database_script (database, sql, &error))
-    fail_msg ("%s: %s", source, error->message);
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  g_autoptr (Database) database = database_open (path, DATABASE_WRITER, NULL);
+  assert_non_null (database);
+  for (int step = 1; step <= version; step++)
+    run_file (database, kind, step);
 }
 
 /* What each version had, and since which one. */

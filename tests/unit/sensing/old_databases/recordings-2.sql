@@ -1,10 +1,4 @@
--- recordings.db with schema 2.
-CREATE TABLE gaps (id INTEGER PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER, reason TEXT NOT NULL);
-INSERT INTO "gaps" VALUES(3,'bridge','main',500000,1000000,'camera_lost');
-CREATE TABLE segments (id INTEGER PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, file TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, bytes INTEGER NOT NULL, tracks TEXT NOT NULL, is_open INTEGER NOT NULL);
-INSERT INTO "segments" VALUES(7,'bridge','main','recordings/bridge/main/a.mp4',1000000,61000000,5,'h264',0);
-INSERT INTO "segments" VALUES(8,'bridge','main','recordings/bridge/main/b.mp4',61000000,90000000,5,'h264',1);
-CREATE INDEX segments_by_end ON segments (is_open, to_us);
-CREATE INDEX gaps_by_time ON gaps (camera, stream, from_us);
+-- What schema 2 made of it.
+DROP INDEX segments_by_time;
 CREATE INDEX segments_by_span ON segments (camera, stream, from_us, to_us, bytes);
-PRAGMA user_version=2;
+PRAGMA user_version = 2;
