@@ -3,11 +3,29 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libavcodec/bsf.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "gateway/core/error.h"
+#include "pipelines/record/boxes.h"
+#include "pipelines/record/segment_walk.h"
 
 enum { IO_BYTES = 64 * 1024 };
+
+/* libavformat ends at what is no box, though whole fragments may follow: each hole is shown to it as a box that is to be skipped
+ * (ISO/IEC 14496-12 8.1.2), so that all else stays where it is. */
+static void cover_holes (const SegmentReader *reader, gint64 offset, guint8 *bytes, gsize size)
+{
+  for (guint i = 0; i < reader->holes->len; i++) {
+    const SegmentHole *hole = &g_array_index (reader->holes, SegmentHole, i);
+    guint8 head[BOX_HEAD] = { 0, 0, 0, 0, 'f', 'r', 'e', 'e' };
+    guint32 length = GUINT32_TO_BE ((guint32) (hole->to - hole->from));
+    memcpy (head, &length, sizeof length);
+    gint64 from = MAX (hole->from, offset), to = MIN (hole->from + BOX_HEAD, offset + (gint64) size);
+    if (from < to)
+      memcpy (bytes + (from - offset), head + (from - hole->from), (gsize) (to - from));
+  }
+}
 
 static int read_some (void *data, uint8_t *bytes, int size)
 {
@@ -16,6 +34,7 @@ static int read_some (void *data, uint8_t *bytes, int size)
   gssize count = left > 0 ? pread (reader->fd, bytes, (gsize) MIN (left, size), reader->at) : 0;
   if (count <= 0)
     return AVERROR_EOF;
+  cover_holes (reader, reader->at, bytes, (gsize) count);
   reader->at += count;
   return (int) count;
 }
@@ -29,6 +48,24 @@ static int64_t seek (void *data, int64_t offset, int whence)
   if (base + offset < 0)
     return AVERROR (EINVAL);
   return reader->at = base + offset;
+}
+
+static gboolean read_at (gint64 offset, guint8 *bytes, gsize size, gpointer data)
+{
+  return pread (((const SegmentReader *) data)->fd, bytes, size, offset) == (gssize) size;
+}
+
+/* One that reaches to the end is the file's end. */
+static void find_holes (SegmentReader *reader)
+{
+  reader->holes = segment_holes (read_at, reader, reader->size);
+  for (guint i = reader->holes->len; i > 0; i--) {
+    const SegmentHole *hole = &g_array_index (reader->holes, SegmentHole, i - 1);
+    if (hole->to == reader->size)
+      reader->size = hole->from;
+    if (hole->to - hole->from < BOX_HEAD || hole->to - hole->from > G_MAXUINT32 || hole->from == reader->size)
+      g_array_remove_index (reader->holes, i - 1);
+  }
 }
 
 /* The demuxer gets the format named, so nothing is probed. */
@@ -65,6 +102,7 @@ SegmentReader *segment_reader_open (const char *data_dir, const SegmentRow *row,
   g_autoptr (SegmentReader) reader = g_new0 (SegmentReader, 1);
   reader->fd = fd;
   reader->size = row->bytes;
+  find_holes (reader);
   if (!open_context (reader)) {
     error_set (error, ERROR_GIVE_UP, "recording %s is broken", path);
     return NULL;
@@ -80,6 +118,7 @@ void segment_reader_close (SegmentReader *reader)
   if (reader->io != NULL)
     av_freep (&reader->io->buffer);
   avio_context_free (&reader->io);
+  g_array_unref (reader->holes);
   close (reader->fd);
   g_free (reader);
 }

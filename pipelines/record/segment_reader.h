@@ -1,5 +1,5 @@
 /* segment_reader.h: a recorded file, read with libavformat up to the bytes that the index knows of: a file that is being
- * written has more, and half of something at its end.
+ * written has more, and half of something at its end. What is damaged between whole fragments is left out.
  *
  * thread: one at a time. */
 #pragma once
@@ -13,6 +13,7 @@ typedef struct {
   AVIOContext *io;
   int fd;
   gint64 size, at;
+  GArray *holes; /* of SegmentHole: what is damaged */
   int video, audio; /* stream indices; audio -1: none */
 } SegmentReader;
 

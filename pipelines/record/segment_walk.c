@@ -127,6 +127,7 @@ typedef struct {
   SegmentRead read;
   gpointer data;
   gint64 size, at;
+  gint64 moof_at; /* of the fragment that it is in */
   guint32 time_scale;
   guint64 end_ticks;
   gboolean has_moov, in_fragment;
@@ -146,6 +147,7 @@ static gboolean take_body (Walk *walk, SegmentFacts *facts, gint64 length, gbool
   }
   walk->has_moov |= is_moov;
   walk->in_fragment = !is_moov;
+  walk->moof_at = walk->at;
   return TRUE;
 }
 
@@ -199,6 +201,25 @@ SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size)
       facts.is_damaged = TRUE;
     }
   return facts;
+}
+
+GArray *segment_holes (SegmentRead read, gpointer data, gint64 size)
+{
+  SegmentFacts facts = { 0 };
+  Walk walk = { .read = read, .data = data, .size = size };
+  GArray *holes = g_array_new (FALSE, FALSE, sizeof (SegmentHole));
+  for (guint i = 0; i < BOXES_MAX && walk.at + BOX_HEAD <= size; i++) {
+    if (take_box (&walk, &facts))
+      continue;
+    SegmentHole hole = { walk.in_fragment ? walk.moof_at : walk.at, size };
+    gboolean goes_on = step_over_damage (&walk);
+    if (goes_on)
+      hole.to = walk.at;
+    g_array_append_val (holes, hole);
+    if (!goes_on)
+      break;
+  }
+  return holes;
 }
 
 typedef struct {

@@ -27,6 +27,14 @@ SegmentFacts segment_walk (SegmentRead read, gpointer data, gint64 size);
 /* Where the next whole fragment begins, at `from` or later; -1: there is none, or it can't be read. */
 gint64 segment_find_fragment (SegmentRead read, gpointer data, gint64 from, gint64 size);
 
+typedef struct {
+  gint64 from, to;
+} SegmentHole;
+
+/* What is damaged between whole fragments, of SegmentHole, in order; the last one may reach to the end. A fragment of which half is
+ * damaged is so as a whole. */
+GArray *segment_holes (SegmentRead read, gpointer data, gint64 size);
+
 /* The same for a file; with `repair` a torn tail behind the last whole fragment is cut off. FALSE when it can't be opened or read,
  * which says nothing about what it holds: nothing is cut then. */
 gboolean segment_walk_file (const char *path, gboolean repair, SegmentFacts *facts, GError **error);

@@ -7,7 +7,9 @@
 
 #include "pipelines/live/fragment.h"
 #include "pipelines/record/archive_private.h"
+#include "pipelines/record/clip.h"
 #include "pipelines/record/segment_name.h"
+#include "pipelines/record/segment_reader.h"
 #include "pipelines/record/segment_samples.h"
 #include "tests/support/folder.h"
 #include "tests/support/test.h"
@@ -236,6 +238,26 @@ static void a_file_that_is_damaged_in_its_middle_keeps_what_is_behind (void **st
   assert_only_the_damage_is_lost (*state, before->pdata[0], path);
 }
 
+static void pictures_and_clips_come_from_behind_the_damage_as_well (void **state)
+{
+  g_autofree char *path = record_one_file (*state), *clip = g_build_filename (*state, "clip.mp4", NULL);
+  g_autoptr (GPtrArray) rows = recorded_rows (*state);
+  const SegmentRow *row = rows->pdata[0];
+  const char *codec = NULL;
+  gint64 taken_us = 0;
+  ClipResult result = { 0 };
+  damage_box (path, "moof", 3);
+  damage_box (path, "mdat", 5); /* its moof is whole, and says where nothing is */
+  g_autoptr (GBytes) picture = segment_reader_key_near (*state, row, row->to_us - 500000, &codec, &taken_us, NULL);
+  assert_non_null (picture);
+  assert_in_range (taken_us, row->to_us - 1500000, row->to_us);
+  int fd = open (clip, O_RDWR | O_CREAT, 0600);
+  assert_true (clip_from_segments (fd, *state, rows, row->from_us, row->to_us, &result, NULL));
+  assert_in_range (result.to_us, row->to_us - 200000, row->to_us);
+  assert_in_range (result.from_us, row->from_us - 200000, row->from_us + 200000);
+  close (fd);
+}
+
 static void a_file_without_a_whole_fragment_is_set_aside (void **state)
 {
   g_autofree char *path = record_one_file (*state);
@@ -374,6 +396,7 @@ int main (void)
     IN_FOLDER (an_index_that_is_broken_is_kept_and_built_anew_while_recording_goes_on),
     IN_FOLDER (an_index_that_breaks_while_it_is_used_is_built_anew),
     IN_FOLDER (a_file_that_is_damaged_in_its_middle_keeps_what_is_behind),
+    IN_FOLDER (pictures_and_clips_come_from_behind_the_damage_as_well),
     IN_FOLDER (a_file_without_a_whole_fragment_is_set_aside),
     IN_FOLDER (a_file_that_was_moved_since_it_was_looked_at_is_not_entered),
     IN_FOLDER (a_file_that_grew_since_it_was_looked_at_is_followed_by_no_gap),
