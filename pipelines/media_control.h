@@ -105,6 +105,12 @@ void media_send_event (Media *media, LinkKind kind, json_t *body);
 /* thread: the stream's loop. Tells its state again: something in it, such as `mime`, has changed. */
 void media_send_state (MediaStream *stream);
 
+/* thread: the stream's loop. The CameraChanged of a stream, which is `data`. */
+void media_camera_changed (CameraSource *source, gpointer data);
+
+/* Tells what has been counted of each stream. */
+void media_send_statistics (Media *media);
+
 /* thread: any. The body of a VIEWER_STARTED; `at_us` is when it began. */
 json_t *media_viewer_body (const char *viewer, const MediaStream *stream, const char *protocol, gint64 at_us);
 
