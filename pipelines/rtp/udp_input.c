@@ -11,6 +11,7 @@
 #include "gateway/core/log.h"
 #include "pipelines/rtp/reception.h"
 #include "pipelines/rtp/reorder.h"
+#include "pipelines/rtp/socket_address.h"
 
 enum {
   PACKETS_A_TURN = 64,
@@ -49,36 +50,6 @@ struct UdpInput {
 
 /* ---- addresses ---- */
 
-static void set_port (struct sockaddr_storage *address, guint16 port)
-{
-  if (address->ss_family == AF_INET6)
-    ((struct sockaddr_in6 *) address)->sin6_port = htons (port);
-  else
-    ((struct sockaddr_in *) address)->sin_port = htons (port);
-}
-
-static guint16 port_of (const struct sockaddr_storage *address)
-{
-  return ntohs (address->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *) address)->sin6_port
-                                               : ((const struct sockaddr_in *) address)->sin_port);
-}
-
-static socklen_t length_of (const struct sockaddr_storage *address)
-{
-  return address->ss_family == AF_INET6 ? sizeof (struct sockaddr_in6) : sizeof (struct sockaddr_in);
-}
-
-static gboolean is_same_host (const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-  if (a->ss_family != b->ss_family)
-    return FALSE;
-  if (a->ss_family == AF_INET6)
-    return memcmp (&((const struct sockaddr_in6 *) a)->sin6_addr, &((const struct sockaddr_in6 *) b)->sin6_addr,
-                   sizeof (struct in6_addr))
-           == 0;
-  return ((const struct sockaddr_in *) a)->sin_addr.s_addr == ((const struct sockaddr_in *) b)->sin_addr.s_addr;
-}
-
 /* Some cameras name no address of theirs but 0.0.0.0, which would be ourselves, or the group that they could send to. */
 static gboolean is_somebody (const struct sockaddr_storage *address)
 {
@@ -106,9 +77,9 @@ static gboolean read_address (const char *text, sa_family_t family, struct socka
 
 static void send_to (const Port *port, const guint8 *bytes, gsize size)
 {
-  if (port->fd >= 0 && port_of (&port->peer) != 0)
+  if (port->fd >= 0 && socket_address_port (&port->peer) != 0)
     (void) !sendto (port->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *) &port->peer,
-                    length_of (&port->peer)); /* what isn't sent is lost, as on the way */
+                    socket_address_length (&port->peer)); /* what isn't sent is lost, as on the way */
 }
 
 static void send_report (UdpInput *input, UdpTrack *track)
@@ -221,9 +192,9 @@ static gssize receive (Port *port, guint8 *room)
   gssize size = recvfrom (port->fd, room, RECEIVER_ROOM_BYTES, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *) &from, &from_size);
   if (size < 0) /* also an ICMP error of what we sent, which the next read is free of */
     return errno == ECONNREFUSED ? 0 : -1;
-  if (!is_same_host (&from, &port->peer) && !is_same_host (&from, &input->peer))
+  if (!socket_address_is_same_host (&from, &port->peer) && !socket_address_is_same_host (&from, &input->peer))
     return 0;
-  if (port->is_rtcp && port_of (&port->peer) == 0) /* it didn't say: reports go to where its own come from */
+  if (port->is_rtcp && socket_address_port (&port->peer) == 0) /* it didn't say: reports go to where its own come from */
     port->peer = from;
   return size <= RECEIVER_ROOM_BYTES ? size : 0; /* longer than any link carries */
 }
@@ -266,16 +237,16 @@ static void enlarge_buffer (const UdpInput *input, int fd)
 static gboolean open_port (UdpInput *input, Port *port, guint16 number)
 {
   struct sockaddr_storage local = input->local;
-  set_port (&local, number);
+  socket_address_set_port (&local, number);
   port->fd = socket (local.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  return port->fd >= 0 && bind (port->fd, (struct sockaddr *) &local, length_of (&local)) == 0;
+  return port->fd >= 0 && bind (port->fd, (struct sockaddr *) &local, socket_address_length (&local)) == 0;
 }
 
 static guint16 number_of (const Port *port)
 {
   struct sockaddr_storage address;
   socklen_t size = sizeof address;
-  return getsockname (port->fd, (struct sockaddr *) &address, &size) == 0 ? port_of (&address) : 0;
+  return getsockname (port->fd, (struct sockaddr *) &address, &size) == 0 ? socket_address_port (&address) : 0;
 }
 
 static void close_port (Port *port)
@@ -320,8 +291,8 @@ void udp_input_set_peer (UdpInput *input, guint number, const char *source, int 
   if (source != NULL)
     read_address (source, peer.ss_family, &peer);
   track->rtp.peer = track->rtcp.peer = peer;
-  set_port (&track->rtp.peer, (guint16) CLAMP (rtp_port, 0, 65535));
-  set_port (&track->rtcp.peer, (guint16) CLAMP (rtcp_port > 0 || rtp_port <= 0 ? rtcp_port : rtp_port + 1, 0, 65535));
+  socket_address_set_port (&track->rtp.peer, (guint16) CLAMP (rtp_port, 0, 65535));
+  socket_address_set_port (&track->rtcp.peer, (guint16) CLAMP (rtcp_port > 0 || rtp_port <= 0 ? rtcp_port : rtp_port + 1, 0, 65535));
   punch (input, track);
 }
 
@@ -342,7 +313,7 @@ UdpInput *udp_input_new (Loop *loop, Receiver *receiver, int connection_fd, cons
   input->name = name;
   input->ssrc = g_random_int ();
   g_snprintf (input->cname, sizeof input->cname, "gridgate-%08x", g_random_int ());
-  set_port (&input->peer, 0);
+  socket_address_set_port (&input->peer, 0);
   for (guint i = 0; i < TRACKS_MAX; i++) {
     input->tracks[i].rtp = (Port){ input, i, FALSE, -1, NULL, input->peer };
     input->tracks[i].rtcp = (Port){ input, i, TRUE, -1, NULL, input->peer };

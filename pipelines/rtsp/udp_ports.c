@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "gateway/core/error.h"
+#include "pipelines/rtp/socket_address.h"
 #include "pipelines/rtp/viewer_report.h"
 
 enum { READS_A_TURN = 64, TRIES = 64, REPORT_MAX = 1500, SEND_BUFFER = 4 * 1024 * 1024 };
@@ -20,34 +21,14 @@ struct UdpPorts {
   GHashTable *peers; /* UdpPeer → itself, by its address */
 };
 
-/* ---- addresses ---- */
-
-static guint16 *port_of (struct sockaddr_storage *address)
-{
-  return address->ss_family == AF_INET6 ? &((struct sockaddr_in6 *) (void *) address)->sin6_port
-                                        : &((struct sockaddr_in *) (void *) address)->sin_port;
-}
-
-static socklen_t size_of (const struct sockaddr_storage *address)
-{
-  return address->ss_family == AF_INET6 ? sizeof (struct sockaddr_in6) : sizeof (struct sockaddr_in);
-}
-
-/* The host's bytes: 4 or 16. */
-static gconstpointer host_of (const struct sockaddr_storage *address, gsize *size)
-{
-  gboolean is_6 = address->ss_family == AF_INET6;
-  *size = is_6 ? sizeof (struct in6_addr) : sizeof (struct in_addr);
-  return is_6 ? (gconstpointer) &((const struct sockaddr_in6 *) (const void *) address)->sin6_addr
-              : (gconstpointer) &((const struct sockaddr_in *) (const void *) address)->sin_addr;
-}
+/* ---- peers ---- */
 
 static guint hash_peer (gconstpointer key)
 {
-  struct sockaddr_storage *address = &((UdpPeer *) key)->address;
+  const struct sockaddr_storage *address = &((const UdpPeer *) key)->address;
   gsize size;
-  const guint8 *host = host_of (address, &size);
-  guint hash = *port_of (address);
+  const guint8 *host = socket_address_host (address, &size);
+  guint hash = socket_address_port (address);
   for (gsize i = 0; i < size; i++)
     hash = hash * 31 + host[i];
   return hash;
@@ -55,11 +36,8 @@ static guint hash_peer (gconstpointer key)
 
 static gboolean peers_equal (gconstpointer a, gconstpointer b)
 {
-  struct sockaddr_storage *one = &((UdpPeer *) a)->address, *other = &((UdpPeer *) b)->address;
-  gsize size;
-  gconstpointer host = host_of (one, &size);
-  return one->ss_family == other->ss_family && *port_of (one) == *port_of (other)
-         && memcmp (host, host_of (other, &size), size) == 0;
+  const struct sockaddr_storage *one = &((const UdpPeer *) a)->address, *other = &((const UdpPeer *) b)->address;
+  return socket_address_port (one) == socket_address_port (other) && socket_address_is_same_host (one, other);
 }
 
 /* ---- what viewers send ---- */
@@ -112,8 +90,8 @@ static int bind_to (const struct sockaddr_storage *host, guint16 port)
   if (address.ss_family == AF_INET6)
     setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   setsockopt (fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
-  *port_of (&address) = htons (port);
-  if (bind (fd, (struct sockaddr *) &address, size_of (&address)) == 0)
+  socket_address_set_port (&address, port);
+  if (bind (fd, (struct sockaddr *) &address, socket_address_length (&address)) == 0)
     return fd;
   int problem = errno;
   close (fd);
@@ -125,7 +103,7 @@ static guint16 number_of (int fd)
 {
   struct sockaddr_storage address;
   socklen_t size = sizeof address;
-  return getsockname (fd, (struct sockaddr *) &address, &size) == 0 ? ntohs (*port_of (&address)) : 0;
+  return getsockname (fd, (struct sockaddr *) &address, &size) == 0 ? socket_address_port (&address) : 0;
 }
 
 /* `port` and the one above, both or none. */
@@ -213,11 +191,9 @@ gboolean udp_ports_are_at (const UdpPorts *ports, int listener, guint16 port)
 {
   struct sockaddr_storage host;
   socklen_t size = sizeof host;
-  gsize bytes;
   if (ports->number != port || getsockname (listener, (struct sockaddr *) &host, &size) != 0 || !udp_ports_reach (ports, &host))
     return FALSE;
-  gconstpointer ours = host_of (&ports->host, &bytes);
-  return memcmp (ours, host_of (&host, &bytes), bytes) == 0;
+  return socket_address_is_same_host (&ports->host, &host);
 }
 
 gboolean udp_ports_reach (const UdpPorts *ports, const struct sockaddr_storage *client)
@@ -231,7 +207,7 @@ void udp_ports_register (UdpPorts *ports, UdpPeer *peer, const struct sockaddr_s
 {
   udp_ports_forget (peer);
   *peer = (UdpPeer){ .ports = udp_ports_ref (ports), .address = *client };
-  *port_of (&peer->address) = htons (rtcp_port);
+  socket_address_set_port (&peer->address, rtcp_port);
   g_mutex_lock (&ports->mutex);
   g_hash_table_replace (ports->peers, peer, peer);
   g_mutex_unlock (&ports->mutex);
