@@ -1,6 +1,7 @@
 /* rtsp_file_server: a camera that we did not write: GStreamer's RTSP server over a file that ffmpeg made.
  *
- *   rtsp_file_server PORT NAME=FILE.mp4:CODECS …      CODECS: h264, h265, each optionally with +aac or +pcma
+ *   rtsp_file_server PORT NAME=FILE.mp4:CODECS …      CODECS: h264, h265, each optionally with +aac, +opus, +pcma, or +g726 of a file
+ *                                                     with pcma
  *
  * Serves rtsp://127.0.0.1:PORT/NAME, over TCP and UDP, with digest login viewer/secret when GRIDGATE_TEST_LOGIN is set; and
  * rtsps:// when GRIDGATE_TEST_TLS names a certificate and its key, FILE.pem and FILE.key, without the ending. Prints "ready". */
@@ -17,6 +18,10 @@ static char *launch_line (const char *file, const char *codecs)
     audio = g_strdup ("d. ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97");
   else if (strstr (codecs, "+pcma") != NULL)
     audio = g_strdup ("d. ! queue ! rtppcmapay name=pay1 pt=8");
+  else if (strstr (codecs, "+opus") != NULL)
+    audio = g_strdup ("d. ! queue ! opusparse ! rtpopuspay name=pay1 pt=98");
+  else if (strstr (codecs, "+g726") != NULL)
+    audio = g_strdup ("d. ! queue ! alawdec ! avenc_g726 bitrate=32000 ! rtpg726pay name=pay1 pt=99");
   return g_strdup_printf ("( filesrc location=%s ! %s name=d d. ! queue ! %sparse ! rtp%spay name=pay0 pt=96 %s )", file,
                           g_str_has_suffix (file, ".mov") || g_str_has_suffix (file, ".mp4") ? "qtdemux" : "matroskademux",
                           video, video, audio != NULL ? audio : "");

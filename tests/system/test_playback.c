@@ -17,7 +17,7 @@ enum { RECORDED_S = 14, WAIT_S = 90 };
 typedef struct {
   Township *township;
   Process *server;
-  gint64 from_us, to_us; /* ten seconds that both cameras were recorded in */
+  gint64 from_us, to_us; /* ten seconds that the first two cameras were recorded in */
 } Recorded;
 
 static void make_file (Township *township, const char *name, const char *encoder, const char *audio)
@@ -29,6 +29,16 @@ static void make_file (Township *township, const char *name, const char *encoder
                                    "sine=f=440:r=8000", "-t", "120", "-c:v", encoder, "-preset", "ultrafast", "-g", "50", "-bf",
                                    "0", "-b:v", "300k", "-x265-params", "log-level=none", "-c:a", audio, "-ac", "1", path, NULL }),
     0);
+}
+
+/* The pictures of h264.mp4 with other sound. */
+static void make_other (Township *township, const char *name, const char *audio)
+{
+  g_autofree char *path = g_build_filename (township->folder, name, NULL), *from = g_build_filename (township->folder, "h264.mp4", NULL);
+  assert_int_equal (process_run (township->folder, 60, NULL,
+                                 (const char *[]){ "ffmpeg", "-v", "error", "-i", from, "-c:v", "copy", "-c:a", audio, "-ac", "1",
+                                                   path, NULL }),
+                    0);
 }
 
 /* When the camera's newest span began, 0 unless it is long enough. */
@@ -57,24 +67,36 @@ static gint64 wait_for_recording (Township *township, const char *camera)
   return from_us;
 }
 
+/* `mounts`: NAME=FILE:CODECS, files in the township's folder. */
+static Process *start_server (Township *township, int port_number, const char *const *mounts, guint count)
+{
+  g_autofree char *program = built_program ("tests/support/rtsp_file_server");
+  g_autofree char *port = g_strdup_printf ("%d", port_number);
+  g_autoptr (GPtrArray) arguments = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (arguments, g_strdup (program));
+  g_ptr_array_add (arguments, g_strdup (port));
+  for (guint i = 0; i < count; i++) {
+    const char *file = strchr (mounts[i], '=') + 1;
+    g_ptr_array_add (arguments, g_strdup_printf ("%.*s%s/%s", (int) (file - mounts[i]), mounts[i], township->folder, file));
+  }
+  g_ptr_array_add (arguments, NULL);
+  Process *server = process_start (township->folder, (const char *const *) arguments->pdata);
+  g_free (process_wait_for (server, "ready", 20));
+  return server;
+}
+
 static int recorded_setup (void **state)
 {
   Recorded *recorded = *state = g_new0 (Recorded, 1);
   Township *township = recorded->township = township_new ("recordings.yaml", NULL);
   make_file (township, "h264.mp4", "libx264", "aac");
   make_file (township, "h265.mkv", "libx265", "pcm_alaw");
-  g_autofree char *program = built_program ("tests/support/rtsp_file_server");
-  for (int i = 0; i < 2; i++) {
-    g_autofree char *port = g_strdup_printf ("%d", township->camera_ports[i]);
-    g_autofree char *mount = g_strdup_printf (i == 0 ? "h265=%s/h265.mkv:h265+pcma" : "h264=%s/h264.mp4:h264+aac",
-                                              township->folder);
-    Process *server = process_start (township->folder, (const char *[]){ program, port, mount, NULL });
-    g_free (process_wait_for (server, "ready", 20));
-    if (i == 0)
-      recorded->server = server;
-    else
-      township->simulator = server; /* ends with the township */
-  }
+  make_other (township, "opus.mkv", "libopus");
+  make_other (township, "pcma.mkv", "pcm_alaw");
+  static const char *const mounts[] = { "h264=h264.mp4:h264+aac", "opus=opus.mkv:h264+opus", "g711=pcma.mkv:h264+pcma",
+                                        "g726=pcma.mkv:h264+g726" };
+  recorded->server = start_server (township, township->camera_ports[0], (const char *const[]){ "h265=h265.mkv:h265+pcma" }, 1);
+  township->simulator = start_server (township, township->camera_ports[1], mounts, G_N_ELEMENTS (mounts)); /* ends with the township */
   gint64 one_us = wait_for_recording (township, "h264"), other_us = wait_for_recording (township, "h265");
   recorded->from_us = MAX (one_us, other_us) + 2 * SECOND;
   recorded->to_us = recorded->from_us + 10 * SECOND;
@@ -397,25 +419,33 @@ static void where_nothing_is_recorded_rtsp_says_404 (void **state)
   g_free (said);
 }
 
-static void an_operator_plays_seeks_and_exports_in_the_browser (void **state)
+static void run_in_browser (const Township *township, const char *name, const char *one, const char *other)
 {
-  Recorded *recorded = *state;
-  Township *township = recorded->township;
   if (g_getenv ("GRIDGATE_NODE") == NULL) {
     print_message ("this build has no console\n");
     skip ();
   }
-  g_autofree char *script = g_build_filename (g_getenv ("GRIDGATE_SOURCE_ROOT"), "tests/browser/playback.mjs", NULL);
+  g_autofree char *script = g_build_filename (g_getenv ("GRIDGATE_SOURCE_ROOT"), "tests/browser", name, NULL);
   g_autofree char *url = g_strconcat ("GRIDGATE_URL=", township->base_url, "/", NULL);
-  g_autofree char *from = g_strdup_printf ("GRIDGATE_RECORDED_FROM=%" G_GINT64_FORMAT, recorded->from_us / 1000);
   g_autoptr (Process) browser
     = process_start_with (township->folder, (const char *[]){ g_getenv ("GRIDGATE_NODE"), script, NULL },
-                          (const char *[]){ url, "GRIDGATE_NAME=admin", "GRIDGATE_PASSWORD=admin-password-1", "GRIDGATE_CAMERA=h264",
-                                            from, NULL });
+                          (const char *[]){ url, "GRIDGATE_NAME=admin", "GRIDGATE_PASSWORD=admin-password-1", one, other, NULL });
   int status = process_wait (browser, 120);
   g_autofree char *told = process_output (browser);
   if (status != 0)
-    fail_msg ("playback.mjs ended with %d:\n%s", status, told);
+    fail_msg ("%s ended with %d:\n%s", name, status, told);
+}
+
+static void an_operator_plays_seeks_and_exports_in_the_browser (void **state)
+{
+  Recorded *recorded = *state;
+  g_autofree char *from = g_strdup_printf ("GRIDGATE_RECORDED_FROM=%" G_GINT64_FORMAT, recorded->from_us / 1000);
+  run_in_browser (recorded->township, "playback.mjs", "GRIDGATE_CAMERA=h264", from);
+}
+
+static void opus_g711_and_g726_are_heard_in_the_browser_live_and_recorded (void **state)
+{
+  run_in_browser (((Recorded *) *state)->township, "sounds.mjs", "GRIDGATE_CAMERAS=opus,g711,g726", NULL);
 }
 
 static gboolean are_all_closed (const json_t *answer)
@@ -451,6 +481,7 @@ int main (void)
     cmocka_unit_test (rtsp_playback_stands_in_the_register_with_what_was_watched),
     cmocka_unit_test (where_nothing_is_recorded_rtsp_says_404),
     cmocka_unit_test (an_operator_plays_seeks_and_exports_in_the_browser),
+    cmocka_unit_test (opus_g711_and_g726_are_heard_in_the_browser_live_and_recorded),
     cmocka_unit_test (every_look_is_closed_in_the_register),
   };
   return cmocka_run_group_tests (tests, recorded_setup, recorded_teardown);

@@ -3,6 +3,7 @@
 // Every connection has a MediaSource of its own: after the media process started again, its timeline is another one.
 
 import { Backoff } from '../backoff'
+import { MediaFeed, playOrMute, socketUrl } from '../media_feed'
 import { LiveEdge, newestRange, removableUntil } from './edge'
 
 export type PlayerState = 'connecting' | 'playing' | 'waiting' | 'suspended' | 'unsupported'
@@ -13,32 +14,25 @@ export interface PlayerStatus {
   mime: string | null
 }
 
-type QueueItem = { mime: string } | { bytes: ArrayBuffer }
-
 const lookEveryMs = 250
 const silentMs = 12_000         // an open socket without a byte: ask anew
 const hiddenMs = 15_000         // a hidden tab costs a village's uplink nothing after this
 const settledMs = 10_000        // playing for so long counts as a success
-const queueLimitBytes = 16 << 20 // a decoder that hangs must not eat the memory
+const queueLimitBytes = 16 << 20
 
 export function whyUnsupported(mime: string): 'h265' | 'other' {
   return /\b(hvc1|hev1)\b/.test(mime) ? 'h265' : 'other'
 }
 
 export function liveUrl(camera: string, stream: 'main' | 'sub', base: { protocol: string; host: string }): string {
-  const scheme = base.protocol === 'https:' ? 'wss:' : 'ws:'
-  return `${scheme}//${base.host}/api/v1/cameras/${encodeURIComponent(camera)}/live?stream=${stream}`
+  return socketUrl(base, `/cameras/${encodeURIComponent(camera)}/live?stream=${stream}`)
 }
 
 export class LivePlayer {
   private readonly backoff = new Backoff()
   private edge = new LiveEdge()
   private socket: WebSocket | null = null
-  private source: MediaSource | null = null
-  private buffer: SourceBuffer | null = null
-  private objectUrl: string | null = null
-  private queue: QueueItem[] = []
-  private queuedBytes = 0
+  private readonly feed: MediaFeed
   private mime: string | null = null
   private state: PlayerState = 'connecting'
   private retryTimer: number | undefined
@@ -52,7 +46,13 @@ export class LivePlayer {
     private readonly video: HTMLVideoElement,
     private readonly url: string,
     private readonly report: (status: PlayerStatus) => void,
-  ) {}
+  ) {
+    this.feed = new MediaFeed(video, queueLimitBytes, {
+      appended: () => this.afterUpdate(),
+      full: () => this.removeOld(5),
+      broken: () => this.reconnect(),
+    })
+  }
 
   start(): void {
     this.isStopped = false
@@ -104,25 +104,14 @@ export class LivePlayer {
     const socket = this.socket
     this.socket = null
     socket?.close()
-    this.queue = []
-    this.queuedBytes = 0
-    this.buffer = null
-    this.source = null
     this.playingSinceMs = 0
-    if (!this.objectUrl) return
-    URL.revokeObjectURL(this.objectUrl)
-    this.objectUrl = null
-    this.video.removeAttribute('src')
-    this.video.load()
+    this.feed.close()
   }
 
   private receive(data: string | ArrayBuffer): void {
     this.lastByteMs = performance.now()
     if (typeof data === 'string') return this.announce(data)
-    this.queuedBytes += data.byteLength
-    if (this.queuedBytes > queueLimitBytes) return this.reconnect()
-    this.queue.push({ bytes: data })
-    this.pump()
+    this.feed.push(data)
   }
 
   private announce(text: string): void {
@@ -134,83 +123,43 @@ export class LivePlayer {
     }
     if (typeof mime !== 'string') return this.reconnect()
     this.mime = mime
-    if (!('MediaSource' in window) || !MediaSource.isTypeSupported(mime)) {
+    if (!MediaFeed.takes(mime)) {
       this.disconnect()
       return this.setState('unsupported')
     }
-    this.queue.push({ mime })
-    if (this.source) this.pump()
-    else this.openSource()
-  }
-
-  private openSource(): void {
-    const source = new MediaSource()
-    this.source = source
-    this.edge = new LiveEdge()
-    source.addEventListener('sourceopen', () => { if (this.source === source) this.pump() })
-    this.objectUrl = URL.createObjectURL(source)
-    this.video.src = this.objectUrl
-  }
-
-  private pump(): void {
-    const source = this.source
-    if (!source || source.readyState !== 'open' || this.buffer?.updating) return
-    const item = this.queue[0]
-    if (!item) return
-    try {
-      if ('mime' in item) this.setType(source, item.mime)
-      else this.buffer!.appendBuffer(item.bytes)
-    } catch (error) {
-      if (error instanceof DOMException && error.name === 'QuotaExceededError' && this.removeOld(5)) return
-      return this.reconnect()
-    }
-    this.queue.shift()
-    if ('mime' in item) this.pump()
-    else this.queuedBytes -= item.bytes.byteLength
-  }
-
-  private setType(source: MediaSource, mime: string): void {
-    if (this.buffer) return this.buffer.changeType(mime)
-    const buffer = source.addSourceBuffer(mime)
-    buffer.addEventListener('updateend', () => { if (this.buffer === buffer) this.afterUpdate() })
-    buffer.addEventListener('error', () => { if (this.buffer === buffer) this.reconnect() })
-    this.buffer = buffer
+    if (!this.feed.isOpen) this.edge = new LiveEdge()
+    this.feed.begin(mime)
   }
 
   private afterUpdate(): void {
-    const range = this.buffer && newestRange(this.buffer.buffered)
+    const range = this.newest()
     if (range && this.playingSinceMs === 0) {
       this.playingSinceMs = performance.now()
       this.video.currentTime = range.start
-      this.play()
+      playOrMute(this.video)
     }
     if (range) this.steer(performance.now())
-    this.pump()
   }
 
-  private play(): void {
-    this.video.play().catch(() => {
-      // Refused with sound on and no click yet: without sound it may play.
-      this.video.muted = true
-      this.video.play().catch(() => {})
-    })
+  private newest(): { start: number; end: number } | null {
+    return this.feed.buffered && newestRange(this.feed.buffered)
   }
 
   private look(): void {
     const nowMs = performance.now()
     if (this.socket && nowMs - this.lastByteMs > silentMs) return this.reconnect()
-    if (this.playingSinceMs === 0 || !this.buffer) return
+    if (this.playingSinceMs === 0 || !this.feed.buffered) return
     if (this.video.error) return this.reconnect()
     if (nowMs - this.playingSinceMs > settledMs) this.backoff.reset()
     this.steer(nowMs)
-    if (this.video.paused) this.play()
-    if (!this.buffer.updating) this.removeOld(null)
+    if (this.video.paused) playOrMute(this.video)
+    this.removeOld(null)
     this.announceStatus()
   }
 
   // With each piece that comes, not only now and then: a group of pictures that came at once is left behind at once.
   private steer(nowMs: number): void {
-    const range = this.buffer && newestRange(this.buffer.buffered)
+    const range = this.newest()
     if (!range) return
     const { seekTo, rate } = this.edge.decide({ position: this.video.currentTime, ...range, nowMs })
     if (seekTo !== null) this.video.currentTime = seekTo
@@ -219,14 +168,12 @@ export class LivePlayer {
 
   // Removes what lies far behind; with `keepSeconds`, all but that. Whether anything is being removed.
   private removeOld(keepSeconds: number | null): boolean {
-    const buffer = this.buffer
-    if (!buffer || buffer.updating || buffer.buffered.length === 0) return false
-    const start = buffer.buffered.start(0)
+    const buffered = this.feed.buffered
+    if (!buffered || buffered.length === 0) return false
+    const start = buffered.start(0)
     const position = this.video.currentTime
     const until = keepSeconds === null ? removableUntil(start, position) : position - keepSeconds
-    if (until === null || until <= start) return false
-    buffer.remove(start, until)
-    return true
+    return until !== null && this.feed.remove(start, until)
   }
 
   private readonly onWaiting = (): void => {
@@ -256,7 +203,7 @@ export class LivePlayer {
   }
 
   private announceStatus(): void {
-    const range = this.buffer && newestRange(this.buffer.buffered)
+    const range = this.newest()
     const delaySeconds = this.state === 'playing' && range ? Math.max(0, range.end - this.video.currentTime) : null
     this.report({ state: this.state, delaySeconds, mime: this.mime })
   }

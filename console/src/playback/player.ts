@@ -1,13 +1,12 @@
 // A recording in one video element: WebSocket in, MediaSource out. The gateway paces; a seek goes on behind what was sent, so
 // one connection and one MediaSource last for the whole look.
 
+import { MediaFeed, playOrMute, socketUrl } from '../media_feed'
 import { wallTime, type Place } from './timeline'
 
 export type PlaybackState = 'connecting' | 'playing' | 'paused' | 'waiting' | 'ended' | 'unsupported' | 'broken'
 
 export interface PlaybackStatus { state: PlaybackState; atMs: number | null; gap: { from: string; to: string; reason: string } | null; mime: string | null }
-
-type QueueItem = { mime: string } | { bytes: ArrayBuffer }
 
 const lookEveryMs = 250
 const keepSeconds = 20
@@ -15,18 +14,13 @@ const queueLimitBytes = 64 << 20
 const placesMost = 500
 
 export function playbackUrl(camera: string, fromMs: number, speed: number, base: { protocol: string; host: string }): string {
-  const scheme = base.protocol === 'https:' ? 'wss:' : 'ws:'
   const from = encodeURIComponent(new Date(fromMs).toISOString())
-  return `${scheme}//${base.host}/api/v1/cameras/${encodeURIComponent(camera)}/playback?from=${from}&speed=${speed}`
+  return socketUrl(base, `/cameras/${encodeURIComponent(camera)}/playback?from=${from}&speed=${speed}`)
 }
 
 export class PlaybackPlayer {
   private socket: WebSocket | null = null
-  private source: MediaSource | null = null
-  private buffer: SourceBuffer | null = null
-  private objectUrl: string | null = null
-  private queue: QueueItem[] = []
-  private queuedBytes = 0
+  private readonly feed: MediaFeed
   private places: Place[] = []
   private gap: PlaybackStatus['gap'] = null
   private mime: string | null = null
@@ -38,7 +32,13 @@ export class PlaybackPlayer {
   private startsAt: number | null = null // media time that the next picture is at
   private lookTimer: number | undefined
 
-  constructor(private readonly video: HTMLVideoElement, private readonly report: (status: PlaybackStatus) => void) {}
+  constructor(private readonly video: HTMLVideoElement, private readonly report: (status: PlaybackStatus) => void) {
+    this.feed = new MediaFeed(video, queueLimitBytes, {
+      appended: () => this.jump(),
+      full: () => true, // look() makes room
+      broken: () => this.fail('broken'),
+    })
+  }
 
   open(url: string, speed: number): void {
     this.stop()
@@ -57,18 +57,11 @@ export class PlaybackPlayer {
     const socket = this.socket
     this.socket = null
     socket?.close()
-    this.queue = []
-    this.queuedBytes = 0
     this.places = []
     this.gap = null
-    this.buffer = this.source = null
     this.isPaused = this.isEnded = this.ignores = false
     this.startsAt = null
-    if (!this.objectUrl) return
-    URL.revokeObjectURL(this.objectUrl)
-    this.objectUrl = null
-    this.video.removeAttribute('src')
-    this.video.load()
+    this.feed.close()
   }
 
   get isOpen(): boolean {
@@ -78,8 +71,7 @@ export class PlaybackPlayer {
   seek(atMs: number): void {
     this.ignores = true
     this.isEnded = false
-    this.queue = []
-    this.queuedBytes = 0
+    this.feed.forgetQueue()
     this.gap = null
     this.say({ action: 'seek', at: new Date(atMs).toISOString() })
     this.setState('waiting')
@@ -89,7 +81,7 @@ export class PlaybackPlayer {
     this.isPaused = isPaused
     this.say({ action: isPaused ? 'pause' : 'play' })
     if (isPaused) this.video.pause()
-    else this.play()
+    else playOrMute(this.video)
     this.setState(isPaused ? 'paused' : 'waiting')
   }
 
@@ -105,11 +97,7 @@ export class PlaybackPlayer {
 
   private receive(data: string | ArrayBuffer): void {
     if (typeof data === 'string') return this.hear(data)
-    if (this.ignores) return
-    this.queuedBytes += data.byteLength
-    if (this.queuedBytes > queueLimitBytes) return this.fail('broken')
-    this.queue.push({ bytes: data })
-    this.pump()
+    if (!this.ignores) this.feed.push(data)
   }
 
   private hear(text: string): void {
@@ -129,16 +117,10 @@ export class PlaybackPlayer {
   // A new beginning: after a seek, or with other parameters.
   private begin(mime: string): void {
     this.mime = mime
-    if (!('MediaSource' in window) || !MediaSource.isTypeSupported(mime)) return this.fail('unsupported')
-    if (this.ignores || !this.source) this.startsAt = NaN // known with the next place
+    if (!MediaFeed.takes(mime)) return this.fail('unsupported')
+    if (this.ignores || !this.feed.isOpen) this.startsAt = NaN // known with the next place
     this.ignores = false
-    this.queue.push({ mime })
-    if (this.source) return this.pump()
-    const source = new MediaSource()
-    this.source = source
-    source.addEventListener('sourceopen', () => { if (this.source === source) this.pump() })
-    this.objectUrl = URL.createObjectURL(source)
-    this.video.src = this.objectUrl
+    this.feed.begin(mime)
   }
 
   private place(atMs: number, media: number): void {
@@ -150,77 +132,37 @@ export class PlaybackPlayer {
     if (this.places.length > placesMost) this.places.shift()
   }
 
-  private pump(): void {
-    const source = this.source
-    if (!source || source.readyState !== 'open' || this.buffer?.updating) return
-    const item = this.queue[0]
-    if (!item) return
-    try {
-      if ('mime' in item) this.setType(source, item.mime)
-      else this.buffer!.appendBuffer(item.bytes)
-    } catch (error) {
-      if (error instanceof DOMException && error.name === 'QuotaExceededError') return // look() makes room
-      return this.fail('broken')
-    }
-    this.queue.shift()
-    if ('mime' in item) this.pump()
-    else this.queuedBytes -= item.bytes.byteLength
-  }
-
-  private setType(source: MediaSource, mime: string): void {
-    if (this.buffer) return this.buffer.changeType(mime)
-    const buffer = source.addSourceBuffer(mime)
-    buffer.addEventListener('updateend', () => { if (this.buffer === buffer) this.afterUpdate() })
-    buffer.addEventListener('error', () => { if (this.buffer === buffer) this.fail('broken') })
-    this.buffer = buffer
-  }
-
-  private afterUpdate(): void {
-    this.jump()
-    this.pump()
-  }
-
   // To the first picture after a beginning, as soon as it is there.
   private jump(): void {
-    const buffered = this.buffer?.buffered
+    const buffered = this.feed.buffered
     if (this.startsAt === null || Number.isNaN(this.startsAt) || !buffered) return
     for (let i = 0; i < buffered.length; i++) {
       if (buffered.end(i) <= this.startsAt + 0.05) continue
       this.video.currentTime = Math.max(buffered.start(i), this.startsAt)
       this.startsAt = null
       this.video.playbackRate = this.speed
-      if (!this.isPaused) this.play()
+      if (!this.isPaused) playOrMute(this.video)
       return
     }
   }
 
-  private play(): void {
-    this.video.play().catch(() => {
-      this.video.muted = true
-      this.video.play().catch(() => {})
-    })
-  }
-
   private look(): void {
-    const buffer = this.buffer
+    const buffered = this.feed.buffered
     if (!this.socket || this.state === 'unsupported') return
     if (this.video.error) return this.fail('broken')
-    if (buffer && !buffer.updating) {
-      const until = this.video.currentTime - keepSeconds
-      if (buffer.buffered.length > 0 && buffer.buffered.start(0) < until - 5) buffer.remove(0, until)
-      else this.pump()
-    }
+    const until = this.video.currentTime - keepSeconds
+    if (!buffered || buffered.length === 0 || buffered.start(0) >= until - 5 || !this.feed.remove(0, until)) this.feed.pump()
     if (this.gap && Date.parse(this.gap.to) < (this.atMs() ?? 0) - 5000) this.gap = null
     this.crossHoles()
     const isDry = this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA
     if (this.isPaused) this.setState('paused')
-    else if (this.isEnded && isDry && this.queue.length === 0) this.setState('ended')
+    else if (this.isEnded && isDry && this.feed.isIdle) this.setState('ended')
     else if (this.places.length > 0) this.setState(isDry ? 'waiting' : 'playing')
   }
 
   // Some decoders leave a few milliseconds between two files.
   private crossHoles(): void {
-    const buffered = this.buffer?.buffered
+    const buffered = this.feed.buffered
     if (!buffered || this.isPaused || this.startsAt !== null) return
     for (let i = 1; i < buffered.length; i++) {
       const start = buffered.start(i), isAtHole = Math.abs(buffered.end(i - 1) - this.video.currentTime) < 0.3
