@@ -14,6 +14,18 @@ ArchiveSettings recorded_settings (gint64 segment_us)
   return (ArchiveSettings){ segment_us, { .retain_us = 30 * DAY_US, .keep_at_least_us = 30 * DAY_US } };
 }
 
+Archive *recorded_archive (const char *folder, gint64 segment_us, Told *told)
+{
+  ArchiveSettings settings = recorded_settings (segment_us);
+  return archive_new (folder, &settings, clock_system (), told != NULL ? told_note : NULL, told, NULL);
+}
+
+void recorded_archive_free (Archive *archive, ArchiveTrack *track)
+{
+  archive_track_free (track, NULL);
+  archive_free (archive);
+}
+
 void recorded_write (ArchiveTrack *track, guint from_second, guint to_second, gint64 shift_us, const char *reason)
 {
   GPtrArray *batch = NULL;

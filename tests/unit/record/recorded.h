@@ -20,6 +20,13 @@ int recorded_tear_down (void **state);
 
 ArchiveSettings recorded_settings (gint64 segment_us);
 
+/* With these settings and the machine's clock; `told` (NULL: nobody) is a told_note's. */
+typedef struct Told Told;
+Archive *recorded_archive (const char *folder, gint64 segment_us, Told *told);
+
+/* The track ends, nothing is wanted any more, and the archive ends. */
+void recorded_archive_free (Archive *archive, ArchiveTrack *track);
+
 /* Batches of a second, as the recorder makes them; times moved by `shift_us`. */
 void recorded_write (ArchiveTrack *track, guint from_second, guint to_second, gint64 shift_us, const char *reason);
 
@@ -33,11 +40,11 @@ GPtrArray *recorded_rows (const char *folder);
 gboolean recorded_read_memory (gint64 offset, guint8 *bytes, gsize size, gpointer data);
 
 /* What an archive has told last, of all and of "bridge". */
-typedef struct {
+struct Told {
   gboolean is_recording, is_camera_recording, is_writing;
   char reason[32], camera_reason[32];
   gint64 bytes, camera_bytes, deleted_bytes[RETENTION_REASONS];
   guint changes, gaps;
-} Told;
+};
 
 void told_note (const ArchiveState *state, gpointer data);

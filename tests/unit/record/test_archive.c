@@ -17,8 +17,7 @@
 
 static void files_are_cut_at_key_frames_and_play (void **state)
 {
-  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 2 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
@@ -41,14 +40,12 @@ static void files_are_cut_at_key_frames_and_play (void **state)
   assert_int_equal (recorded_count (result, "gaps"), 0);
   assert_in_range (recorded_at (result, "spans", 0, 1) - recorded_at (result, "spans", 0, 0), 7900000, 8100000);
   json_decref (result);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
 }
 
 static void a_camera_that_was_away_leaves_a_gap_with_its_reason (void **state)
 {
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 4, 0, NULL);
   archive_pause (track, "unreachable");
@@ -67,15 +64,13 @@ static void a_camera_that_was_away_leaves_a_gap_with_its_reason (void **state)
   assert_string_equal (json_string_value (json_array_get (json_array_get (json_object_get (result, "gaps"), 0), 2)),
                        "unreachable");
   json_decref (result);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
 }
 
 /* The child is the process that is killed. */
 static void record_and_die (const char *folder)
 {
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (folder, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (folder, 60 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 3, 0, NULL);
   archive_flush (archive);
@@ -101,8 +96,7 @@ static void after_sigkill_the_torn_tail_goes_and_the_gap_has_its_reason (void **
   (void) !write (fd, "\0\0\2\0moof", 8);
   close (fd);
 
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   assert_in_range (archive_predecessor_end_us (archive), recorded_start_us + 2900000, recorded_start_us + 3200000);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 5, 8, 0, NULL);
@@ -118,8 +112,7 @@ static void after_sigkill_the_torn_tail_goes_and_the_gap_has_its_reason (void **
   assert_string_equal (json_string_value (json_array_get (json_array_get (json_object_get (result, "gaps"), 0), 2)),
                        "media_restart");
   json_decref (result);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
 }
 
 /* A link is refused as it is opened, whoever runs the test; a full table of files or a bad cable come and go like it. */
@@ -136,8 +129,7 @@ static void a_file_that_can_not_be_opened_is_kept_and_repaired_later (void **sta
   assert_int_equal (rename (path, away), 0);
   assert_int_equal (symlink (away, path), 0);
 
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   assert_non_null (archive);
   archive_free (archive);
   g_autoptr (GPtrArray) kept = recorded_rows (*state);
@@ -145,7 +137,7 @@ static void a_file_that_can_not_be_opened_is_kept_and_repaired_later (void **sta
   assert_true (g_file_test (path, G_FILE_TEST_IS_SYMLINK));
 
   assert_int_equal (rename (away, path), 0);
-  archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   archive_free (archive);
   g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_READER, NULL);
   g_autoptr (GPtrArray) open_rows = recordings_index_open_rows (index, NULL);
@@ -186,8 +178,7 @@ static void a_file_that_is_gone_leaves_the_index (void **state)
   g_autoptr (GPtrArray) before = recorded_rows (*state);
   g_autofree char *path = g_build_filename (*state, ((SegmentRow *) before->pdata[0])->file, NULL);
   assert_int_equal (unlink (path), 0);
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   archive_free (archive);
   g_autoptr (GPtrArray) after = recorded_rows (*state);
   assert_int_equal (after->len, 0);
@@ -195,13 +186,11 @@ static void a_file_that_is_gone_leaves_the_index (void **state)
 
 static void cut_at_any_byte_every_whole_fragment_is_found (void **state)
 {
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 3, 0, NULL);
   archive_flush (archive);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   g_autoptr (GPtrArray) found = recorded_rows (*state);
   g_autofree char *path = g_build_filename (*state, ((SegmentRow *) found->pdata[0])->file, NULL);
   g_autofree char *bytes = NULL;
@@ -261,8 +250,7 @@ static void space_takes_the_oldest_but_never_what_must_be_kept (void **state)
   assert_string_equal (json_string_value (json_array_get (json_array_get (gaps, 0), 2)), "deleted_total_bytes");
   assert_string_equal (json_string_value (json_array_get (json_array_get (gaps, 1), 2)), "keep_at_least");
   json_decref (result);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   clock_fake_free (clock);
 }
 
@@ -305,8 +293,7 @@ static void rows_that_can_not_be_removed_go_on_counting (void **state)
   archive_flush (archive);
   assert_int_equal (told.bytes, bytes_of (*state));
   assert_in_range (told.bytes, all_bytes / 4, all_bytes / 2);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   clock_fake_free (clock);
 }
 
@@ -314,8 +301,7 @@ static void rows_that_can_not_be_removed_go_on_counting (void **state)
 static void a_camera_that_no_file_can_hold_stops_no_other (void **state)
 {
   Told told = { 0 };
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), told_note, &told, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, &told);
   ArchiveTrack *odd = archive_track_new (archive, "odd", "main"), *track = archive_track_new (archive, "bridge", "main");
   const AccessUnit *key = recorded_units->pdata[0];
   g_autoptr (MediaFormat) format = media_format_new_video (CODEC_H264, 8000, g_bytes_ref (key->format->header),
@@ -333,8 +319,7 @@ static void a_camera_that_no_file_can_hold_stops_no_other (void **state)
   g_autoptr (GPtrArray) found = recorded_rows (*state);
   assert_int_equal (found->len, 1);
   archive_track_free (odd, NULL);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
 }
 
 static void a_clock_that_jumps_forward_deletes_nothing_in_bulk (void **state)
@@ -356,8 +341,7 @@ static void a_clock_that_jumps_forward_deletes_nothing_in_bulk (void **state)
   archive_flush (archive);
   g_autoptr (GPtrArray) left = recorded_rows (*state);
   assert_true (left->len <= 1); /* the file that is written */
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   clock_fake_free (clock);
 }
 
@@ -378,8 +362,7 @@ static void a_clock_that_was_behind_for_a_while_ages_on_from_where_it_was (void 
   archive_flush (archive);
   g_autoptr (GPtrArray) left = recorded_rows (*state);
   assert_true (left->len <= 1); /* the file that is written */
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   clock_fake_free (clock);
 }
 
@@ -411,8 +394,7 @@ static void check_clip (const char *path, const ClipResult *result, gint64 from_
 
 static void a_clip_joins_files_from_the_key_frame_at_or_before_its_begin (void **state)
 {
-  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 2 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
@@ -428,8 +410,7 @@ static void a_clip_joins_files_from_the_key_frame_at_or_before_its_begin (void *
   assert_false (clip_from_segments (fd, *state, found, recorded_start_us + HOUR_US, recorded_start_us + HOUR_US + 1, &result, &error)
                 && result.bytes > 0 && result.to_us > recorded_start_us + HOUR_US);
   close (fd);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
 }
 
 static void a_clip_from_memory_is_the_same (void **state)
@@ -449,8 +430,7 @@ static void a_clip_from_memory_is_the_same (void **state)
 
 static void a_recorded_picture_is_found_by_its_time (void **state)
 {
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 8, 0, NULL);
   archive_flush (archive);
@@ -463,8 +443,7 @@ static void a_recorded_picture_is_found_by_its_time (void **state)
   assert_in_range (taken_us, recorded_start_us + 3800000, recorded_start_us + 4300000);
   const guint8 *bytes = g_bytes_get_data (picture, NULL);
   assert_memory_equal (bytes, "\0\0\0\1\x67", 5); /* parameter sets first */
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown (test, folder_setup, folder_teardown)

@@ -24,8 +24,7 @@ static void a_full_disk_stops_recording_and_room_lets_it_go_on (void **state)
   if (!small_disk_mount (*state, 40))
     skip ();
   Told told = { 0 };
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), told_note, &told, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, &told);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 3, 0, NULL);
   archive_flush (archive);
@@ -41,8 +40,7 @@ static void a_full_disk_stops_recording_and_room_lets_it_go_on (void **state)
   archive_flush (archive);
   assert_true (told.is_recording);
   recorded_write (track, 0, 4, 20 * G_USEC_PER_SEC, NULL);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   check_files (*state);
   json_t *list = recorded_list (*state, recorded_start_us - HOUR_US, recorded_start_us + HOUR_US);
   assert_int_equal (recorded_count (list, "spans"), 2);

@@ -19,14 +19,12 @@ enum { WATCHDOG_US = 30 * G_USEC_PER_SEC };
 
 static void record (const char *folder)
 {
-  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (folder, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (folder, 2 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 4, 0, NULL);
   archive_pause (track, "unreachable");
   recorded_write (track, 4, 8, 10 * G_USEC_PER_SEC, NULL);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
 }
 
 static void wait_until_whole (Archive *archive, const char *folder)
@@ -87,8 +85,7 @@ static void an_index_that_is_lost_is_built_from_the_files (void **state)
   close (fd);
 
   Told told = { 0 };
-  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), told_note, &told, NULL);
+  Archive *archive = recorded_archive (*state, 2 * G_USEC_PER_SEC, &told);
   wait_until_whole (archive, *state);
   g_autoptr (GPtrArray) after = recorded_rows (*state);
   assert_same_rows (before, after);
@@ -119,8 +116,7 @@ static void an_index_that_is_broken_is_kept_and_built_anew_while_recording_goes_
   g_autofree char *garbage = g_strnfill (8192, 'x');
   assert_true (g_file_set_contents (path, garbage, 8192, NULL));
 
-  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 2 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 2, 60 * G_USEC_PER_SEC, NULL);
   wait_until_whole (archive, *state);
@@ -132,14 +128,12 @@ static void an_index_that_is_broken_is_kept_and_built_anew_while_recording_goes_
   assert_in_range (recorded_at (list, "gaps", 1, 1), recorded_start_us + 59 * G_USEC_PER_SEC,
                    recorded_start_us + 61 * G_USEC_PER_SEC);
   json_decref (list);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
 }
 
 static void an_index_that_breaks_while_it_is_used_is_built_anew (void **state)
 {
-  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 2 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 4, 0, NULL);
   archive_flush (archive);
@@ -153,8 +147,7 @@ static void an_index_that_breaks_while_it_is_used_is_built_anew (void **state)
     g_thread_yield ();
   wait_until_whole (archive, *state);
   assert_int_equal (kept_aside (*state), 1);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   g_autoptr (GPtrArray) rows = recorded_rows (*state);
   assert_int_equal (rows->len, 4);
   json_t *list = recorded_list (*state, recorded_start_us - HOUR_US, recorded_start_us + HOUR_US);
@@ -165,12 +158,10 @@ static void an_index_that_breaks_while_it_is_used_is_built_anew (void **state)
 /* Eight fragments in one file; free with g_free. */
 static char *record_one_file (const char *folder)
 {
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (folder, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (folder, 60 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   recorded_write (track, 0, 8, 0, NULL);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   g_autoptr (GPtrArray) rows = recorded_rows (folder);
   assert_int_equal (rows->len, 1);
   return g_build_filename (folder, ((SegmentRow *) rows->pdata[0])->file, NULL);
@@ -224,8 +215,7 @@ static void a_file_that_is_damaged_in_its_middle_keeps_what_is_behind (void **st
   g_autoptr (GPtrArray) before = recorded_rows (*state);
   damage_box (path, "moof", 3);
   remove_index (*state);
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   wait_until_whole (archive, *state);
   archive_free (archive);
   assert_only_the_damage_is_lost (*state, before->pdata[0], path);
@@ -234,7 +224,7 @@ static void a_file_that_is_damaged_in_its_middle_keeps_what_is_behind (void **st
   Database *database = database_open (index, DATABASE_WRITER, NULL);
   assert_true (database_script (database, "UPDATE segments SET is_open = 1;", NULL));
   database_close (database);
-  archive_free (archive_new (*state, &settings, clock_system (), NULL, NULL, NULL));
+  archive_free (recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL));
   assert_only_the_damage_is_lost (*state, before->pdata[0], path);
 }
 
@@ -266,8 +256,7 @@ static void a_file_without_a_whole_fragment_is_set_aside (void **state)
   damage_box (path, "moov", 1);
   assert_true (g_file_get_contents (path, &bytes, &size, NULL));
   remove_index (*state);
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   wait_until_whole (archive, *state);
   archive_free (archive);
   g_autoptr (GPtrArray) rows = recorded_rows (*state);
@@ -294,8 +283,7 @@ static void enter_late (gpointer data)
 
 static void a_file_that_was_moved_since_it_was_looked_at_is_not_entered (void **state)
 {
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   SegmentRow row = { 0, recorded_start_us, recorded_start_us + G_USEC_PER_SEC, 1000, (char *) "bridge", (char *) "main",
                      (char *) "recordings/bridge/main/20251125/203456-123.mp4" };
   Late late = { archive, { &row, (char *) "h264", 0, 1000 } };
@@ -319,8 +307,7 @@ static void a_file_that_grew_since_it_was_looked_at_is_followed_by_no_gap (void 
                && recordings_index_set_mark (index, ARCHIVE_REBUILDING, TRUE, NULL));
   recordings_index_close (index);
   assert_int_equal (truncate (path, first->bytes / 2), 0);
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   wait_until_whole (archive, *state);
   archive_free (archive);
   json_t *list = recorded_list (*state, recorded_start_us - HOUR_US, recorded_start_us + HOUR_US);
@@ -332,8 +319,7 @@ static void a_file_that_grew_since_it_was_looked_at_is_followed_by_no_gap (void 
 /* The child is killed as soon as its first fragment is whole, most likely before the row is there. */
 static void write_and_die (const char *folder)
 {
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (folder, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (folder, 60 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   g_autofree char *name = segment_name_new ("bridge", "main", access_unit_dts_wall_us (recorded_units->pdata[0]), 0);
   g_autofree char *path = g_build_filename (folder, name, NULL);
@@ -351,8 +337,7 @@ static void a_file_without_a_row_is_found_after_a_kill (void **state)
   if (child == 0)
     write_and_die (*state);
   waitpid (child, NULL, 0);
-  ArchiveSettings settings = recorded_settings (60 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (*state, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (*state, 60 * G_USEC_PER_SEC, NULL);
   assert_true (archive_predecessor_end_us (archive) > recorded_start_us + 500000);
   archive_free (archive);
   g_autoptr (GPtrArray) rows = recorded_rows (*state);

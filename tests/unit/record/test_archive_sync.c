@@ -70,15 +70,13 @@ gboolean __wrap_recordings_index_commit (RecordingsIndex *index, GError **error)
 static void files_are_on_disk_before_their_rows_are (void **state)
 {
   folder = *state;
-  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (folder, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (folder, 2 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   for (guint second = 0; second < 8; second++) {
     recorded_write (track, second, second + 1, 0, NULL);
     archive_flush (archive);
   }
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   assert_in_range (g_atomic_int_get (&commits), 8, 200);
   assert_int_equal (g_atomic_int_get (&violations), 0);
   g_autoptr (GPtrArray) rows = recorded_rows (folder);
@@ -105,8 +103,7 @@ static void what_can_not_be_synced_is_not_claimed_and_stops_recording (void **st
   archive_flush (archive);
   assert_true (told.is_recording);
   recorded_write (track, 4, 8, 20 * G_USEC_PER_SEC, NULL);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
   clock_fake_free (clock);
   assert_int_equal (g_atomic_int_get (&violations), 0);
   json_t *list = recorded_list (folder, recorded_start_us, recorded_start_us + HOUR_US);
@@ -120,8 +117,7 @@ static void what_can_not_be_synced_is_not_claimed_and_stops_recording (void **st
 static void a_row_that_could_not_be_entered_comes_later (void **state)
 {
   folder = *state;
-  ArchiveSettings settings = recorded_settings (2 * G_USEC_PER_SEC);
-  Archive *archive = archive_new (folder, &settings, clock_system (), NULL, NULL, NULL);
+  Archive *archive = recorded_archive (folder, 2 * G_USEC_PER_SEC, NULL);
   ArchiveTrack *track = archive_track_new (archive, "bridge", "main");
   g_atomic_int_set (&fails_put, TRUE);
   recorded_write (track, 0, 6, 0, NULL);
@@ -130,8 +126,7 @@ static void a_row_that_could_not_be_entered_comes_later (void **state)
   archive_flush (archive);
   g_autoptr (GPtrArray) rows = recorded_rows (folder);
   assert_int_equal (rows->len, 3);
-  archive_track_free (track, NULL);
-  archive_free (archive);
+  recorded_archive_free (archive, track);
 }
 
 static int set_up (void **state)
