@@ -118,12 +118,12 @@ static gboolean is_blank (const char *text)
   return *g_strstrip (copy) == '\0';
 }
 
-static HttpResponse *refuse_reason (const char *reason)
+static HttpResponse *refuse_reason (const char *reason, gboolean is_needed)
 {
-  if (is_blank (reason))
+  if (is_needed && is_blank (reason))
     return http_response_problem (400, "reason-needed", "reason is missing: an export is entered in the viewing register with "
                                                         "why it was made");
-  if (strlen (reason) > REASON_BYTES_MAX)
+  if (reason != NULL && strlen (reason) > REASON_BYTES_MAX)
     return http_response_problem (400, "invalid", "a reason has %d bytes at most", REASON_BYTES_MAX);
   return NULL;
 }
@@ -257,7 +257,7 @@ static HttpResponse *get_export (HttpRequest *request, const HttpContext *contex
   gint64 from_us, to_us;
   const Camera *camera = http_camera_find (request, &refusal);
   const char *stream = camera != NULL ? http_camera_recorded_stream (request, camera, &refusal) : NULL;
-  if (stream == NULL || (refusal = refuse_reason (http_request_query (request, "reason"))) != NULL
+  if (stream == NULL || (refusal = refuse_reason (http_request_query (request, "reason"), TRUE)) != NULL
       || (refusal = read_times (request, &from_us, &to_us)) != NULL
       || (refusal = refuse_playback (request, context, camera)) != NULL)
     return refusal;
@@ -323,6 +323,7 @@ static HttpResponse *get_playback (HttpRequest *request, const HttpContext *cont
   const char *stream = camera != NULL ? http_camera_recorded_stream (request, camera, &refusal) : NULL;
   if (stream == NULL || (refusal = http_camera_refuse_upgrade (request)) != NULL
       || (refusal = read_times (request, &from_us, &to_us)) != NULL
+      || (refusal = refuse_reason (http_request_query (request, "reason"), FALSE)) != NULL
       || (refusal = refuse_playback (request, context, camera)) != NULL)
     return refusal;
   if (!read_speed (request, &speed))

@@ -11,6 +11,7 @@ enum { LARGE_BYTES = 3 * BLOCK_BYTES, WATCHDOG_S = 20 };
 
 typedef struct {
   Loop *loop;
+  RecordingPins *pins;
   FeedPool *pool;
   RtspPlaybacks *playbacks;
   const RtspRecordings *recordings;
@@ -96,7 +97,9 @@ static void do_nothing (gpointer data)
 static void bench_open (Bench *bench, const char *folder, double scale, const GPtrArray *units)
 {
   recordings_add (folder, units, recordings_start_us, 60 * G_USEC_PER_SEC);
-  *bench = (Bench){ .loop = loop_new (NULL), .pool = feed_pool_new (NULL), .folder = folder, .scale = scale };
+  *bench = (Bench){ .loop = loop_new (NULL), .pins = recording_pins_new (clock_system ()), .folder = folder,
+                    .scale = scale };
+  bench->pool = feed_pool_new (bench->pins);
   g_mutex_init (&bench->mutex);
   g_cond_init (&bench->changed);
   bench->playbacks = rtsp_playbacks_new (bench->pool, data_dir_of, bench);
@@ -112,6 +115,8 @@ static void bench_close (Bench *bench)
   loop_call (bench->loop, do_nothing, NULL);
   loop_free (bench->loop); /* asserts that all blocks came back */
   rtsp_playbacks_free (bench->playbacks);
+  assert_false (recording_pins_any (bench->pins));
+  recording_pins_free (bench->pins);
   close (bench->fds[0]);
   g_free (bench->end_reason);
   g_mutex_clear (&bench->mutex);
@@ -142,7 +147,7 @@ static void a_client_that_goes_within_a_picture_ends_the_session (void **state)
   sample_stream_free (sample);
 }
 
-static void where_the_recordings_end_it_says_so_and_stays (void **state)
+static void where_the_recordings_end_it_says_so_stays_and_keeps_what_it_reads_on (void **state)
 {
   SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, recordings_start_us);
   g_autoptr (GPtrArray) units = sample_stream_units (sample);
@@ -152,6 +157,9 @@ static void where_the_recordings_end_it_says_so_and_stays (void **state)
   wait_for_end (&bench);
   assert_null (bench.end_reason);
   assert_int_equal (bench.finished, 1);
+  assert_true (recording_pins_keep (bench.pins, "bridge", recordings_start_us + 2 * G_USEC_PER_SEC, G_MAXINT64)
+               > recordings_start_us + FEED_KEEPS_US);
+  assert_int_equal (recording_pins_keep (bench.pins, "gate", recordings_start_us, G_MAXINT64), -1);
   close (bench.fds[1]);
   bench_close (&bench);
   sample_stream_free (sample);
@@ -163,7 +171,7 @@ int main (void)
 {
   const struct CMUnitTest tests[] = {
     TEST (a_client_that_goes_within_a_picture_ends_the_session),
-    TEST (where_the_recordings_end_it_says_so_and_stays),
+    TEST (where_the_recordings_end_it_says_so_stays_and_keeps_what_it_reads_on),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
