@@ -3,7 +3,7 @@
 // GRIDGATE_URL, GRIDGATE_NAME and GRIDGATE_PASSWORD name a running gateway; GRIDGATE_CAMERA one of its H.264 cameras, of which
 // the last ten seconds at least are recorded.
 
-import { assert, openBrowser, openPage, screenshot, signIn, step } from './tools.mjs'
+import { assert, openBrowser, openPage, screenshot, signIn, step, watchVideo } from './tools.mjs'
 
 const { GRIDGATE_URL: url, GRIDGATE_NAME: name, GRIDGATE_PASSWORD: password, GRIDGATE_CAMERA: camera } = process.env
 const browser = await openBrowser()
@@ -13,15 +13,7 @@ const recordedMs = Number(process.env.GRIDGATE_RECORDED_FROM)
 const playing = () => page.waitForSelector('[data-playback=playing]', { timeout: 20_000 })
 const shownMs = async () => Number(await page.getAttribute('.playback-time', 'data-at'))
 
-// How many frames are shown within so many seconds, and how much of media time passes.
-const watch = (seconds) => page.$eval('.playback-screen video', async (video, ms) => {
-  let frames = 0
-  const count = () => { frames++; video.requestVideoFrameCallback(count) }
-  video.requestVideoFrameCallback(count)
-  const from = video.currentTime
-  await new Promise((done) => setTimeout(done, ms))
-  return { frames, passed: video.currentTime - from }
-}, seconds * 1000)
+const watch = (seconds) => watchVideo(page, '.playback-screen video', seconds)
 
 try {
   await step('an operator opens the recordings', async () => {

@@ -4,23 +4,13 @@
 // GRIDGATE_URL, GRIDGATE_NAME and GRIDGATE_PASSWORD name a running gateway; GRIDGATE_CAMERAS some of its H.264 cameras with sound,
 // with commas between, of which something is recorded today.
 
-import { assert, openBrowser, openPage, signIn, step } from './tools.mjs'
+import { assert, openBrowser, openPage, signIn, step, watchVideo } from './tools.mjs'
 
 const { GRIDGATE_URL: url, GRIDGATE_NAME: name, GRIDGATE_PASSWORD: password } = process.env
 const cameras = process.env.GRIDGATE_CAMERAS.split(',')
 const seconds = 2
 const browser = await openBrowser()
 const page = await openPage(browser)
-
-// Frames that are shown, and bytes of sound that are decoded, within so many seconds.
-const watch = (selector) => page.$eval(selector, async (video, ms) => {
-  let frames = 0
-  const count = () => { frames++; video.requestVideoFrameCallback(count) }
-  video.requestVideoFrameCallback(count)
-  const before = video.webkitAudioDecodedByteCount
-  await new Promise((done) => setTimeout(done, ms))
-  return { frames, sound: video.webkitAudioDecodedByteCount - before }
-}, seconds * 1000)
 
 const check = (camera, { frames, sound }) => {
   assert.ok(frames >= 10 * seconds, `${camera}: only ${frames} frames in ${seconds} s`)
@@ -34,7 +24,7 @@ try {
   await step('live, pictures move and sound is decoded', async () => {
     for (const camera of cameras)
       await page.waitForSelector(`[data-camera="${camera}"][data-player=playing]`, { timeout: 30_000 })
-    const seen = await Promise.all(cameras.map((camera) => watch(`[data-camera="${camera}"] video`)))
+    const seen = await Promise.all(cameras.map((camera) => watchVideo(page, `[data-camera="${camera}"] video`, seconds)))
     return cameras.map((camera, index) => check(camera, seen[index])).join('; ')
   })
 
@@ -46,7 +36,7 @@ try {
       await page.waitForSelector('.timeline .recorded', { timeout: 20_000, state: 'attached' })
       await page.click('[data-action=play]:enabled')
       await page.waitForSelector('[data-playback=playing]', { timeout: 20_000 })
-      return check(camera, await watch('.playback-screen video'))
+      return check(camera, await watchVideo(page, '.playback-screen video', seconds))
     })
 
   await step('nothing was complained of', () => assert.deepEqual(page.complaints, []))

@@ -100,6 +100,18 @@ export async function watchTiles(page, cameras, seconds) {
   }, [cameras, seconds])
 }
 
+// How many frames a video shows within so many seconds, how much of media time passes, and how many bytes of sound are decoded.
+export function watchVideo(page, selector, seconds) {
+  return page.$eval(selector, async (video, ms) => {
+    let frames = 0
+    const count = () => { frames++; video.requestVideoFrameCallback(count) }
+    video.requestVideoFrameCallback(count)
+    const from = video.currentTime, before = video.webkitAudioDecodedByteCount
+    await new Promise((done) => setTimeout(done, ms))
+    return { frames, passed: video.currentTime - from, sound: video.webkitAudioDecodedByteCount - before }
+  }, seconds * 1000)
+}
+
 export function playingCameras(page) {
   return page.$$eval('[data-camera][data-player=playing]', (tiles) => tiles.map((tile) => tile.dataset.camera))
 }
