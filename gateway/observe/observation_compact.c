@@ -183,7 +183,10 @@ gboolean observation_compact_publish (const char *path, GError **error)
 {
   g_autofree char *draft = observation_compacting_path (path), *compact = observation_compact_path (path);
   g_autofree char *folder = g_path_get_dirname (path);
-  if (rename (draft, compact) != 0)
-    return error_set (error, ERROR_RETRY, "%s: %s", draft, g_strerror (errno));
+  if (rename (draft, compact) != 0) {
+    error_set (error, ERROR_RETRY, "%s: %s", draft, g_strerror (errno));
+    unlink (draft); /* with it the day would go on to count as closed */
+    return FALSE;
+  }
   return folder_sync (folder, error);
 }

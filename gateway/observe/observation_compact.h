@@ -1,8 +1,8 @@
 /* observation_compact.h: a day's file written anew, without what need not be kept of it, and as small as it gets.
  *
- * In the compact form the rows of a series lie together, in the order of their times: 37 bytes a number instead of 51 (both forms
- * packed as they are written), and a month of one sensor is some dozen pages a day instead of one page a reading. It has the same
- * tables and columns, so that the same queries read both; what is different:
+ * In the compact form the rows of a series lie together, in the order of their times: some 35 bytes a number instead of 52, and a
+ * day of one sensor is some dozen pages instead of one a reading. It has the same tables and columns, so that the same queries
+ * read both; what is different:
  *
  *   observations   WITHOUT ROWID, by (series, at, number). There is no index by number: who goes by numbers through a compact
  *                  file sorts it. FIRST_OF_SENSOR and FIRST_OF_MESSAGE are gone from `flags`: all of it has been counted
@@ -36,5 +36,5 @@ typedef struct {
  * the disk has no room or `go_on` said no. */
 gboolean observation_compact_write (const char *path, const CompactWork *work, CompactResult *result, GError **error);
 
-/* What was written takes its place. */
+/* What was written takes its place, or is gone again. */
 gboolean observation_compact_publish (const char *path, GError **error);

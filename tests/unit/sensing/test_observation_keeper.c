@@ -518,6 +518,11 @@ static void what_breaks_off_or_finds_no_room_leaves_the_day_as_it_was (void **st
   setrlimit (RLIMIT_FSIZE, &before);
   assert_false (is_written);
   assert_non_null (too_large);
+  g_autofree char *compact = observation_compact_path (paths->pdata[0]);
+  assert_int_equal (mkdir (compact, 0700), 0); /* what nothing can be renamed to */
+  assert_true (observation_compact_write (paths->pdata[0], NULL, &result, NULL));
+  assert_false (observation_compact_publish (paths->pdata[0], NULL));
+  assert_int_equal (rmdir (compact), 0);
   assert_int_equal (half_made (fixture->folder), 0);
   assert_int_equal (lines_of (fixture->folder, "water_level"), 20 * 600 + 2);
   pass (fixture);
