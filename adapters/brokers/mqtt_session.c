@@ -13,9 +13,11 @@ enum {
   LEAVE_MS = 1000,
   OUTPUT_BYTES_MAX = 1024 * 1024, /* then nothing is published any more */
   ASSUMED_WINDOW = 20, /* that of a broker of MQTT 3.1.1: mosquitto's, and others' or more */
-  REST_US = 2000,
+  REST_US = 4000,
+  DENSE_US = 3 * REST_US, /* messages follow each other so closely that a rest may bring several */
   TELL_US = 1000000,
-  NO_REST_US = 100000, /* after one that brought nothing */
+  LATE_MAX = BROKER_WINDOW / 8, /* so many may be acknowledged later, while we rest: a write costs as much as five messages */
+  NO_REST_US = 20000, /* after one that brought nothing */
 };
 
 MqttSession *mqtt_session_new (BrokerConnection *connection, MqttSocket *socket, int protocol)
@@ -119,6 +121,11 @@ static void publish_all (MqttSession *session, const GPtrArray *publications)
   }
 }
 
+static void acknowledge (MqttSession *session)
+{
+  mqtt_window_flush (&session->window, session->acknowledged, session->output);
+}
+
 static void carry_out (MqttSession *session, const MqttOrders *orders)
 {
   MqttSubscriptions *subscriptions = session->connection->subscriptions;
@@ -131,7 +138,8 @@ static void carry_out (MqttSession *session, const MqttOrders *orders)
     mqtt_subscriptions_forget (subscriptions, (const char *const *) orders->forgotten->pdata, orders->forgotten->len,
                                session->output);
   publish_all (session, orders->publications);
-  mqtt_window_flush (&session->window, session->acknowledged, session->output);
+  if (!session->is_after_rest || orders->is_closing)
+    acknowledge (session);
 }
 
 /* Pings go out after three quarters of the time in which the broker wants to hear from us (3.1.2.10). */
@@ -166,20 +174,13 @@ static gint64 wait_us (const MqttSession *session, gint64 now)
     gint64 due_us = session->ping_us > session->heard_us ? session->ping_us + session->keep_alive_us / 2 : ping_due_us (session);
     until_us = MIN (until_us, MAX (due_us, now + G_USEC_PER_SEC / 10));
   }
-  if (session->window.length > 0 || session->is_held_up)
+  if (session->window.held > 0 || session->is_held_up)
     until_us = MIN (until_us, now + TELL_US);
   return until_us - now;
 }
 
-static gboolean may_rest (const MqttSession *session, gint64 now)
-{
-  guint window = session->protocol == MQTT_5 ? BROKER_WINDOW : ASSUMED_WINDOW;
-  return session->taken > 0 && (session->taken + session->window.length) * 4 <= window
-         && session->taken_us - session->taken_before_us < REST_US && now >= session->no_rest_until_us;
-}
-
-/* FALSE when the connection is broken. */
-static gboolean wait_for_more (MqttSession *session)
+/* After what this turn brought. */
+static gboolean may_rest (MqttSession *session)
 {
   gint64 now = g_get_monotonic_time ();
   if (session->taken > 0) {
@@ -189,15 +190,25 @@ static gboolean wait_for_more (MqttSession *session)
   if (session->is_after_rest && session->taken < 2)
     session->no_rest_until_us = now + NO_REST_US;
   session->is_after_rest = FALSE;
+  guint window = session->protocol == MQTT_5 ? BROKER_WINDOW : ASSUMED_WINDOW;
+  return session->taken > 0 && (session->taken + session->window.held) * 4 <= window && !session->is_stopped
+         && !session->is_readable && !session->is_blocked
+         && session->taken_us - session->taken_before_us < DENSE_US && now >= session->no_rest_until_us;
+}
+
+/* FALSE when the connection is broken. */
+static gboolean wait_for_more (MqttSession *session, gboolean is_rest)
+{
+  gint64 now = g_get_monotonic_time ();
   if (!keep_alive (session, now))
     return FALSE;
-  if (!session->is_stopped && session->is_readable)
-    return TRUE;
-  if (may_rest (session, now) && !session->is_blocked) {
+  if (is_rest) {
     mqtt_broker_wait (session->connection, -1, 0, REST_US, TRUE);
     session->is_readable = session->is_after_rest = TRUE;
     return TRUE;
   }
+  if (!session->is_stopped && session->is_readable)
+    return TRUE;
   short events = (short) ((session->is_stopped ? 0 : POLLIN) | (session->is_blocked ? POLLOUT : 0));
   short found = mqtt_broker_wait (session->connection, mqtt_socket_fd (session->socket), events, wait_us (session, now), FALSE);
   session->is_readable |= (found & (POLLIN | POLLERR | POLLHUP)) != 0;
@@ -206,16 +217,23 @@ static gboolean wait_for_more (MqttSession *session)
   return TRUE;
 }
 
+/* How many a broker of MQTT 3.1.1 sends before it waits is not known. One of MQTT 5 may have a bound below ours (EMQX: 32), but even
+ * that many are worth a commit. */
+static gboolean may_broker_wait (const MqttSession *session)
+{
+  return session->window.held > (session->protocol == MQTT_5 ? BROKER_WINDOW / 4 : 0);
+}
+
 /* Again and again while messages are held, for the receiver may have been too busy to be woken. */
 static void tell_all_received (MqttSession *session)
 {
   const BrokerHandlers *handlers = &session->connection->handlers;
   gint64 now = g_get_monotonic_time ();
-  gboolean is_held = session->window.length > 0 || session->is_held_up;
+  gboolean is_held = session->window.held > 0 || session->is_held_up;
   if (handlers->received_all == NULL || (session->taken == 0 && !(is_held && now - session->told_us >= TELL_US)))
     return;
   session->told_us = now;
-  handlers->received_all (handlers->self);
+  handlers->received_all (handlers->self, may_broker_wait (session));
 }
 
 static gboolean turn (MqttSession *session)
@@ -232,8 +250,10 @@ static gboolean turn (MqttSession *session)
   tell_all_received (session);
   if (!goes_on)
     return FALSE;
-  mqtt_window_flush (&session->window, session->acknowledged, session->output);
-  return write_output (session) && wait_for_more (session);
+  gboolean is_rest = may_rest (session);
+  if (!is_rest || session->protocol != MQTT_5 || session->window.length > LATE_MAX)
+    acknowledge (session);
+  return write_output (session) && wait_for_more (session, is_rest);
 }
 
 void mqtt_session_run (MqttSession *session)

@@ -1,4 +1,7 @@
 #include "adapters/brokers/mqtt_session_private.h"
+
+#include <string.h>
+
 #include "gateway/core/clock.h"
 
 /* Messages */
@@ -24,10 +27,10 @@ static gboolean hand_over (MqttSession *session, RawMessage *message)
 /* A topic that is no UTF-8 is nobody's, but must not keep the others from coming. */
 static RawMessage *message_of (const MqttSession *session, const MqttPublish *publish, const guint8 *payload, gsize size)
 {
-  g_autofree char *topic = g_utf8_validate_len (publish->topic, publish->topic_bytes, NULL)
-                             ? g_strndup (publish->topic, publish->topic_bytes)
-                             : g_utf8_make_valid (publish->topic, (gssize) publish->topic_bytes);
-  RawMessage *message = raw_message_new (session->connection->settings->id, topic, payload, size);
+  gboolean is_text = g_utf8_validate_len (publish->topic, publish->topic_bytes, NULL);
+  g_autofree char *mended = is_text ? NULL : g_utf8_make_valid (publish->topic, (gssize) publish->topic_bytes);
+  RawMessage *message = raw_message_new_of (session->connection->settings->id, is_text ? publish->topic : mended,
+                                            is_text ? publish->topic_bytes : strlen (mended), payload, size);
   message->qos = publish->qos;
   message->packet_id = publish->packet_id;
   message->is_retained = publish->is_retained;

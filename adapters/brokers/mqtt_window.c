@@ -10,6 +10,7 @@ void mqtt_window_add (MqttWindow *window, guint64 receipt, guint16 packet_id, in
   g_assert (!mqtt_window_is_full (window));
   window->entries[(window->first + window->length++) % BROKER_WINDOW]
     = (MqttUnacknowledged){ receipt, packet_id, qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, is_done };
+  window->held += !is_done;
 }
 
 void mqtt_window_flush (MqttWindow *window, guint64 acknowledged, GByteArray *output)
@@ -21,5 +22,6 @@ void mqtt_window_flush (MqttWindow *window, guint64 acknowledged, GByteArray *ou
     mqtt_ack_write (output, (MqttType) entry->answer, entry->packet_id);
     window->first = (window->first + 1) % BROKER_WINDOW;
     window->length--;
+    window->held -= !entry->is_done;
   }
 }

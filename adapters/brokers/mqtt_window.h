@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
   MqttUnacknowledged entries[BROKER_WINDOW];
   guint first, length;
+  guint held; /* of them: not done */
 } MqttWindow;
 
 gboolean mqtt_window_is_full (const MqttWindow *window);

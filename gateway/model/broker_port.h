@@ -50,9 +50,9 @@ typedef struct {
   gpointer self;
   /* thread: the adapter's. Borrowed. Must not wait. */
   BrokerAnswer (*received) (gpointer self, RawMessage *message);
-  /* thread: the adapter's. All that came at once has been handed over; again about each second while messages are held. May be
-   * NULL. Must not wait. */
-  void (*received_all) (gpointer self);
+  /* thread: the adapter's. All that came at once has been handed over; again about each second while messages are held.
+   * `is_urgent`: the broker may wait for acknowledgements before it sends more. May be NULL. Must not wait. */
+  void (*received_all) (gpointer self, gboolean is_urgent);
   /* thread: the adapter's. Must not wait. */
   void (*changed) (gpointer self, const char *broker, const BrokerStatus *status);
   gboolean ends_session; /* the broker keeps nothing for this client while it is away */

@@ -2,15 +2,22 @@
 
 #include <string.h>
 
-RawMessage *raw_message_new (const char *broker, const char *topic, const void *payload, gsize size)
+/* One piece of memory for all but the payload: tens of thousands may come in a second. */
+RawMessage *raw_message_new_of (const char *broker, const char *topic, gsize topic_bytes, const void *payload, gsize size)
 {
-  RawMessage *message = g_new0 (RawMessage, 1);
+  gsize broker_bytes = strlen (broker) + 1;
+  RawMessage *message = g_malloc0 (sizeof *message + broker_bytes + topic_bytes + 1);
   message->references = 1;
-  message->broker = g_strdup (broker);
-  message->topic = g_strdup (topic);
+  message->broker = memcpy (message + 1, broker, broker_bytes);
+  message->topic = memcpy (message->broker + broker_bytes, topic, topic_bytes);
   message->payload = g_bytes_new (payload, size <= RAW_PAYLOAD_MAX ? size : 0);
   message->payload_size = size;
   return message;
+}
+
+RawMessage *raw_message_new (const char *broker, const char *topic, const void *payload, gsize size)
+{
+  return raw_message_new_of (broker, topic, strlen (topic), payload, size);
 }
 
 RawMessage *raw_message_ref (RawMessage *message)
@@ -24,8 +31,6 @@ void raw_message_unref (RawMessage *message)
   if (message == NULL || !g_atomic_int_dec_and_test (&message->references))
     return;
   g_bytes_unref (message->payload);
-  g_free (message->topic);
-  g_free (message->broker);
   g_free (message);
 }
 

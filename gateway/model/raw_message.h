@@ -24,6 +24,9 @@ typedef struct {
 
 /* Copies everything; a payload over RAW_PAYLOAD_MAX is left out. */
 RawMessage *raw_message_new (const char *broker, const char *topic, const void *payload, gsize size);
+
+/* The same of a topic that isn't terminated. */
+RawMessage *raw_message_new_of (const char *broker, const char *topic, gsize topic_bytes, const void *payload, gsize size);
 RawMessage *raw_message_ref (RawMessage *message);
 void raw_message_unref (RawMessage *message);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RawMessage, raw_message_unref)

@@ -20,8 +20,9 @@ enum { SMALL_BATCH = 10 };
 #define RETRY_US G_USEC_PER_SEC
 #define HASHES_EVERY_US (10 * G_USEC_PER_SEC)
 
-/* How long what nobody waits for is gathered. */
+/* How long what nobody waits for is gathered, and what is durable when the broker doesn't wait for it. */
 #define GATHER_US (20 * G_TIME_SPAN_MILLISECOND)
+#define GATHER_DURABLE_US (8 * G_TIME_SPAN_MILLISECOND)
 
 /* Decoding and storing */
 
@@ -287,6 +288,7 @@ static void acknowledge (Observe *observe)
     g_ptr_array_add (brokers, pending->message->broker);
     observe_acknowledge (observe, pending->message->broker, pending->message->receipt);
   }
+  observe->is_batch_durable = brokers->len > 0;
 }
 
 /* Nothing could be written: the batch stays, unacknowledged, and the deliveries are those on disk. */
@@ -473,8 +475,9 @@ static void go_on (Observe *observe, guint taken)
   if (taken >= BATCH_MESSAGES) {
     observe_schedule (observe);
   } else if (taken > 0) {
-    store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + GATHER_US);
-    g_atomic_int_set (&observe->is_gathering, 1);
+    gint64 wait_us = observe->is_batch_durable ? GATHER_DURABLE_US : GATHER_US;
+    store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + wait_us);
+    g_atomic_int_set (&observe->gathering, observe->is_batch_durable ? GATHERING_ALL : GATHERING_REST);
   }
 }
 
@@ -523,7 +526,7 @@ gboolean observe_run_batch (Database *database, gpointer data, GError **error)
   Observe *observe = data;
   GError *problem = NULL;
   g_atomic_int_set (&observe->is_scheduled, 0);
-  g_atomic_int_set (&observe->is_gathering, 0);
+  g_atomic_int_set (&observe->gathering, GATHERING_NOTHING);
   if (observe->routes == NULL || run_batch (observe, database, &problem))
     return TRUE;
   log_limited (LOG_LEVEL_ERROR, "observations: the rules have not seen the last ones yet: %s", problem->message);

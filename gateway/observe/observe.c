@@ -77,17 +77,20 @@ static BrokerAnswer receive (gpointer self, RawMessage *message)
   else
     count_queue_full (observe, pending);
   if (is_durable)
-    g_atomic_int_set (&observe->is_waited_for, 1);
+    g_atomic_int_set (&observe->has_durable, 1);
   return is_durable ? BROKER_HELD : BROKER_TAKEN;
 }
 
-/* What somebody waits for goes at once. All else is gathered, since a batch costs as much as thirty messages (350 us of the
- * store's thread, two commits among it): the first one after a pause goes at once, too, and opens the gathering. */
-static void received_all (gpointer self)
+/* What the broker waits for goes at once. All else is gathered, since a batch costs as much as thirty messages (350 us of the
+ * store's thread, two commits among it): the first one after a pause goes at once, too, and opens the gathering; so does the
+ * first durable one. */
+static void received_all (gpointer self, gboolean is_urgent)
 {
   Observe *observe = self;
-  gboolean is_waited_for = g_atomic_int_compare_and_exchange (&observe->is_waited_for, 1, 0);
-  if (is_waited_for || !g_atomic_int_get (&observe->is_gathering) || intake_length (observe->intake) >= BATCH_MESSAGES)
+  gboolean is_durable = g_atomic_int_compare_and_exchange (&observe->has_durable, 1, 0);
+  gint gathering = g_atomic_int_get (&observe->gathering);
+  if (is_urgent || gathering == GATHERING_NOTHING || (is_durable && gathering != GATHERING_ALL)
+      || intake_length (observe->intake) >= BATCH_MESSAGES)
     observe_schedule (observe);
 }
 

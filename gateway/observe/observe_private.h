@@ -12,6 +12,9 @@
 enum { INTAKE_MESSAGES = 10000, BATCH_MESSAGES = 500 };
 #define INTAKE_BYTES (64 * 1024 * 1024)
 
+/* A batch job comes soon anyway: for what is not durable, or for all. */
+typedef enum { GATHERING_NOTHING, GATHERING_REST, GATHERING_ALL } Gathering;
+
 typedef enum { OUTCOME_STORED, OUTCOME_REJECTED, OUTCOME_DROPPED } OutcomeKind;
 
 typedef struct {
@@ -36,8 +39,8 @@ struct Observe {
   LastValues *last_values;
   BrokerLosses *losses;
   gint is_scheduled; /* atomic: a batch job waits in the store */
-  gint is_gathering; /* atomic: a batch job comes within GATHER_US anyway */
-  gint is_waited_for; /* atomic: something durable was taken in since the store was last asked for a batch */
+  gint gathering;    /* atomic: of Gathering */
+  gint has_durable;  /* atomic: something durable was taken in since the store was last asked for a batch */
 
   GMutex mutex;        /* over routes and brokers */
   Routes *routes;      /* NULL before the first site */
@@ -48,6 +51,7 @@ struct Observe {
   GHashTable *deliveries; /* broker → Deliveries */
   GHashTable *requested;  /* topic → when a device was told something there (gint64, monotonic) */
   GPtrArray *batch;       /* of Pending: taken, not yet on disk */
+  gboolean is_batch_durable; /* the last one held something durable */
   GPtrArray *touched;     /* of SensorInput: whose filters this batch has changed */
   GArray *outcomes;       /* of Outcome, of the open transaction */
   GPtrArray *fresh;       /* of Observation: on disk, events not yet published */

@@ -163,13 +163,16 @@ GPtrArray *routes_find (const Routes *routes, const char *broker, const char *to
 {
   g_autofree char *key = g_strconcat (broker, "\n", topic, NULL);
   GPtrArray *exact = g_hash_table_lookup (routes->exact, key);
-  GPtrArray *found = g_ptr_array_new ();
-  for (guint i = 0; exact != NULL && i < exact->len; i++)
-    g_ptr_array_add (found, exact->pdata[i]);
+  GPtrArray *found = exact != NULL ? g_ptr_array_ref (exact) : g_ptr_array_new ();
   for (guint i = 0; i < routes->wildcard->len; i++) {
     SensorInput *input = routes->wildcard->pdata[i];
-    if (strcmp (input->sensor->broker, broker) == 0 && topic_filter_matches (input->sensor->topic, topic))
-      g_ptr_array_add (found, input);
+    if (strcmp (input->sensor->broker, broker) != 0 || !topic_filter_matches (input->sensor->topic, topic))
+      continue;
+    if (found == exact) { /* it is the routes', and others read it */
+      found = g_ptr_array_copy (exact, NULL, NULL);
+      g_ptr_array_unref (exact);
+    }
+    g_ptr_array_add (found, input);
   }
   return found;
 }

@@ -30,7 +30,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Routes, routes_unref)
 
 Site *routes_site (const Routes *routes); /* borrowed */
 
-/* The sensors of `broker` whose topic matches, as an array of SensorInput *; free with g_ptr_array_unref. */
+/* The sensors of `broker` whose topic matches, as an array of SensorInput *; may be changed while it is empty; free with g_ptr_array_unref. */
 GPtrArray *routes_find (const Routes *routes, const char *broker, const char *topic);
 
 /* The input of a sensor that was discovered since: no other function gives it out, but routes_new takes over what it remembers. NULL:

@@ -207,7 +207,7 @@ static void publish (Fixture *fixture, const char *topic, const char *payload)
   message->qos = 1;
   message->receipt = ++last_receipt;
   answer = test_broker.received (test_broker.self, message);
-  test_broker.received_all (test_broker.self);
+  test_broker.received_all (test_broker.self, TRUE);
   raw_message_unref (message);
 }
 

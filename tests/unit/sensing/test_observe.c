@@ -181,7 +181,7 @@ static void hand_over (RawMessage *message)
   message->receipt = message->qos > 0 ? last_receipt + 1 : 0;
   answer = test_broker.received (test_broker.self, message);
   last_receipt += message->qos > 0 && answer != BROKER_NO_ROOM;
-  test_broker.received_all (test_broker.self);
+  test_broker.received_all (test_broker.self, answer == BROKER_HELD); /* the clock stands: nothing would come of waiting */
   raw_message_unref (message);
 }
 
@@ -670,6 +670,51 @@ static void what_nobody_waits_for_is_gathered_until_somebody_waits_or_it_is_time
   assert_balanced (fixture);
 }
 
+static void hand_over_calmly (Fixture *fixture, const char *payload)
+{
+  RawMessage *message = message_of (fixture, "village/level-1", payload);
+  message->receipt = ++last_receipt;
+  assert_int_equal (test_broker.received (test_broker.self, message), BROKER_HELD);
+  test_broker.received_all (test_broker.self, FALSE);
+  raw_message_unref (message);
+}
+
+static void what_is_durable_is_gathered_while_the_broker_does_not_wait (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  hand_over_calmly (fixture, "{\"level\":1}");
+  settle (fixture);
+  assert_true (is_acknowledged (NULL)); /* after a pause: at once */
+  hand_over_calmly (fixture, "{\"level\":2}");
+  settle (fixture);
+  assert_false (is_acknowledged (NULL));
+  clock_fake_advance (fixture->clock, 8 * G_TIME_SPAN_MILLISECOND);
+  assert_true (wait_until (is_acknowledged, NULL, 60));
+  assert_int_equal (stored_rows (fixture), 2);
+}
+
+/* What has no room is not counted, and comes again. */
+static void a_full_queue_refuses_what_is_durable_until_there_is_room (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  Block one;
+  hold_store (fixture, &one);
+  gint resumed_before = g_atomic_int_get (&resumed);
+  for (answer = BROKER_HELD; answer == BROKER_HELD;)
+    hand_over (message_of (fixture, "village/level-1", "{\"level\":1}"));
+  assert_int_equal (answer, BROKER_NO_ROOM);
+  assert_int_equal (observe_waiting (fixture->observe), 10000);
+  let_store_go (fixture, &one);
+  assert_true (wait_until (is_acknowledged, NULL, 60));
+  assert_true (g_atomic_int_get (&resumed) > resumed_before);
+  assert_int_equal (counted (fixture, "level-1", "received"), 10000);
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  assert_int_equal (counted (fixture, "level-1", "stored"), 10001);
+  assert_balanced (fixture);
+}
+
 static void a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running (void **state)
 {
   (void) state;
@@ -908,6 +953,8 @@ int main (void)
     cmocka_unit_test (a_flood_that_changes_nothing_costs_the_rules_no_commit_and_passes_again_after_a_kill),
     cmocka_unit_test (a_flood_is_accounted_once_a_second_and_counted_again_after_a_kill),
     cmocka_unit_test (what_nobody_waits_for_is_gathered_until_somebody_waits_or_it_is_time),
+    cmocka_unit_test (what_is_durable_is_gathered_while_the_broker_does_not_wait),
+    cmocka_unit_test (a_full_queue_refuses_what_is_durable_until_there_is_room),
     cmocka_unit_test (a_wrong_decoder_setting_names_the_sensor_and_leaves_the_site_running),
     cmocka_unit_test (watchers_are_told_after_the_commit_and_not_too_often),
     cmocka_unit_test (two_sensors_may_read_one_topic),
