@@ -169,9 +169,7 @@ gboolean rules_end_late (Rules *rules, RulesLate *late, RuleTime now, GError **e
 {
   Watch *watch = late->watch;
   gboolean was_plain = watch_is_plain (watch);
-  memset (watch->step, 0, sizeof watch->step);
-  if (watch->times != NULL)
-    memset (watch->times, 0, watch_times (watch->plan) * sizeof *watch->times);
+  watch_reset_steps (watch);
   if (!rules_settle (rules, watch, now, watch->last_at_us, !was_plain, error))
     return FALSE;
   due_heap_set (rules->heap, watch, G_MAXINT64);

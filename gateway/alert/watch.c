@@ -11,7 +11,7 @@ guint watch_times (const RulePlan *plan)
 
 Watch *watch_new (RulePlan *plan, SubjectKind kind, const char *id, const char *grid)
 {
-  Watch *watch = g_new0 (Watch, 1);
+  Watch *watch = g_malloc0 (sizeof *watch + plan->steps * sizeof *watch->step);
   watch->plan = plan;
   watch->kind = kind;
   watch->id = id;
@@ -179,11 +179,16 @@ gboolean watch_is_plain (const Watch *watch)
   return watch->alert[0] == '\0' && watch->ended == 0;
 }
 
-void watch_reset (Watch *watch)
+void watch_reset_steps (Watch *watch)
 {
-  memset (watch->step, 0, sizeof watch->step);
+  memset (watch->step, 0, watch->plan->steps * sizeof *watch->step);
   if (watch->times != NULL)
     memset (watch->times, 0, watch_times (watch->plan) * sizeof *watch->times);
+}
+
+void watch_reset (Watch *watch)
+{
+  watch_reset_steps (watch);
   watch->times_next = 0;
   watch->ended = watch->last_at_us = 0;
   watch->sensor = watch->unit = NULL;

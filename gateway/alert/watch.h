@@ -32,7 +32,6 @@ typedef struct Watch {
   char *own_id;
   const char *grid;      /* borrowed */
 
-  WatchStep step[PLAN_STEPS_MAX];
   gint64 *times;    /* of terms: when each was last so; of a count: when it was so, a ring. 0: never */
   guint times_next; /* of the ring */
   gint64 ended;     /* rule clock: when its alert cleared, where others wait for that; 0: long ago */
@@ -47,9 +46,14 @@ typedef struct Watch {
 
   gint64 due;      /* when it wants to be looked at; G_MAXINT64: never */
   guint heap_index; /* 0: not in the heap (due_heap.h) */
+
+  WatchStep step[]; /* as many as its plan has: most have one, and there are ten watches a sensor */
 } Watch;
 
 Watch *watch_new (RulePlan *plan, SubjectKind kind, const char *id, const char *grid);
+
+/* No step has seen anything, nothing was so. */
+void watch_reset_steps (Watch *watch);
 
 /* How many there are in `times`. */
 guint watch_times (const RulePlan *plan);

@@ -11,25 +11,28 @@ void filter_init (Filter *filter, const Sensor *sensor)
 
 void filter_clear (Filter *filter)
 {
+  g_clear_pointer (&filter->messages, g_free);
   g_clear_pointer (&filter->metrics, g_free);
 }
 
 void filter_copy (const Filter *from, Filter *to, const Sensor *sensor)
 {
-  MetricFilter *metrics = to->metrics;
-  *to = *from;
-  to->metrics = metrics;
-  memcpy (metrics, from->metrics, sensor->metrics->len * sizeof *metrics);
+  g_free (to->messages);
+  to->messages = from->messages != NULL ? g_memdup2 (from->messages, sizeof *from->messages) : NULL;
+  memcpy (to->metrics, from->metrics, sensor->metrics->len * sizeof *to->metrics);
 }
 
 gboolean filter_is_repeated (Filter *filter, guint64 identity, gint64 receive_time_us, gint64 window_us)
 {
+  MessageFilter *messages = filter->messages;
+  if (messages == NULL)
+    messages = filter->messages = g_new0 (MessageFilter, 1);
   for (guint i = 0; i < FILTER_MESSAGES; i++)
-    if (filter->identity[i] == identity && llabs (receive_time_us - filter->received_us[i]) < window_us)
+    if (messages->identity[i] == identity && llabs (receive_time_us - messages->received_us[i]) < window_us)
       return TRUE;
-  filter->identity[filter->next] = identity;
-  filter->received_us[filter->next] = receive_time_us;
-  filter->next = (filter->next + 1) % FILTER_MESSAGES;
+  messages->identity[messages->next] = identity;
+  messages->received_us[messages->next] = receive_time_us;
+  messages->next = (messages->next + 1) % FILTER_MESSAGES;
   return FALSE;
 }
 

@@ -27,12 +27,17 @@ typedef struct {
   Quality quality;
 } MetricFilter;
 
-/* What is remembered of a sensor. Zeroed at first; `metrics` has one for each metric. */
+/* A ring of the last messages that could be told apart. */
 typedef struct {
   guint64 identity[FILTER_MESSAGES];
   gint64 received_us[FILTER_MESSAGES];
   guint next;
-  MetricFilter *metrics;
+} MessageFilter;
+
+/* What is remembered of a sensor. */
+typedef struct {
+  MessageFilter *messages; /* NULL until there is one: few sensors number theirs */
+  MetricFilter *metrics;   /* one for each metric */
 } Filter;
 
 void filter_init (Filter *filter, const Sensor *sensor);

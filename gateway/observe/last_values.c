@@ -1,47 +1,61 @@
 #include "gateway/observe/last_values.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "gateway/core/clock.h"
 #include "gateway/observe/observation_json.h"
 
 struct LastValues {
   GMutex mutex;
-  GHashTable *sensors; /* id → GHashTable: metric → Observation */
+  GHashTable *last; /* set of Observation, by sensor and metric: their own keys */
 };
+
+static guint series_hash (gconstpointer observation)
+{
+  const Observation *one = observation;
+  return g_str_hash (one->sensor) * 31 + g_str_hash (one->metric);
+}
+
+static gboolean is_same_series (gconstpointer left, gconstpointer right)
+{
+  const Observation *one = left, *other = right;
+  return strcmp (one->sensor, other->sensor) == 0 && strcmp (one->metric, other->metric) == 0;
+}
+
+static const Observation *last_of (const LastValues *values, const char *sensor, const char *metric)
+{
+  const Observation wanted = { .sensor = (char *) sensor, .metric = (char *) metric };
+  return g_hash_table_lookup (values->last, &wanted);
+}
 
 LastValues *last_values_new (void)
 {
   LastValues *values = g_new0 (LastValues, 1);
   g_mutex_init (&values->mutex);
-  values->sensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
+  values->last = g_hash_table_new_full (series_hash, is_same_series, (GDestroyNotify) observation_unref, NULL);
   return values;
 }
 
 void last_values_take (LastValues *values, Observation *observation)
 {
   g_mutex_lock (&values->mutex);
-  GHashTable *metrics = g_hash_table_lookup (values->sensors, observation->sensor);
-  if (metrics == NULL) {
-    metrics = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) observation_unref);
-    g_hash_table_insert (values->sensors, g_strdup (observation->sensor), metrics);
-  }
-  Observation *known = g_hash_table_lookup (metrics, observation->metric);
+  const Observation *known = g_hash_table_lookup (values->last, observation);
   if (known == NULL || known->phenomenon_time_us <= observation->phenomenon_time_us)
-    g_hash_table_replace (metrics, observation->metric, observation_ref (observation));
+    g_hash_table_add (values->last, observation_ref (observation));
   g_mutex_unlock (&values->mutex);
 }
 
-static gboolean is_gone (gpointer sensor, gpointer metrics, gpointer site)
+static gboolean is_gone (gpointer observation, gpointer same, gpointer site)
 {
-  (void) metrics;
-  return site_sensor (site, sensor) == NULL;
+  (void) same;
+  return site_sensor (site, ((const Observation *) observation)->sensor) == NULL;
 }
 
 void last_values_keep_only (LastValues *values, const Site *site)
 {
   g_mutex_lock (&values->mutex);
-  g_hash_table_foreach_remove (values->sensors, is_gone, (gpointer) site);
+  g_hash_table_foreach_remove (values->last, is_gone, (gpointer) site);
   g_mutex_unlock (&values->mutex);
 }
 
@@ -55,9 +69,9 @@ static json_t *describe_value (const Observation *observation)
 }
 
 /* Of a device that moves: what it said last of `lon` and `lat`, as long as it is not bad. NULL when it says nothing. */
-static json_t *place_of (GHashTable *metrics)
+static json_t *place_of (const LastValues *values, const char *sensor)
 {
-  const Observation *lon = g_hash_table_lookup (metrics, "lon"), *lat = g_hash_table_lookup (metrics, "lat");
+  const Observation *lon = last_of (values, sensor, "lon"), *lat = last_of (values, sensor, "lat");
   gboolean is_known = lon != NULL && lat != NULL && lon->kind == VALUE_NUMBER && lat->kind == VALUE_NUMBER
                       && lon->quality != QUALITY_BAD && lat->quality != QUALITY_BAD && fabs (lon->value) <= 180
                       && fabs (lat->value) <= 90;
@@ -69,15 +83,14 @@ json_t *last_values_describe (LastValues *values, const Sensor *sensor)
   gint64 heard_us = 0;
   json_t *list = json_array ();
   g_mutex_lock (&values->mutex);
-  GHashTable *metrics = g_hash_table_lookup (values->sensors, sensor->id);
-  for (guint i = 0; metrics != NULL && i < sensor->metrics->len; i++) {
-    const Observation *observation = g_hash_table_lookup (metrics, ((const Metric *) sensor->metrics->pdata[i])->name);
+  for (guint i = 0; i < sensor->metrics->len; i++) {
+    const Observation *observation = last_of (values, sensor->id, ((const Metric *) sensor->metrics->pdata[i])->name);
     if (observation == NULL)
       continue;
     heard_us = MAX (heard_us, observation->receive_time_us);
     json_array_append_new (list, describe_value (observation));
   }
-  json_t *place = metrics != NULL ? place_of (metrics) : NULL;
+  json_t *place = place_of (values, sensor->id);
   g_mutex_unlock (&values->mutex);
   g_autofree char *heard_at = heard_us != 0 ? time_to_rfc3339 (heard_us) : NULL;
   json_t *object = json_pack ("{s:s, s:s?, s:o}", "id", sensor->id, "heard_at", heard_at, "values", list);
@@ -90,7 +103,7 @@ void last_values_free (LastValues *values)
 {
   if (values == NULL)
     return;
-  g_hash_table_unref (values->sensors);
+  g_hash_table_unref (values->last);
   g_mutex_clear (&values->mutex);
   g_free (values);
 }
