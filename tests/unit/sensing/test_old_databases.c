@@ -103,7 +103,7 @@ static void check_alerts (Fixture *fixture)
 static void the_main_database_of_each_version_is_carried_over (void **state)
 {
   (void) state;
-  for (int version = 1; version < MAX (schema_version (), 7); version++) { /* a new step needs the file of the version before */
+  for (int version = 1; version < schema_version (); version++) { /* a new step needs the file of the version before */
     char *folder = folder_make_temporary ();
     restore (folder, "gridgate.db", "main", version);
     g_autoptr (Fixture) fixture = fixture_in (folder, flood_site (3.2, 3.0, 0));
