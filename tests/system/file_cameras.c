@@ -123,3 +123,22 @@ void gstreamer_played (Process *player)
   g_autofree char *said = client_end (player, "gst-launch-1.0", 60);
   assert_null (strstr (said, "ERROR"));
 }
+
+void ffmpeg_plays_both (FileCameras *cameras, const char *transport)
+{
+  g_autofree char *h264 = township_rtsp_url (cameras->township, "h264"), *h265 = township_rtsp_url (cameras->township, "h265");
+  Process *first = ffmpeg_start (cameras->township, h264, transport), *second = ffmpeg_start (cameras->township, h265, transport);
+  ffmpeg_played (first);
+  ffmpeg_played (second);
+}
+
+void gstreamer_plays_both (FileCameras *cameras, const char *protocols)
+{
+  Township *township = cameras->township;
+  g_autofree char *h264 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h264", township->rtsp_port);
+  g_autofree char *h265 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h265", township->rtsp_port);
+  Process *first = gstreamer_start (township, h264, protocols, "rtph264depay");
+  Process *second = gstreamer_start (township, h265, protocols, "rtph265depay");
+  gstreamer_played (first);
+  gstreamer_played (second);
+}

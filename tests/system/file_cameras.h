@@ -31,6 +31,10 @@ void ffmpeg_played (Process *player);
 /* Both. */
 void ffmpeg_plays (Township *township, const char *url, const char *transport);
 
+/* Both cameras at the same time. */
+void ffmpeg_plays_both (FileCameras *cameras, const char *transport);
+void gstreamer_plays_both (FileCameras *cameras, const char *protocols);
+
 /* `location` without a login; `protocols` are rtspsrc's. */
 Process *gstreamer_start (Township *township, const char *location, const char *protocols, const char *depayloader);
 void gstreamer_played (Process *player);

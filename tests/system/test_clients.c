@@ -34,24 +34,12 @@ static void ffprobe_reads_ten_seconds_of_both_codecs_with_their_audio (void **st
 
 static void ffmpeg_plays_ten_seconds_without_a_missing_frame (void **state)
 {
-  FileCameras *cameras = *state;
-  g_autofree char *h264 = township_rtsp_url (cameras->township, "h264");
-  g_autofree char *h265 = township_rtsp_url (cameras->township, "h265");
-  Process *first = ffmpeg_start (cameras->township, h264, "tcp"), *second = ffmpeg_start (cameras->township, h265, "tcp");
-  ffmpeg_played (first);
-  ffmpeg_played (second);
+  ffmpeg_plays_both (*state, "tcp");
 }
 
 static void rtspsrc_plays_ten_seconds (void **state)
 {
-  FileCameras *cameras = *state;
-  Township *township = cameras->township;
-  g_autofree char *h264 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h264", township->rtsp_port);
-  g_autofree char *h265 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h265", township->rtsp_port);
-  Process *first = gstreamer_start (township, h264, "tcp", "rtph264depay");
-  Process *second = gstreamer_start (township, h265, "tcp", "rtph265depay");
-  gstreamer_played (first);
-  gstreamer_played (second);
+  gstreamer_plays_both (*state, "tcp");
 }
 
 static void a_token_in_the_address_opens_and_a_wrong_one_does_not (void **state)

@@ -190,18 +190,10 @@ static void an_export_without_a_reason_or_a_recording_is_refused (void **state)
   assert_int_equal (status_of (recorded, "/api/v1/cameras/h264/recordings.mp4?reason=x", "invalid"), 400);
 }
 
-static char *play_token (Township *township, const char *purpose)
-{
-  json_t *body = json_pack ("{s:[s], s:s}", "cameras", "h264", "for", purpose);
-  g_autoptr (HttpAnswer) answer = http_client_call (township->http, "POST", "/api/v1/tokens", body);
-  json_decref (body);
-  return g_strdup (json_string_value (json_object_get (answer->json, "token")));
-}
-
 static void a_token_for_playback_opens_it_and_one_for_live_does_not (void **state)
 {
   Recorded *recorded = *state;
-  g_autofree char *live = play_token (recorded->township, "live"), *playback = play_token (recorded->township, "playback");
+  g_autofree char *live = township_token (recorded->township, "h264", "live"), *playback = township_token (recorded->township, "h264", "playback");
   g_autoptr (HttpClient) stranger = http_client_new (recorded->township->base_url);
   for (int i = 0; i < 3; i++) {
     g_autofree char *more = i == 0 ? g_strdup ("&reason=x") : g_strdup_printf ("&reason=x&token=%s", i == 1 ? live : playback);
@@ -344,7 +336,7 @@ static void a_client_pauses_seeks_and_winds_on_to_the_end (void **state)
                                  .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   struct timeval watchdog = { .tv_sec = 30 };
   Dialog dialog = { .fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .input = g_byte_array_new () };
-  g_autofree char *token = play_token (township, "playback"), *seek = clock_text (recorded->from_us + 3 * SECOND);
+  g_autofree char *token = township_token (township, "h264", "playback"), *seek = clock_text (recorded->from_us + 3 * SECOND);
   g_autofree char *from = time_to_rfc3339 (recorded->from_us), *to = time_to_rfc3339 (recorded->to_us);
   g_autofree char *base = g_strdup_printf ("rtsp://127.0.0.1:%d/playback/h264", township->rtsp_port);
   setsockopt (dialog.fd, SOL_SOCKET, SO_RCVTIMEO, &watchdog, sizeof watchdog);

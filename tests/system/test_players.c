@@ -55,23 +55,12 @@ static int players_teardown (void **state)
 
 static void ffmpeg_plays_over_udp (void **state)
 {
-  Players *players = *state;
-  g_autofree char *h264 = township_rtsp_url (players->township, "h264");
-  g_autofree char *h265 = township_rtsp_url (players->township, "h265");
-  Process *first = ffmpeg_start (players->township, h264, "udp"), *second = ffmpeg_start (players->township, h265, "udp");
-  ffmpeg_played (first);
-  ffmpeg_played (second);
+  ffmpeg_plays_both (((Players *) *state)->cameras, "udp");
 }
 
 static void rtspsrc_plays_over_udp (void **state)
 {
-  Players *players = *state;
-  g_autofree char *h264 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h264", players->township->rtsp_port);
-  g_autofree char *h265 = g_strdup_printf ("rtsp://127.0.0.1:%d/live/h265", players->township->rtsp_port);
-  Process *first = gstreamer_start (players->township, h264, "udp", "rtph264depay");
-  Process *second = gstreamer_start (players->township, h265, "udp", "rtph265depay");
-  gstreamer_played (first);
-  gstreamer_played (second);
+  gstreamer_plays_both (((Players *) *state)->cameras, "udp");
 }
 
 /* ---- RTSPS ---- */
