@@ -266,6 +266,15 @@ typedef struct {
   GByteArray *input;
 } Dialog;
 
+/* Whether the compound of RTCP packets holds a BYE (RFC 3550 6.1). */
+static gboolean has_bye (const guint8 *bytes, gsize size)
+{
+  for (gsize at = 0; at + 4 <= size; at += 4 + 4 * ((gsize) bytes[at + 2] << 8 | bytes[at + 3]))
+    if (bytes[at + 1] == 203)
+      return TRUE;
+  return FALSE;
+}
+
 /* Takes interleaved packets out of the front: counts BYEs, and packets with a marker on channel 0. FALSE: more must come. */
 static gboolean take_packets (Dialog *dialog)
 {
@@ -275,7 +284,7 @@ static gboolean take_packets (Dialog *dialog)
     if (dialog->input->len < size)
       return FALSE;
     dialog->keys += frame[1] == 0 && (frame[5] & 0x80) != 0;
-    dialog->byes += frame[1] == 1 && size == 4 + 28 + 8 && frame[4 + 29] == 203;
+    dialog->byes += frame[1] == 1 && has_bye (frame + 4, size - 4);
     g_byte_array_remove_range (dialog->input, 0, size);
   }
   return TRUE;
