@@ -94,7 +94,8 @@ static gboolean look_at (Observe *observe, Pending *pending)
 static void rows_are_saved (gpointer data)
 {
   Observe *observe = data;
-  observe->discovered_saved = discovered_sensors (observe->discovered)->len;
+  if (observe->being_saved == observe->discovered) /* else a reload came between */
+    observe->discovered_saved = discovered_sensors (observe->discovered)->len;
   observe_schedule (observe);
 }
 
@@ -107,6 +108,7 @@ static gboolean save_rows (Observe *observe, Database *database, GError **error)
                        sensor->broker, sensor->topic, sensor->discovered_at_us))
       return FALSE;
   }
+  observe->being_saved = observe->discovered;
   store_after_commit (observe->store, rows_are_saved, observe, NULL);
   return TRUE;
 }
@@ -219,6 +221,7 @@ gboolean observe_adopt (Observe *observe, Database *database, Site *site, GError
     observe->discovered_saved = are_rows_right ? discovered_sensors (adopted)->len : 0;
     discovered_free (observe->discovered);
     observe->discovered = adopted;
+    observe->being_saved = NULL;
     g_hash_table_remove_all (observe->warned);
   }
   end_adoption (observe);

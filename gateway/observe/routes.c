@@ -109,7 +109,7 @@ static gboolean add_route (Routes *routes, const Sensor *sensor, DecoderFind fin
   SensorInput *input = add_input (routes->inputs, sensor, find_decoder, before, error);
   if (input == NULL)
     return FALSE;
-  if (has_wildcard (sensor->topic))
+  if (has_wildcard (sensor->topic) && sensor->template == NULL)
     g_ptr_array_add (routes->wildcard, input);
   else
     add_exact (routes, input);
@@ -159,21 +159,48 @@ Site *routes_site (const Routes *routes)
   return routes->site;
 }
 
-GPtrArray *routes_find (const Routes *routes, const char *broker, const char *topic)
+static GPtrArray *exact_of (const Routes *routes, const char *broker, const char *topic)
 {
   g_autofree char *key = g_strconcat (broker, "\n", topic, NULL);
-  GPtrArray *exact = g_hash_table_lookup (routes->exact, key);
+  return g_hash_table_lookup (routes->exact, key);
+}
+
+/* Takes `found` and returns it, or a copy: `exact` is the routes', and others read it. */
+static GPtrArray *add_found (GPtrArray *found, GPtrArray *exact, SensorInput *input)
+{
+  if (found == exact) {
+    found = g_ptr_array_copy (exact, NULL, NULL);
+    g_ptr_array_unref (exact);
+  }
+  g_ptr_array_add (found, input);
+  return found;
+}
+
+/* A thousand discovered sensors with wildcards stand under the topic that their template fills: it is asked, not each of them. */
+static GPtrArray *discovered_of (const Routes *routes, const char *broker, const char *topic)
+{
+  GPtrArray *known = NULL;
+  for (guint i = 0; known == NULL && i < routes->site->templates->len; i++) {
+    const Sensor *template = routes->site->templates->pdata[i];
+    if (!has_wildcard (template->topic) || strcmp (template->broker, broker) != 0)
+      continue;
+    g_autofree char *own_topic = topic_template_fill (template->topic, topic, template->topic);
+    known = own_topic != NULL ? exact_of (routes, broker, own_topic) : NULL;
+  }
+  return known;
+}
+
+GPtrArray *routes_find (const Routes *routes, const char *broker, const char *topic)
+{
+  GPtrArray *exact = exact_of (routes, broker, topic), *discovered = discovered_of (routes, broker, topic);
   GPtrArray *found = exact != NULL ? g_ptr_array_ref (exact) : g_ptr_array_new ();
   for (guint i = 0; i < routes->wildcard->len; i++) {
     SensorInput *input = routes->wildcard->pdata[i];
-    if (strcmp (input->sensor->broker, broker) != 0 || !topic_filter_matches (input->sensor->topic, topic))
-      continue;
-    if (found == exact) { /* it is the routes', and others read it */
-      found = g_ptr_array_copy (exact, NULL, NULL);
-      g_ptr_array_unref (exact);
-    }
-    g_ptr_array_add (found, input);
+    if (strcmp (input->sensor->broker, broker) == 0 && topic_filter_matches (input->sensor->topic, topic))
+      found = add_found (found, exact, input);
   }
+  for (guint i = 0; discovered != NULL && i < discovered->len; i++)
+    found = add_found (found, exact, discovered->pdata[i]);
   return found;
 }
 

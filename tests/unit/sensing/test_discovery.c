@@ -515,7 +515,15 @@ static void a_template_that_changes_changes_its_sensors (void **state)
   publish (fixture, "village/shimiao/7/other", "{\"level\": 1}");
   settle (fixture);
   assert_int_equal (stored_of (fixture, "shimiao-7"), 2);
-  assert_int_equal (number (fixture, "SELECT count(*) FROM discovered_sensors"), 1);
+  publish (fixture, "village/shimiao/8/one", "{\"level\": 1}");
+  publish (fixture, "village/shimiao/8/other", "{\"level\": 1}");
+  settle (fixture);
+  take_over (fixture, fixture->site);
+  publish (fixture, "village/shimiao/8", "{\"level\": 1}");
+  settle (fixture);
+  assert_int_equal (stored_of (fixture, "shimiao-8"), 3);
+  assert_int_equal (stored_of (fixture, "shimiao-7"), 2);
+  assert_int_equal (number (fixture, "SELECT count(*) FROM discovered_sensors"), 2);
 }
 
 static void one_that_is_forgotten_is_gone_until_it_sends_again (void **state)
