@@ -293,6 +293,11 @@ static gboolean is_told (gpointer data)
   return has_center_got (data, "/sensors/v0-0 \\{[^\n]*1\\.625");
 }
 
+static gboolean is_told_again (gpointer data)
+{
+  return has_center_got (data, "/sensors/v0-0 \\{[^\n]*1\\.875");
+}
+
 static gboolean is_taken_back (gpointer data)
 {
   return has_center_got (data, "/sensors/v0-0 \n");
@@ -325,6 +330,8 @@ static gboolean is_there (gpointer data)
 static void one_that_is_forgotten_comes_back_when_it_sends (void **state)
 {
   Township *township = ((Fixture *) *state)->township;
+  township_publish (township, "village/v0/0/level", "{\"level\": 1.875}");
+  assert_true (wait_until (is_told_again, township, ANSWER_S));
   g_autoptr (HttpAnswer) answer = http_client_call (township->http, "DELETE", "/api/v1/sensors/v0-0", NULL);
   assert_int_equal (answer->status, 204);
   assert_true (wait_until (is_gone, township, ANSWER_S));
