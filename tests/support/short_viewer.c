@@ -211,9 +211,9 @@ static Packet next_packet (const ShortViewer *viewer)
     read_exactly (viewer, head, sizeof head);
     assert_int_equal (head[0], '$');
     gsize size = (gsize) head[2] << 8 | head[3];
-    g_autofree guint8 *packet = g_malloc0 (size + 1);
+    g_autofree guint8 *packet = g_malloc0 (size + 4); /* a payload may be shorter than what its type is read from */
     read_exactly (viewer, packet, size);
-    if (head[1] == 0 && size > 15)
+    if (head[1] == 0 && size > 12)
       return (Packet){ (guint16) (packet[2] << 8 | packet[3]), nal_type (packet + 12) };
   }
 }
