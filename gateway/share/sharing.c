@@ -242,21 +242,25 @@ typedef struct {
   char *topic, *payload;
 } Change;
 
-static void change_done (gpointer data, const GError *error)
+static void change_free (Change *change)
 {
-  Change *change = data;
-  if (error != NULL)
-    log_limited (LOG_LEVEL_WARNING, "sharing: %s", error->message);
   site_unref (change->site);
   g_free (change->topic);
   g_free (change->payload);
   g_free (change);
 }
 
-static void change_submit (Change *change, StoreJob job)
+static void change_done (gpointer data, const GError *error)
 {
-  if (!store_submit (change->sharing->store, job, change_done, change))
-    change_done (change, NULL); /* closing */
+  if (error != NULL)
+    log_limited (LOG_LEVEL_WARNING, "sharing: %s", error->message);
+  change_free (data);
+}
+
+static void change_submit (Change *change, StoreJob job, StoreDone done)
+{
+  if (!store_submit (change->sharing->store, job, done, change))
+    change_free (change); /* closing */
 }
 
 static gboolean site_job (Database *database, gpointer data, GError **error)
@@ -275,21 +279,26 @@ void sharing_set_site (Sharing *sharing, Site *site)
   Change *change = g_new0 (Change, 1);
   change->sharing = sharing;
   change->site = site_ref (site);
-  change_submit (change, site_job);
+  change_submit (change, site_job, change_done);
 }
 
 static gboolean state_job (Database *database, gpointer data, GError **error)
 {
+  const Change *change = data;
+  return change->payload == NULL
+         || database_run (database, error, "INSERT OR IGNORE INTO center_states (topic) VALUES (?)", "s", change->topic);
+}
+
+/* The center keeps what it is told: whatever dies now, the topic is on disk, so that a later start can empty it. */
+static void state_done (gpointer data, const GError *error)
+{
   Change *change = data;
   Sharing *sharing = change->sharing;
-  if (change->payload == NULL && !g_hash_table_contains (sharing->states, change->topic))
-    return TRUE;
-  if (change->payload != NULL
-      && !database_run (database, error, "INSERT OR IGNORE INTO center_states (topic) VALUES (?)", "s", change->topic))
-    return FALSE;
-  g_hash_table_replace (sharing->states, g_strdup (change->topic), g_strdup (change->payload));
-  dispatcher_state (sharing->dispatcher, change->topic, change->payload);
-  return TRUE;
+  if (error == NULL && (change->payload != NULL || g_hash_table_contains (sharing->states, change->topic))) {
+    g_hash_table_replace (sharing->states, g_strdup (change->topic), g_strdup (change->payload));
+    dispatcher_state (sharing->dispatcher, change->topic, change->payload);
+  }
+  change_done (change, error);
 }
 
 static void state_submit (Sharing *sharing, const char *folder, const char *id, const char *json)
@@ -298,7 +307,7 @@ static void state_submit (Sharing *sharing, const char *folder, const char *id, 
   change->sharing = sharing;
   change->topic = g_strconcat (folder, id, NULL);
   change->payload = g_strdup (json);
-  change_submit (change, state_job);
+  change_submit (change, state_job, state_done);
 }
 
 void sharing_camera_state (Sharing *sharing, const char *camera, const char *json)
