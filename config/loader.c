@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -133,6 +134,7 @@ static Site *loader_finish (Loader *loader, GPtrArray *errors)
   reader_finish (&loader->reader);
   g_ptr_array_unref (loader->trees);
   problems_free (loader->problems);
+  malloc_trim (0); /* of 1,000 sensors the trees leave 1.8 MB of holes, and the store's thread grows in an arena of its own */
   return is_good ? g_steal_pointer (&site) : NULL;
 }
 
