@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "pipelines/playback/header_units.h"
+
 enum { RTP_HEADER = 12, RTP_MARKER = 0x80, LENGTH = 2 };
 enum { H264_STAP_A = 24, H264_FU_A = 28, H265_AP = 48, H265_FU = 49 };
 
@@ -135,21 +137,13 @@ static void push_nal (Run *run, const guint8 *nal, gsize size, gboolean is_last)
     send_waiting (run, TRUE);
 }
 
-/* Annex B, as our formats keep parameter sets. */
 static void push_parameter_sets (Run *run, const MediaFormat *format)
 {
+  HeaderUnits units = header_units (format);
+  const guint8 *nal;
   gsize size;
-  const guint8 *bytes = g_bytes_get_data (format->header, &size), *end = bytes + size;
-  const guint8 *nal = memmem (bytes, size, "\0\0\1", 3);
-  while (nal != NULL) {
-    nal += 3;
-    const guint8 *next = memmem (nal, (gsize) (end - nal), "\0\0\1", 3);
-    const guint8 *stop = next != NULL ? next : end;
-    while (next != NULL && stop > nal && stop[-1] == 0)
-      stop--;
-    push_nal (run, nal, (gsize) (stop - nal), FALSE);
-    nal = next;
-  }
+  while (header_units_next (&units, &nal, &size))
+    push_nal (run, nal, size, FALSE);
 }
 
 static gboolean push_picture (Run *run, const AccessUnit *unit)

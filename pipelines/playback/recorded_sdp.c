@@ -1,28 +1,20 @@
 #include "pipelines/playback/recorded_sdp.h"
 
-#include <string.h>
-
+#include "pipelines/playback/header_units.h"
 #include "pipelines/rtsp/rtsp_range.h"
 
-/* The NAL units of an Annex B header whose type is `type`, in base64 with commas between. */
+/* The NAL units of the format's header whose type is `type`, in base64 with commas between. */
 static char *sets_of (const MediaFormat *format, guint8 type)
 {
+  HeaderUnits units = header_units (format);
+  const guint8 *nal;
   gsize size;
-  const guint8 *bytes = g_bytes_get_data (format->header, &size), *end = bytes + size;
-  const guint8 *nal = memmem (bytes, size, "\0\0\1", 3);
   GString *text = g_string_new (NULL);
-  while (nal != NULL) {
-    nal += 3;
-    const guint8 *next = memmem (nal, (gsize) (end - nal), "\0\0\1", 3);
-    const guint8 *stop = next != NULL ? next : end;
-    while (next != NULL && stop > nal && stop[-1] == 0)
-      stop--;
-    if (stop > nal && (format->codec == CODEC_H265 ? nal[0] >> 1 & 63 : nal[0] & 31) == type) {
-      g_autofree char *base64 = g_base64_encode (nal, (gsize) (stop - nal));
+  while (header_units_next (&units, &nal, &size))
+    if (size > 0 && (format->codec == CODEC_H265 ? nal[0] >> 1 & 63 : nal[0] & 31) == type) {
+      g_autofree char *base64 = g_base64_encode (nal, size);
       g_string_append_printf (text, "%s%s", text->len > 0 ? "," : "", base64);
     }
-    nal = next;
-  }
   return g_string_free (text, FALSE);
 }
 
