@@ -205,9 +205,8 @@ static gboolean falls_back (BrokerConnection *connection, gboolean is_answered, 
   return connection->protocol == MQTT_3_1_1;
 }
 
-/* One connection to the socket that stands, to its end. FALSE when it never was one; `*is_over`: it must not be tried again at
- * once in another way. */
-static gboolean stay (BrokerConnection *connection, MqttSocket *socket, const char *password, gboolean *is_over)
+/* One connection to the socket that stands, to its end. `*is_over`: it must not be tried again at once in another way. */
+static void stay (BrokerConnection *connection, MqttSocket *socket, const char *password, gboolean *is_over)
 {
   MqttConnack connack;
   g_autoptr (MqttSession) session = mqtt_session_new (connection, socket, connection->protocol);
@@ -219,7 +218,7 @@ static gboolean stay (BrokerConnection *connection, MqttSocket *socket, const ch
       say_refused (connection, connack.code);
     else if (*is_over && !mqtt_broker_must_close (connection))
       say_unreachable (connection, BROKER_BACKING_OFF, "unreachable", mqtt_session_problem (session));
-    return FALSE;
+    return;
   }
   connection->failures = 0;
   connection->is_protocol_known = TRUE;
@@ -234,11 +233,10 @@ static gboolean stay (BrokerConnection *connection, MqttSocket *socket, const ch
   mqtt_session_run (session);
   if (mqtt_broker_must_close (connection)) {
     mqtt_session_leave (session);
-    return TRUE;
+    return;
   }
   g_autofree char *detail = g_strdup_printf ("the connection was lost: %s", mqtt_session_problem (session));
   mqtt_broker_set_state (connection, BROKER_BACKING_OFF, "lost", detail);
-  return TRUE;
 }
 
 static void attempt (BrokerConnection *connection)
