@@ -1,7 +1,7 @@
 #include "gateway/observe/interpret.h"
 
 #include "gateway/observe/discovered.h"
-#include "gateway/observe/routes.h"
+#include "gateway/observe/message_steps.h"
 
 struct Interpreter {
   Routes *routes;
@@ -27,49 +27,30 @@ Interpreter *interpreter_new (Site *site, DecoderFind find_decoder, InterpreterG
   return interpreter;
 }
 
-static gboolean is_repeated (const Decoded *decoded, SensorInput *input, const RawMessage *message, guint64 hash)
+/* A message that is being taken. */
+typedef struct {
+  InterpreterEach each;
+  gpointer data;
+  char *problem; /* the first one */
+} Taking;
+
+static gboolean note_decoded (gpointer self, const SensorInput *input, const Decoded *decoded, GError **error)
 {
-  gint64 window_us = input->sensor->duplicate_window_us, at = message->receive_time_us;
-  if (decoded->identity != 0)
-    return filter_is_repeated (&input->filter, decoded->identity, at, MAX (window_us, FILTER_IDENTITY_US));
-  return window_us > 0 && filter_is_repeated (&input->filter, hash, at, window_us);
+  Taking *taking = self;
+  (void) error;
+  if (decoded->reason != NULL && taking->problem == NULL)
+    taking->problem = g_strdup_printf ("sensor %s: %s: %s", input->sensor->id, decoded->reason,
+                                       decoded->detail != NULL ? decoded->detail : "");
+  return TRUE;
 }
 
-static void give_readings (Interpreter *interpreter, SensorInput *input, const RawMessage *message, InterpreterEach each,
-                           gpointer data)
+static gboolean give_out (gpointer self, Observation *observation, GError **error)
 {
-  const GArray *readings = interpreter->decoded->readings;
-  device_clock_watch (&input->clock, readings, message->receive_time_us);
-  for (guint i = 0; i < readings->len; i++) {
-    const Reading *reading = &g_array_index (readings, Reading, i);
-    g_autoptr (Observation) observation = normalise (input->sensor, &input->clock, message, reading);
-    if (filter_reason (&input->filter, input->sensor, reading->metric, observation) == NULL)
-      each (data, observation);
-  }
-}
-
-/* The sensor's part of the message; what is wrong with it, or NULL. */
-static char *take_for (Interpreter *interpreter, SensorInput *input, const RawMessage *message, guint64 hash,
-                       InterpreterEach each, gpointer data)
-{
-  Decoded *decoded = interpreter->decoded;
-  gsize size;
-  const guint8 *payload = g_bytes_get_data (message->payload, &size);
-  if (message->is_retained && input->has_last_hash && input->last_hash == hash)
-    return NULL;
-  decoded_reset (decoded);
-  EncodedMessage encoded = { message->topic, payload != NULL ? payload : (const guint8 *) "", size,
-                             message->receive_time_us, message->is_retained };
-  input->decoder->decode (input->prepared, &encoded, decoded);
-  char *problem = decoded->reason == NULL ? NULL
-                                          : g_strdup_printf ("sensor %s: %s: %s", input->sensor->id, decoded->reason,
-                                                             decoded->detail != NULL ? decoded->detail : "");
-  if ((decoded->readings->len == 0 && problem != NULL) || is_repeated (decoded, input, message, hash))
-    return problem;
-  input->last_hash = hash;
-  input->has_last_hash = TRUE;
-  give_readings (interpreter, input, message, each, data);
-  return problem;
+  const Taking *taking = self;
+  (void) error;
+  taking->each (taking->data, observation);
+  observation_unref (observation);
+  return TRUE;
 }
 
 /* The sensor that the message's topic is of by a template, as observe_discover does it. What is wrong, or NULL. */
@@ -107,14 +88,14 @@ char *interpreter_take (Interpreter *interpreter, const RawMessage *message, Int
   if (message->payload_size > RAW_PAYLOAD_MAX)
     return g_strdup_printf ("the payload has %" G_GSIZE_FORMAT " bytes, at most %d are taken", message->payload_size,
                             RAW_PAYLOAD_MAX);
+  Taking taking = { each, data, NULL };
+  const MessageSteps steps = { &taking, note_decoded, NULL, give_out };
   for (guint i = 0; i < inputs->len; i++) {
-    char *one = take_for (interpreter, inputs->pdata[i], message, hash, each, data);
-    if (problem == NULL)
-      problem = one;
-    else
-      g_free (one);
+    OutcomeKind kind;
+    const char *reason;
+    message_steps_take (&steps, inputs->pdata[i], message, hash, interpreter->decoded, &kind, &reason, NULL);
   }
-  return problem;
+  return taking.problem;
 }
 
 void interpreter_free (Interpreter *interpreter)

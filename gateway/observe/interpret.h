@@ -1,4 +1,4 @@
-/* interpret.h: from a message to observations as the live path does it (batch.c), without storing or accounting: for
+/* interpret.h: from a message to observations as the live path does it (message_steps.h), without storing or accounting: for
  * replays.
  *
  * thread: one at a time. */

@@ -1,4 +1,4 @@
-/* observe_private.h: what observe.c (life, site, brokers, views), batch.c and discovery.c (the store's thread) share. */
+/* observe_private.h: what observe.c (life, site), observe_brokers.c, observe_views.c, batch.c, store_message.c and discovery.c (the store's thread) share. */
 #pragma once
 
 #include "gateway/observe/account.h"
@@ -6,6 +6,7 @@
 #include "gateway/observe/discovered.h"
 #include "gateway/observe/intake.h"
 #include "gateway/observe/last_values.h"
+#include "gateway/observe/message_steps.h"
 #include "gateway/observe/observation_keeper.h"
 #include "gateway/observe/observe.h"
 
@@ -14,8 +15,6 @@ enum { INTAKE_MESSAGES = 10000, BATCH_MESSAGES = 500 };
 
 /* A batch job comes soon anyway: for what is not durable, or for all. */
 typedef enum { GATHERING_NOTHING, GATHERING_REST, GATHERING_ALL } Gathering;
-
-typedef enum { OUTCOME_STORED, OUTCOME_REJECTED, OUTCOME_DROPPED } OutcomeKind;
 
 typedef struct {
   const char *broker, *sensor; /* borrowed from the batch; sensor "" for the broker itself */
@@ -44,7 +43,7 @@ struct Observe {
 
   GMutex mutex;        /* over routes and brokers */
   Routes *routes;      /* NULL before the first site */
-  GHashTable *brokers; /* id → BrokerSlot (observe.c) */
+  GHashTable *brokers; /* id → BrokerSlot (observe_brokers.c) */
 
   /* The store's thread alone, from here on. */
   ObservationFiles *files;
@@ -74,11 +73,33 @@ struct Observe {
   guint announced_in_second;
 };
 
+/* thread: any. A new reference; NULL before the first site. */
+Routes *observe_routes (Observe *observe);
+
+/* Empty, for `brokers`. */
+GHashTable *observe_brokers_table (void);
+
+/* thread: main. Connections and subscriptions follow the site. */
+void observe_set_brokers (Observe *observe, const Site *site, Routes *routes);
+
+/* thread: main. Waits until nothing comes from them any more. */
+void observe_close_brokers (Observe *observe);
+
+/* thread: any. Adds the connection's state to `object`; nothing when there is none. */
+void observe_describe_connection (Observe *observe, const char *broker, json_t *object);
+
 /* thread: any. Makes sure that a batch job will run. */
 void observe_schedule (Observe *observe);
 
 /* The job. Data is the Observe. */
 gboolean observe_run_batch (Database *database, gpointer data, GError **error);
+
+/* thread: store, inside a job. All messages of the batch, in one transaction of the observations' files; how they ended stands in
+ * `outcomes`. On an error nothing is stored. */
+gboolean observe_store_batch (Observe *observe, GError **error);
+
+/* thread: store. Ends what the batch has done to filters: takes it back unless it is stored. */
+void observe_settle_filters (Observe *observe, gboolean is_stored);
 
 /* thread: store, inside a job. Messages of the batch that are of unknown sensors make them known; `*is_waiting` when the batch can't
  * be stored yet: it stays, and the job will run again. */
