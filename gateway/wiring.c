@@ -1,69 +1,22 @@
 #include "gateway/wiring.h"
 
-#include <string.h>
-#include <unistd.h>
-
 #include "adapters/brokers/mqtt_broker.h"
 #include "adapters/decoders/decoders.h"
 #include "config/compare.h"
-#include "config/loader.h"
-#include "gateway/access/access.h"
-#include "gateway/access/control.h"
-#include "gateway/access/deletion_audit.h"
 #include "gateway/access/hold.h"
 #include "gateway/access/view.h"
-#include "gateway/alert/alert_engine.h"
 #include "gateway/core/log.h"
-#include "gateway/http/http_api.h"
-#include "gateway/incident/evidence.h"
-#include "gateway/incident/incident_book.h"
-#include "gateway/link/media_link.h"
-#include "gateway/link/vision_link.h"
 #include "gateway/observe/discovered.h"
-#include "gateway/observe/observe.h"
-#include "gateway/receivers.h"
-#include "gateway/sensor_states.h"
-#include "gateway/share/sharing.h"
-#include "gateway/store/store.h"
-#include "gateway/workers.h"
+#include "gateway/wiring_private.h"
 
 enum {
   EVENTS_KEPT = 4096,
   BROKER_DOWN_AFTER_S = 60,
-  MEDIA_DOWN_AFTER_S = 30,
   RECHECK_S = 15,
   SENSORS_S = 5,
   DISK_S = 5,
   DISCOVERY_MS = 250,
   HEALTH_US = 30 * G_USEC_PER_SEC,
-};
-
-struct Wiring {
-  char *config_path;
-  GMutex mutex; /* over site */
-  Site *site;
-  EventBus *events;
-  Store *store;
-  IncidentBook *book;
-  Sharing *sharing;
-  Evidence *evidence;
-  AlertEngine *engine;
-  Observe *observe;
-  Access *access;
-  DeletionAudit *deletion_audit;
-  MediaLink *media;
-  VisionLink *vision;
-  Receivers *receivers;
-  Control *control;
-  HttpApi *http;
-  WorkerKind worker_kinds[3];
-  Workers *workers;
-  gint is_open;        /* everything stands */
-  gint is_store_alive; /* set by the store's thread, cleared by each look of the watchdog */
-  gint64 store_asked_us;
-  guint recheck_timer, sensors_timer, disk_timer, discovery_timer;
-  gint64 discovery_rest_us; /* monotonic: discovered sensors are not taken over before */
-  SensorStates *sensor_states;
 };
 
 const BrokerPort *wiring_broker_port (void)
@@ -76,8 +29,7 @@ const Decoder *wiring_find_decoder (const char *format)
   return decoder_find (format);
 }
 
-/* thread: any. A new reference. */
-static Site *current_site (gpointer data)
+Site *wiring_site (gpointer data)
 {
   Wiring *wiring = data;
   g_mutex_lock (&wiring->mutex);
@@ -86,112 +38,13 @@ static Site *current_site (gpointer data)
   return site;
 }
 
-/* ---- what media tells, on the main thread ---- */
-
-static int answer_play (const LinkMessage *request, gint64 *until_us, gpointer data)
-{
-  return access_play (request, until_us, ((Wiring *) data)->access);
-}
-
-static gboolean is_up (const char *state)
-{
-  return strcmp (state, "live") == 0 || strcmp (state, "idle") == 0;
-}
-
-static void note_camera_state (const LinkMessage *message, gpointer data)
-{
-  Wiring *wiring = data;
-  const char *camera = link_message_string (message, "camera"), *state = link_message_string (message, "state");
-  if (strcmp (link_message_string (message, "stream"), "main") != 0)
-    return;
-  alert_engine_camera_state (wiring->engine, camera, is_up (state));
-
-  g_autofree char *since = time_to_rfc3339 (link_message_integer (message, "since"));
-  json_t *shared = json_pack ("{s:s, s:s, s:s, s:s, s:s?}", "id", camera, "state", state, "since", since, "reason",
-                              link_message_string (message, "reason"), "codec", link_message_string (message, "codec"));
-  char *text = json_dumps (shared, JSON_COMPACT);
-  sharing_camera_state (wiring->sharing, camera, text);
-  free (text);
-  json_decref (shared);
-}
-
-static void note_viewer_started (const LinkMessage *message, gpointer data)
-{
-  access_view_started (((Wiring *) data)->access, message);
-}
-
-static void note_viewer_ended (const LinkMessage *message, gpointer data)
-{
-  access_view_ended (((Wiring *) data)->access, link_message_string (message, "viewer"),
-                     link_message_integer (message, "at"), link_message_string (message, "reason"),
-                     link_message_string (message, "watched"));
-}
-
-static void note_recording_state (const LinkMessage *message, gpointer data)
-{
-  gboolean is_stopped = strcmp (link_message_string (message, "state"), "stopped") == 0;
-  alert_engine_recording_state (((Wiring *) data)->engine, link_message_string (message, "camera"), is_stopped);
-}
-
-static void note_clip_done (const LinkMessage *message, gpointer data)
-{
-  const char *reason = link_message_string (message, "reason");
-  const char *problem = link_message_boolean (message, "ok") ? NULL : reason != NULL ? reason : "failed";
-  evidence_clip_done (((Wiring *) data)->evidence, link_message_string (message, "clip"),
-                      link_message_integer (message, "from"), link_message_integer (message, "to"),
-                      link_message_integer (message, "bytes"), link_message_string (message, "sha256"), problem);
-}
-
-static void note_viewers (const char *const *present, gint64 before_us, gint64 at_us, gpointer data)
-{
-  access_views_repair (((Wiring *) data)->access, present, before_us, at_us);
-  deletion_audit_look (((Wiring *) data)->deletion_audit); /* media has its site */
-}
-
-/* While media is away nothing is recorded and no camera is judged: that is an alert of its own. */
-static void note_media (gboolean is_connected, gpointer data)
-{
-  const AlertCondition condition = { .rule = "media_down", .category = "equipment", .subject = "",
-                                     .severity = SEVERITY_SEVERE, .hold_us = MEDIA_DOWN_AFTER_S * G_USEC_PER_SEC };
-  alert_engine_post_condition (((Wiring *) data)->engine, &condition, !is_connected);
-  if (is_connected)
-    evidence_port_back (((Wiring *) data)->evidence);
-}
+/* ---- what is looked at again and again ---- */
 
 /* Rights end by time too: a grant, a token, a session. */
 static gboolean recheck_views (gpointer data)
 {
   access_views_recheck (((Wiring *) data)->access);
   return G_SOURCE_CONTINUE;
-}
-
-/* ---- what evidence asks for, on its thread ---- */
-
-/* The stream that is recorded, so that what happened before is there. */
-static const char *evidence_stream (Wiring *wiring, const char *camera)
-{
-  g_autoptr (Site) site = current_site (wiring);
-  const Camera *found = site_camera (site, camera);
-  return found != NULL && found->recording.is_sub ? "sub" : "main";
-}
-
-static gboolean cut_clip (gpointer self, const char *id, const char *camera, gint64 from_us, gint64 to_us, int file_fd,
-                          GError **error)
-{
-  const char *stream = evidence_stream (self, camera);
-  return media_link_clip (((Wiring *) self)->media, id, camera, stream, from_us, to_us, file_fd, error);
-}
-
-static gboolean take_picture (gpointer self, const char *camera, gint64 at_us, int file_fd, gint64 *taken_at_us,
-                              GError **error)
-{
-  Wiring *wiring = self;
-  VisionPicture picture;
-  g_autofree char *codec = NULL;
-  int access_unit_fd
-    = media_link_picture (wiring->media, camera, evidence_stream (wiring, camera), at_us, &codec, taken_at_us, error);
-  return access_unit_fd >= 0
-         && vision_link_encode (wiring->vision, access_unit_fd, codec, 0, file_fd, &picture, error);
 }
 
 /* ---- between sensors, rules and the rest ---- */
@@ -297,16 +150,6 @@ static void end_viewer (const char *viewer, const char *reason, gpointer data)
 
 /* ---- building ---- */
 
-static int media_pid (gpointer link)
-{
-  return media_link_pid (link);
-}
-
-static int vision_pid (gpointer link)
-{
-  return vision_link_pid (link);
-}
-
 /* What was discovered before is known from the first moment: what somebody doesn't know he takes for removed. */
 static gboolean recall_sensors (Wiring *wiring, GError **error)
 {
@@ -322,7 +165,7 @@ static gboolean recall_sensors (Wiring *wiring, GError **error)
 /* Parts that the store's thread calls, before its first job. */
 static gboolean build_decisions (Wiring *wiring, GError **error)
 {
-  const EvidencePort evidence_port = { wiring, cut_clip, take_picture };
+  const EvidencePort evidence_port = wiring_evidence_port (wiring);
   const ObservationSink sink = { wiring, pass_to_rules };
   const SensorStatesPort sensors = { wiring, describe_sensor, tell_sensor };
   wiring->sensor_states = sensor_states_new (&sensors, clock_system ());
@@ -341,82 +184,9 @@ static gboolean build_decisions (Wiring *wiring, GError **error)
     return FALSE;
   observe_set_broker_changed (wiring->observe, note_broker, wiring);
   observe_set_deleted (wiring->observe, note_deleted, wiring);
-  wiring->access = access_new (wiring->store, current_site, wiring);
+  wiring->access = access_new (wiring->store, wiring_site, wiring);
   access_set_viewer_end (wiring->access, end_viewer, wiring);
   return TRUE;
-}
-
-static void build_links (Wiring *wiring, gboolean has_external_workers)
-{
-  const char *runtime_dir = wiring->site->gateway.runtime_dir;
-  const MediaHandlers handlers = { answer_play,          note_camera_state, note_viewer_started, note_viewer_ended,
-                                   note_recording_state, note_clip_done,    note_media,
-                                   note_viewers,         wiring };
-  wiring->media = media_link_new (runtime_dir, &handlers, wiring->events);
-  wiring->vision = vision_link_new (runtime_dir);
-  wiring->worker_kinds[0] = (WorkerKind){ "gridgate-media", media_pid, wiring->media };
-  wiring->worker_kinds[1] = (WorkerKind){ "gridgate-vision", vision_pid, wiring->vision };
-  if (!has_external_workers)
-    wiring->workers = workers_new (runtime_dir, wiring->worker_kinds);
-}
-
-/* ---- what the HTTP API asks of the whole ---- */
-
-/* thread: the server's; must not wait. */
-static gboolean is_ready (gpointer data)
-{
-  Wiring *wiring = data;
-  return media_link_is_connected (wiring->media) && g_atomic_int_get (&wiring->is_open);
-}
-
-/* thread: any. The errors of a text that would stand in the place of our own file. */
-static GPtrArray *check_config (const char *text, gsize size, gpointer data)
-{
-  GPtrArray *errors = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (Site) site = site_load_text (((Wiring *) data)->config_path, text, size, errors);
-  return errors;
-}
-
-static json_t *process_memory (const char *name, int pid)
-{
-  g_autofree char *path = g_strdup_printf ("/proc/%d/statm", pid);
-  g_autofree char *text = NULL;
-  if (pid <= 0 || !g_file_get_contents (path, &text, NULL, NULL))
-    return NULL;
-  char *resident = strchr (text, ' ');
-  gint64 bytes = resident != NULL ? g_ascii_strtoll (resident, NULL, 10) * sysconf (_SC_PAGESIZE) : 0;
-  return json_pack ("{s:s, s:I}", "process", name, "resident_bytes", (json_int_t) bytes);
-}
-
-/* thread: any. */
-static json_t *processes (gpointer data)
-{
-  Wiring *wiring = data;
-  json_t *list = json_array ();
-  json_t *each[] = { process_memory ("gridgate", getpid ()),
-                     process_memory ("gridgate-media", media_link_pid (wiring->media)),
-                     process_memory ("gridgate-vision", vision_link_pid (wiring->vision)) };
-  for (gsize i = 0; i < G_N_ELEMENTS (each); i++)
-    if (each[i] != NULL)
-      json_array_append_new (list, each[i]);
-  return list;
-}
-
-static gboolean build_doors (Wiring *wiring, GError **error)
-{
-  const HttpContext context = {
-    .store = wiring->store,         .events = wiring->events, .media = wiring->media,
-    .vision = wiring->vision,       .observe = wiring->observe, .incidents = wiring->book,
-    .sharing = wiring->sharing,     .access = wiring->access, .site = current_site,
-    .is_ready = is_ready,           .check_config = check_config, .processes = processes,
-    .engine = wiring->engine,       .parse_rule = rule_load_text,
-    .data = wiring,
-  };
-  wiring->control = control_new (wiring->access, wiring->site->gateway.runtime_dir, error);
-  if (wiring->control == NULL)
-    return FALSE;
-  wiring->http = http_api_new (&context, error);
-  return wiring->http != NULL;
 }
 
 static void tell_setup_link (Wiring *wiring)
@@ -458,10 +228,10 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
     wiring_free (wiring);
     return NULL;
   }
-  build_links (wiring, has_external_workers);
+  wiring_build_links (wiring, has_external_workers);
   wiring->receivers = receivers_new (wiring->sharing, clock_system ());
   if (!complete_site (wiring, error) || !alert_engine_set_site (wiring->engine, wiring->site, error)
-      || !observe_set_site (wiring->observe, wiring->site, error) || !build_doors (wiring, error)) {
+      || !observe_set_site (wiring->observe, wiring->site, error) || !wiring_build_doors (wiring, error)) {
     wiring_free (wiring);
     return NULL;
   }
@@ -471,7 +241,7 @@ Wiring *wiring_new (const char *config_path, Site *site, gboolean has_external_w
   }
   wiring->deletion_audit = deletion_audit_new (wiring->access, wiring->media);
   media_link_set_site (wiring->media, site);
-  note_media (FALSE, wiring); /* until it is met */
+  wiring_note_media (FALSE, wiring); /* until it is met */
   receivers_set_site (wiring->receivers, site);
   evidence_start (wiring->evidence);
   tell_setup_link (wiring);
@@ -516,7 +286,7 @@ static void while_the_loop_turns (Wiring *wiring, void (*work) (Wiring *wiring))
 static void move_http (Wiring *wiring)
 {
   GError *error = NULL;
-  g_autoptr (Site) site = current_site (wiring);
+  g_autoptr (Site) site = wiring_site (wiring);
   if (!http_api_set_site (wiring->http, site, &error))
     log_failure ("http", error);
 }
@@ -537,7 +307,7 @@ static gboolean is_change (Site *before, Site *configured)
 void wiring_reload (Wiring *wiring, Site *configured)
 {
   GError *error = NULL;
-  g_autoptr (Site) before = current_site (wiring);
+  g_autoptr (Site) before = wiring_site (wiring);
   if (!is_change (before, configured))
     return;
   g_autoptr (Site) site = observe_complete_site (wiring->observe, configured, &error);
