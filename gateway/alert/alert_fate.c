@@ -38,7 +38,7 @@ static Watch *storm_watch (AlertEngine *engine, const char *grid)
 
 static gboolean join_storm (AlertEngine *engine, const Watch *storm, Alert *alert, GError **error)
 {
-  g_autoptr (Alert) summary = find (engine, storm->alert, error);
+  g_autoptr (Alert) summary = find (engine, watch_case (storm)->alert, error);
   if (summary == NULL)
     return FALSE;
   alert->incident = g_strdup (summary->incident);
@@ -57,7 +57,7 @@ static gboolean is_of_storm (AlertEngine *engine, const Alert *alert, Watch **st
   if (!is_too_many)
     return TRUE;
   *storm = storm_watch (engine, alert->grid);
-  if ((*storm)->alert[0] != '\0')
+  if (watch_has_alert (*storm))
     return TRUE;
   return rules_tell (engine->rules, now, *storm, TRUE, error);
 }
@@ -68,7 +68,7 @@ static gboolean tell_opened (AlertEngine *engine, Alert *alert, GError **error)
   Watch *storm;
   if (!is_of_storm (engine, alert, &storm, error))
     return FALSE;
-  if (storm != NULL && storm->alert[0] != '\0')
+  if (storm != NULL && watch_has_alert (storm))
     return join_storm (engine, storm, alert, error);
   return sink->opened == NULL || sink->opened (sink->self, engine->database, alert, error);
 }
@@ -100,7 +100,7 @@ gboolean engine_look_at_storms (AlertEngine *engine, GError **error)
 
 static gboolean speak (AlertEngine *engine, Watch *watch, GError **error)
 {
-  g_autoptr (Alert) alert = find (engine, watch->alert, error);
+  g_autoptr (Alert) alert = find (engine, watch_case (watch)->alert, error);
   if (alert == NULL)
     return FALSE;
   if (silence_set_covers (engine->silences, engine->site, alert, clock_wall_us (engine->clock)))
@@ -108,7 +108,7 @@ static gboolean speak (AlertEngine *engine, Watch *watch, GError **error)
   alert->silenced = alert->is_untold = FALSE;
   if (!tell_opened (engine, alert, error) || !write_and_announce (engine, alert, NULL, error))
     return FALSE;
-  watch->is_silenced = FALSE;
+  watch_case_begin (watch)->is_silenced = FALSE;
   g_hash_table_remove (engine->silenced, watch);
   log_notice ("alert %s of rule %s: its silence is over and it is told now", alert->id, alert->rule);
   return engine_keep (engine, watch, error);
@@ -127,20 +127,21 @@ gboolean engine_look_at_silences (AlertEngine *engine, GError **error)
 
 static Alert *alert_of (AlertEngine *engine, const Watch *watch, gint64 at_us)
 {
+  const WatchCase *last_case = watch_case (watch);
   Alert *alert = g_new0 (Alert, 1);
   gboolean is_sensor = watch->kind == SUBJECT_SENSOR || watch->kind == SUBJECT_LATE;
   alert->id = ulid_new (clock_wall_us (engine->clock));
   alert->opened_at_us = at_us;
   alert->rule = g_strdup (watch->plan->rule->id);
-  alert->sensor = g_strdup (is_sensor ? watch->id : watch->kind == SUBJECT_GRID ? watch->sensor : NULL);
+  alert->sensor = g_strdup (is_sensor ? watch->id : watch->kind == SUBJECT_GRID ? last_case->sensor : NULL);
   alert->camera = g_strdup (watch->kind == SUBJECT_CAMERA ? watch->id : NULL);
   alert->grid = g_strdup (watch->grid);
   alert->category = g_strdup (watch->plan->rule->category);
-  alert->severity = alert->peak = watch->severity;
+  alert->severity = alert->peak = last_case->severity;
   alert->historical = watch->kind == SUBJECT_LATE;
-  alert->has_value = watch->has_value;
-  alert->value = watch->value;
-  alert->unit = g_strdup (watch->unit);
+  alert->has_value = last_case->has_value;
+  alert->value = last_case->value;
+  alert->unit = g_strdup (last_case->unit);
   return alert;
 }
 
@@ -162,8 +163,8 @@ gboolean engine_opened (gpointer self, Watch *watch, gint64 at_us, GError **erro
     = silence_set_covers (engine->silences, engine->site, alert, clock_wall_us (engine->clock));
   if (!alert->silenced && !tell_opened (engine, alert, error))
     return FALSE;
-  g_strlcpy (watch->alert, alert->id, sizeof watch->alert);
-  watch->is_silenced = alert->silenced;
+  watch_set_alert (watch, alert->id);
+  watch_case_begin (watch)->is_silenced = alert->silenced;
   if (alert->silenced)
     g_hash_table_add (engine->silenced, watch);
   note_storm (engine, watch, TRUE);
@@ -187,14 +188,15 @@ static gboolean tell_further (AlertEngine *engine, const Alert *alert,
 gboolean engine_changed (gpointer self, Watch *watch, gint64 at_us, GError **error)
 {
   AlertEngine *engine = self;
-  g_autoptr (Alert) alert = find (engine, watch->alert, error);
+  g_autoptr (Alert) alert = find (engine, watch_case (watch)->alert, error);
+  const WatchCase *last_case = watch_case (watch);
   (void) at_us;
   if (alert == NULL)
     return FALSE;
-  alert->severity = watch->severity;
+  alert->severity = last_case->severity;
   alert->peak = MAX (alert->peak, alert->severity);
-  if (watch->has_value)
-    alert->value = watch->value;
+  if (last_case->has_value)
+    alert->value = last_case->value;
   if (!tell_further (engine, alert, engine->sink.changed, error) || !write_and_announce (engine, alert, NULL, error))
     return FALSE;
   log_notice ("alert %s of rule %s: now %s", alert->id, alert->rule, severity_name (alert->severity));
@@ -223,5 +225,5 @@ gboolean engine_cleared (gpointer self, Watch *watch, gint64 at_us, GError **err
   AlertEngine *engine = self;
   g_hash_table_remove (engine->silenced, watch);
   note_storm (engine, watch, FALSE);
-  return engine_clear_alert (engine, watch->alert, at_us, NULL, error);
+  return engine_clear_alert (engine, watch_case (watch)->alert, at_us, NULL, error);
 }

@@ -20,13 +20,14 @@ gboolean engine_keep (gpointer self, const Watch *watch, GError **error)
   gsize size;
   gconstpointer data = g_bytes_get_data (bytes, &size);
   gint64 due = watch_next_due (watch);
+  const WatchCase *last_case = watch_case (watch);
   return database_run (engine->database, error,
                        "INSERT OR REPLACE INTO rule_states"
                        " (rule, subject, definition, phase, hold_ends, last_at, value, unit, alert, data)"
                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN ?7 THEN ?8 END, ?9, ?10, ?11)",
                        "sssiiiidssb", rule, subject, watch->plan->definition, (gint64) watch_level (watch),
-                       due == G_MAXINT64 ? (gint64) 0 : due, watch->last_at_us, (gint64) watch->has_value, watch->value,
-                       watch->unit, watch->alert[0] != '\0' ? watch->alert : NULL, data, size);
+                       due == G_MAXINT64 ? (gint64) 0 : due, last_case->reading_at_us, (gint64) last_case->has_value,
+                       last_case->value, last_case->unit, watch_has_alert (watch) ? last_case->alert : NULL, data, size);
 }
 
 /* A memory's bytes: version, what is known, the value before, when it was heard, the window's slice and its values. */
@@ -113,9 +114,9 @@ static Watch *watch_of_row (AlertEngine *engine, Statement *row)
 
 static void note_loaded (AlertEngine *engine, Watch *watch, gint64 now)
 {
-  if (watch->is_silenced)
+  if (watch_case (watch)->is_silenced)
     g_hash_table_add (engine->silenced, watch);
-  if (strcmp (watch->plan->rule->id, "alert_storm") != 0 || watch->alert[0] == '\0')
+  if (strcmp (watch->plan->rule->id, "alert_storm") != 0 || !watch_has_alert (watch))
     return;
   g_hash_table_add (engine->storms, watch);
   storm_resume (engine->storm, watch->id, now);
@@ -132,15 +133,16 @@ static gboolean take_row (Watch *watch, Statement *row)
   gboolean is_taken = is_same && watch_unpack (watch, data, size);
   if (!is_taken && alert == NULL)
     return FALSE;
+  WatchCase *last_case = watch_case_begin (watch);
   if (!is_taken) {
     watch->step[0] = (WatchStep){ STEP_ON, TRUTH_TRUE, 0 };
-    watch->severity = watch->plan->severity[0];
+    last_case->severity = watch->plan->severity[0];
   }
-  watch->last_at_us = statement_integer (row, 3);
-  watch->has_value = !statement_is_null (row, 4);
-  watch->value = statement_real (row, 4);
-  watch->unit = g_intern_string (statement_text (row, 5));
-  g_strlcpy (watch->alert, alert != NULL ? alert : "", sizeof watch->alert);
+  last_case->reading_at_us = statement_integer (row, 3);
+  last_case->has_value = !statement_is_null (row, 4);
+  last_case->value = statement_real (row, 4);
+  last_case->unit = g_intern_string (statement_text (row, 5));
+  watch_set_alert (watch, alert != NULL ? alert : "");
   return TRUE;
 }
 

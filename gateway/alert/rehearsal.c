@@ -38,20 +38,21 @@ static Alert *alert_of (Rehearsal *rehearsal, const Watch *watch, gint64 at_us)
   alert->id = ulid_of (at_us, rest); /* the same each time that the same capture is gone through */
   alert->opened_at_us = at_us;
   alert->rule = g_strdup (watch->plan->rule->id);
-  alert->sensor = g_strdup (is_sensor ? watch->id : watch->kind == SUBJECT_GRID ? watch->sensor : NULL);
+  alert->sensor = g_strdup (is_sensor ? watch->id : watch->kind == SUBJECT_GRID ? watch_case (watch)->sensor : NULL);
   alert->grid = g_strdup (watch->grid);
   alert->category = g_strdup (watch->plan->rule->category);
   alert->historical = watch->kind == SUBJECT_LATE;
-  alert->unit = g_strdup (watch->unit);
+  alert->unit = g_strdup (watch_case (watch)->unit);
   return alert;
 }
 
 static void take_state (Alert *alert, const Watch *watch)
 {
-  alert->severity = watch->severity;
-  alert->peak = MAX (alert->peak, watch->severity);
-  alert->has_value = watch->has_value;
-  alert->value = watch->value;
+  const WatchCase *last_case = watch_case (watch);
+  alert->severity = last_case->severity;
+  alert->peak = MAX (alert->peak, last_case->severity);
+  alert->has_value = last_case->has_value;
+  alert->value = last_case->value;
 }
 
 static gboolean opened (gpointer self, Watch *watch, gint64 at_us, GError **error)
@@ -60,7 +61,7 @@ static gboolean opened (gpointer self, Watch *watch, gint64 at_us, GError **erro
   Alert *alert = alert_of (rehearsal, watch, at_us);
   (void) error;
   take_state (alert, watch);
-  g_strlcpy (watch->alert, alert->id, sizeof watch->alert);
+  watch_set_alert (watch, alert->id);
   g_hash_table_insert (rehearsal->open, watch, alert);
   tell (rehearsal, watch, alert, "opened");
   return TRUE;

@@ -170,7 +170,7 @@ gboolean rules_end_late (Rules *rules, RulesLate *late, RuleTime now, GError **e
   Watch *watch = late->watch;
   gboolean was_plain = watch_is_plain (watch);
   watch_reset_steps (watch);
-  if (!rules_settle (rules, watch, now, watch->last_at_us, !was_plain, error))
+  if (!rules_settle (rules, watch, now, watch_case (watch)->reading_at_us, !was_plain, error))
     return FALSE;
   due_heap_set (rules->heap, watch, G_MAXINT64);
   g_hash_table_remove (rules->unkept, watch);
@@ -182,7 +182,8 @@ gboolean rules_end_late (Rules *rules, RulesLate *late, RuleTime now, GError **e
 
 static gboolean keeps_quiet (const Rules *rules, const Watch *cause, const Watch *watch, gint64 now)
 {
-  gboolean is_so = cause->alert[0] != '\0' || (cause->ended != 0 && now < cause->ended + watch->plan->unless->recovery_us);
+  gint64 ended = watch_case (cause)->ended;
+  gboolean is_so = watch_has_alert (cause) || (ended != 0 && now < ended + watch->plan->unless->recovery_us);
   return is_so && site_grid_is_within (rules->site, watch->grid, cause->grid);
 }
 
@@ -202,16 +203,16 @@ static void note_end (Rules *rules, Watch *watch, gint64 now)
     = watch->kind != SUBJECT_LATE ? g_hash_table_lookup (rules->awaited, watch->plan->rule->id) : NULL;
   if (awaited == NULL)
     return;
-  watch->ended = awaited->recovery_us > 0 ? MAX (now, 1) : 0;
+  watch_case_begin (watch)->ended = awaited->recovery_us > 0 ? MAX (now, 1) : 0;
   rules->may_speak = TRUE;
 }
 
 /* Those that wait may have waits of different length: each is looked at when one of them may end. */
 static gint64 end_of_recovery (const Rules *rules, const Watch *watch)
 {
-  const Awaited *awaited
-    = watch->ended != 0 ? g_hash_table_lookup (rules->awaited, watch->plan->rule->id) : NULL;
-  return awaited != NULL ? watch->ended + awaited->recovery_us : 0;
+  gint64 ended = watch_case (watch)->ended;
+  const Awaited *awaited = ended != 0 ? g_hash_table_lookup (rules->awaited, watch->plan->rule->id) : NULL;
+  return awaited != NULL ? ended + awaited->recovery_us : 0;
 }
 
 /* From machines to alerts */
@@ -243,7 +244,7 @@ static gint64 due_of (const Rules *rules, const Watch *watch, gint64 now)
     watch_terms (watch, now, &until);
     due = MIN (due, until);
   }
-  if (watch->ended != 0)
+  if (watch_case (watch)->ended != 0)
     due = MIN (due, MAX (end_of_recovery (rules, watch), now));
   return due;
 }
@@ -261,21 +262,21 @@ static gboolean settle_alert (Rules *rules, Watch *watch, RuleTime now, gint64 a
 {
   const RulesPort *port = &rules->port;
   guint level = watch_level (watch);
-  Severity severity = level > 0 ? watch->plan->severity[level - 1] : watch->severity;
-  gboolean is_open = watch->alert[0] != '\0';
+  Severity severity = level > 0 ? watch->plan->severity[level - 1] : watch_case (watch)->severity;
+  gboolean is_open = watch_has_alert (watch);
   if (level > 0 && !is_open && is_kept_quiet (rules, watch, now.rule))
     return g_hash_table_add (rules->quiet, watch), TRUE;
   g_hash_table_remove (rules->quiet, watch);
-  if (level > 0 ? is_open && severity == watch->severity : !is_open)
+  if (level > 0 ? is_open && severity == watch_case (watch)->severity : !is_open)
     return TRUE;
   *is_changed = TRUE;
-  watch->severity = severity;
+  watch_case_begin (watch)->severity = severity;
   if (level > 0)
     return is_open ? port->changed (port->self, watch, at_us, error) : port->opened (port->self, watch, at_us, error);
   if (!port->cleared (port->self, watch, at_us, error))
     return FALSE;
-  watch->alert[0] = '\0';
-  watch->is_silenced = FALSE;
+  watch_set_alert (watch, "");
+  watch_case_begin (watch)->is_silenced = FALSE;
   note_end (rules, watch, now.rule);
   return TRUE;
 }
@@ -369,8 +370,8 @@ static gboolean pass_watch (Rules *rules, Watch *watch, RuleTime now, GError **e
     is_changed |= pass_silent (watch, silent, now.rule);
   if (watch->plan->terms > 0 && watch_terms (watch, now.rule, &until) == TRUTH_FALSE)
     is_changed |= watch_see (watch, 0, TRUTH_FALSE, now.rule);
-  if (watch->ended != 0 && end_of_recovery (rules, watch) <= now.rule) {
-    watch->ended = 0;
+  if (watch_case (watch)->ended != 0 && end_of_recovery (rules, watch) <= now.rule) {
+    watch_case_begin (watch)->ended = 0;
     rules->may_speak = is_changed = TRUE;
   }
   due_heap_set (rules->heap, watch, due_of (rules, watch, now.rule)); /* it may have been heard meanwhile */
@@ -424,7 +425,7 @@ static void take_up (Rules *rules, Watch *watch, gint64 now, gint64 downtime_us)
     count_downtime (watch, downtime_us);
     g_hash_table_add (rules->unkept, watch);
   }
-  if (watch->kind != SUBJECT_LATE && watch_level (watch) > 0 && watch->alert[0] == '\0')
+  if (watch->kind != SUBJECT_LATE && watch_level (watch) > 0 && !watch_has_alert (watch))
     g_hash_table_add (rules->quiet, watch);
   rules_arm (rules, watch, now);
   note_hold (rules, watch);

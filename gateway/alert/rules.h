@@ -34,7 +34,7 @@ typedef struct {
 /* FALSE with an error ends what was called and is what it returns. */
 typedef struct {
   gpointer self;
-  /* Gives watch->alert its id. */
+  /* Gives the watch its alert (watch_set_alert). */
   gboolean (*opened) (gpointer self, Watch *watch, gint64 at_us, GError **error);
   /* The alert's severity is another. */
   gboolean (*changed) (gpointer self, Watch *watch, gint64 at_us, GError **error);

@@ -71,12 +71,13 @@ static gboolean judge_live (Rules *rules, Feed *feed, RuleTime now, const Observ
 
 static void take_reading (Watch *watch, const Feed *feed, const Observation *observation)
 {
-  watch->sensor = feed->sensor;
-  watch->last_at_us = observation->phenomenon_time_us;
-  watch->has_value = observation->kind != VALUE_TEXT;
-  watch->value = observation->value;
-  if (g_strcmp0 (watch->unit, observation->unit) != 0)
-    watch->unit = g_intern_string (observation->unit);
+  WatchCase *last_case = watch_case_begin (watch);
+  last_case->sensor = feed->sensor;
+  last_case->reading_at_us = observation->phenomenon_time_us;
+  last_case->has_value = observation->kind != VALUE_TEXT;
+  last_case->value = observation->value;
+  if (g_strcmp0 (last_case->unit, observation->unit) != 0)
+    last_case->unit = g_intern_string (observation->unit);
 }
 
 static gboolean is_off (const Watch *watch)
@@ -152,7 +153,8 @@ static gboolean read_live (Rules *rules, Feed *feed, RuleTime now, const Observa
   gboolean was_so = is_so (&verdict);
   gboolean is_changed = count_in (watch, &verdict, watch->plan->is_active, now.rule);
   if (!was_off || was_so) {
-    gboolean is_other = watch->is_holding && watch->value != observation->value && observation->kind != VALUE_TEXT;
+    gboolean is_other
+      = watch->is_holding && watch_case (watch)->value != observation->value && observation->kind != VALUE_TEXT;
     take_reading (watch, feed, observation);
     is_changed |= is_other;
     if (!was_off && rules->port.keep != NULL)
@@ -168,7 +170,7 @@ static gboolean read_state (Rules *rules, Feed *feed, RuleTime now, const Observ
   Watch *watch = feed->watch;
   guint count;
   const Judge *judges = judges_of (feed, &count);
-  gboolean is_newer = observation->quality == QUALITY_GOOD && observation->phenomenon_time_us > watch->last_at_us;
+  gboolean is_newer = observation->quality == QUALITY_GOOD && observation->phenomenon_time_us > watch_case (watch)->reading_at_us;
   if (watch->plan->terms > 0 || feed->window != NULL)
     return TRUE;
   if (judges->condition == CONDITION_CHANGED) {
@@ -233,7 +235,7 @@ static gboolean read_late (Rules *rules, Feed *feed, RuleTime now, const Observa
     return TRUE;
   RulesLate *late = feed->late != NULL ? feed->late : rules_begin_late (rules, feed);
   Watch *watch = late->watch;
-  if (at_us <= watch->last_at_us) /* older than what was gone through already */
+  if (at_us <= watch_case (watch)->reading_at_us) /* older than what was gone through already */
     return TRUE;
   if (!pass_late (rules, watch, now, at_us, error))
     return FALSE;

@@ -22,6 +22,25 @@ Watch *watch_new (RulePlan *plan, SubjectKind kind, const char *id, const char *
   return watch;
 }
 
+const WatchCase *watch_case (const Watch *watch)
+{
+  static const WatchCase nothing;
+  return watch->last_case != NULL ? watch->last_case : &nothing;
+}
+
+WatchCase *watch_case_begin (Watch *watch)
+{
+  if (watch->last_case == NULL)
+    watch->last_case = g_new0 (WatchCase, 1);
+  return watch->last_case;
+}
+
+void watch_set_alert (Watch *watch, const char *id)
+{
+  WatchCase *last_case = watch_case_begin (watch);
+  g_strlcpy (last_case->alert, id, sizeof last_case->alert);
+}
+
 char *watch_subject (const Watch *watch)
 {
   return g_strconcat (kind_names[watch->kind], ":", watch->id, NULL);
@@ -176,7 +195,7 @@ gboolean watch_is_plain (const Watch *watch)
   for (guint i = 0; i < watch_times (plan); i++)
     if (watch->times[i] != 0)
       return FALSE;
-  return watch->alert[0] == '\0' && watch->ended == 0;
+  return !watch_has_alert (watch) && watch_case (watch)->ended == 0;
 }
 
 void watch_reset_steps (Watch *watch)
@@ -190,11 +209,7 @@ void watch_reset (Watch *watch)
 {
   watch_reset_steps (watch);
   watch->times_next = 0;
-  watch->ended = watch->last_at_us = 0;
-  watch->sensor = watch->unit = NULL;
-  watch->has_value = watch->is_silenced = FALSE;
-  watch->alert[0] = '\0';
-  watch->severity = 0;
+  g_clear_pointer (&watch->last_case, g_free);
 }
 
 /* A row's bytes are 64-bit words, least byte first: version, flags, ended, ring; two a step; the times. */
@@ -209,11 +224,12 @@ static guint pack_words (const RulePlan *plan)
 GBytes *watch_pack (const Watch *watch)
 {
   const RulePlan *plan = watch->plan;
+  const WatchCase *last_case = watch_case (watch);
   guint words = pack_words (plan), at = PACK_HEAD;
   gint64 *word = g_new0 (gint64, words);
   word[0] = GINT64_TO_LE (PACK_VERSION);
-  word[1] = GINT64_TO_LE (watch->is_silenced | (gint64) watch->severity << 8);
-  word[2] = GINT64_TO_LE (watch->ended);
+  word[1] = GINT64_TO_LE (last_case->is_silenced | (gint64) last_case->severity << 8);
+  word[2] = GINT64_TO_LE (last_case->ended);
   word[3] = GINT64_TO_LE (watch->times_next);
   for (guint i = 0; i < plan->steps; i++) {
     word[at++] = GINT64_TO_LE (watch->step[i].phase | watch->step[i].truth << 8);
@@ -233,9 +249,10 @@ gboolean watch_unpack (Watch *watch, const void *bytes, gsize size)
     return FALSE;
   for (guint i = 0; i < words; i++)
     word[i] = GINT64_FROM_LE (word[i]);
-  watch->is_silenced = word[1] & 1;
-  watch->severity = (Severity) (word[1] >> 8 & 0xff);
-  watch->ended = word[2];
+  WatchCase *last_case = watch_case_begin (watch);
+  last_case->is_silenced = word[1] & 1;
+  last_case->severity = (Severity) (word[1] >> 8 & 0xff);
+  last_case->ended = word[2];
   watch->times_next = watch->plan->count > 1 ? (guint) word[3] % watch->plan->count : 0;
   for (guint i = 0; i < plan->steps; i++) {
     watch->step[i].phase = word[at] & 3;
@@ -253,6 +270,7 @@ void watch_free (Watch *watch)
   if (watch == NULL)
     return;
   g_free (watch->times);
+  g_free (watch->last_case);
   g_free (watch->own_id);
   g_free (watch);
 }

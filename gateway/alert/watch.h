@@ -23,10 +23,22 @@ typedef struct {
   gint64 due;   /* while holding or clearing */
 } WatchStep;
 
+/* What was so last: the reading, and the alert that was made of it. */
+typedef struct {
+  const char *sensor;  /* whose reading it was; borrowed; NULL: nobody's */
+  gint64 reading_at_us; /* phenomenon time of the last reading while not off */
+  gboolean has_value;
+  double value;
+  const char *unit; /* interned */
+  char alert[ULID_LENGTH + 1]; /* "" while there is none */
+  Severity severity;           /* the alert's */
+  gboolean is_silenced;        /* the alert is: nobody was told */
+  gint64 ended; /* rule clock: when the alert cleared, where others wait for that; 0: long ago */
+} WatchCase;
+
 typedef struct Watch {
   RulePlan *plan;
   SubjectKind kind;
-  gboolean is_silenced;  /* its alert is: nobody was told */
   gboolean is_holding;   /* rules.c: it is counted as such */
   const char *id;        /* of the subject; "" for the gateway; borrowed, or owned where `own_id` is set */
   char *own_id;
@@ -34,15 +46,7 @@ typedef struct Watch {
 
   gint64 *times;    /* of terms: when each was last so; of a count: when it was so, a ring. 0: never */
   guint times_next; /* of the ring */
-  gint64 ended;     /* rule clock: when its alert cleared, where others wait for that; 0: long ago */
-
-  const char *sensor;  /* whose reading it was last; borrowed; NULL: nobody's */
-  gint64 last_at_us;   /* phenomenon time of the last reading while not off */
-  gboolean has_value;
-  double value;
-  const char *unit; /* interned */
-  char alert[ULID_LENGTH + 1]; /* "" while there is none */
-  Severity severity;           /* the alert's */
+  WatchCase *last_case; /* NULL until something was so: of ten watches a sensor most have seen nothing */
 
   gint64 due;      /* when it wants to be looked at; G_MAXINT64: never */
   guint heap_index; /* 0: not in the heap (due_heap.h) */
@@ -51,6 +55,18 @@ typedef struct Watch {
 } Watch;
 
 Watch *watch_new (RulePlan *plan, SubjectKind kind, const char *id, const char *grid);
+
+/* Of zeros while nothing was so; and one to write to. */
+const WatchCase *watch_case (const Watch *watch);
+WatchCase *watch_case_begin (Watch *watch);
+
+static inline gboolean watch_has_alert (const Watch *watch)
+{
+  return watch->last_case != NULL && watch->last_case->alert[0] != '\0';
+}
+
+/* "": it has none. */
+void watch_set_alert (Watch *watch, const char *id);
 
 /* No step has seen anything, nothing was so. */
 void watch_reset_steps (Watch *watch);

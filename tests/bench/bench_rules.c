@@ -13,7 +13,7 @@ enum { RULES = 10 };
 static gboolean nothing (gpointer self, Watch *watch, gint64 at_us, GError **error)
 {
   (void) self, (void) at_us, (void) error;
-  watch->alert[0] = 'A'; /* what is cleared is emptied by the engine */
+  watch_set_alert (watch, "A"); /* what is cleared is emptied by the engine */
   return TRUE;
 }
 

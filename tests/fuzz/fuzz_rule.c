@@ -19,21 +19,21 @@ static const char site_text[]
 static gboolean named (gpointer self, Watch *watch, gint64 at_us, GError **error)
 {
   (void) self, (void) at_us, (void) error;
-  g_strlcpy (watch->alert, "alert", sizeof watch->alert);
+  watch_set_alert (watch, "alert");
   return TRUE;
 }
 
 /* An alert is never opened twice, nor cleared without having been opened. */
 static gboolean opened (gpointer self, Watch *watch, gint64 at_us, GError **error)
 {
-  g_assert (watch->alert[0] == '\0');
+  g_assert (!watch_has_alert (watch));
   return named (self, watch, at_us, error);
 }
 
 static gboolean changed (gpointer self, Watch *watch, gint64 at_us, GError **error)
 {
   (void) self, (void) at_us, (void) error;
-  g_assert (watch->alert[0] != '\0');
+  g_assert (watch_has_alert (watch));
   return TRUE;
 }
 

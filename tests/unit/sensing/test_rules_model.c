@@ -44,13 +44,13 @@ static void tell (Engine *engine, const Watch *watch, const char *what)
     return;
   gboolean is_grid = watch->kind == SUBJECT_GRID;
   g_string_append_printf (engine->stories[!is_grid && watch->id[0] == 'b'], "%d %s %s %d\n", second_of (engine->now),
-                          is_grid ? "grid" : watch->id, what, (int) watch->severity);
+                          is_grid ? "grid" : watch->id, what, (int) watch_case (watch)->severity);
 }
 
 static gboolean opened (gpointer self, Watch *watch, gint64 at_us, GError **error)
 {
   (void) at_us, (void) error;
-  g_strlcpy (watch->alert, "01ARZ3NDEKTSV4RRFFQ69G5FAV", sizeof watch->alert);
+  watch_set_alert (watch, "01ARZ3NDEKTSV4RRFFQ69G5FAV");
   tell (self, watch, "opened");
   return TRUE;
 }
@@ -74,7 +74,7 @@ static gboolean keep (gpointer self, const Watch *watch, GError **error)
   Engine *engine = self;
   char *key = key_of (watch);
   (void) error;
-  if (watch->alert[0] != '\0')
+  if (watch_has_alert (watch))
     g_hash_table_add (engine->open, g_strdup (key));
   else
     g_hash_table_remove (engine->open, key);
@@ -127,7 +127,7 @@ static void take_up (Watch *watch, gpointer data)
   gconstpointer bytes = g_bytes_get_data (row, &size);
   assert_true (watch_unpack (watch, bytes, size));
   if (g_hash_table_contains (engine->open, key))
-    g_strlcpy (watch->alert, "01ARZ3NDEKTSV4RRFFQ69G5FAV", sizeof watch->alert);
+    watch_set_alert (watch, "01ARZ3NDEKTSV4RRFFQ69G5FAV");
 }
 
 static void take_up_memories (Engine *engine)
