@@ -7,10 +7,7 @@
 static void sensor_feeds_free (gpointer data)
 {
   SensorFeeds *feeds = data;
-  for (guint i = 0; i < feeds->series->len; i++)
-    g_ptr_array_unref (g_array_index (feeds->series, Series, i).feeds);
-  g_array_unref (feeds->series);
-  g_ptr_array_unref (feeds->silent);
+  g_free (feeds->series);
   g_free (feeds);
 }
 
@@ -100,9 +97,9 @@ SensorFeeds *rules_sensor (const Rules *rules, const char *sensor)
 
 const Series *sensor_series (const SensorFeeds *sensor, const char *metric)
 {
-  for (guint i = 0; i < sensor->series->len; i++)
-    if (strcmp (g_array_index (sensor->series, Series, i).metric, metric) == 0)
-      return &g_array_index (sensor->series, Series, i);
+  for (guint i = 0; i < sensor->series_count; i++)
+    if (strcmp (sensor->series[i].metric, metric) == 0)
+      return &sensor->series[i];
   return NULL;
 }
 
@@ -114,22 +111,19 @@ Watch *rules_watch (const Rules *rules, const char *rule, SubjectKind kind, cons
   return g_hash_table_lookup (rules->watches, &wanted);
 }
 
-static Feed *find_feed (const GPtrArray *feeds, const char *rule, guint term)
+static Feed *find_feed (Feed *feed, const char *rule, guint term)
 {
-  for (guint i = 0; i < feeds->len; i++) {
-    Feed *feed = feeds->pdata[i];
-    if (feed->term == term && strcmp (feed->watch->plan->rule->id, rule) == 0)
-      return feed;
-  }
-  return NULL;
+  while (feed != NULL && (feed->term != term || strcmp (feed->watch->plan->rule->id, rule) != 0))
+    feed = feed->next;
+  return feed;
 }
 
 Feed *rules_feed (const Rules *rules, const char *rule, const char *sensor, guint term)
 {
   const SensorFeeds *feeds = rules_sensor (rules, sensor);
-  Feed *found = feeds != NULL ? find_feed (feeds->silent, rule, term) : NULL;
-  for (guint i = 0; feeds != NULL && found == NULL && i < feeds->series->len; i++)
-    found = find_feed (g_array_index (feeds->series, Series, i).feeds, rule, term);
+  Feed *found = feeds != NULL ? find_feed (feeds->silent.first, rule, term) : NULL;
+  for (guint i = 0; feeds != NULL && found == NULL && i < feeds->series_count; i++)
+    found = find_feed (feeds->series[i].feeds.first, rule, term);
   return found;
 }
 

@@ -19,11 +19,12 @@ typedef struct {
 } RuleTime;
 
 /* What a rule remembers of one metric of one sensor. */
-typedef struct {
+typedef struct Feed {
+  struct Feed *next; /* of those that the same readings concern (rules_private.h) */
   Watch *watch;
   const char *sensor; /* borrowed from the site */
-  guint term;         /* whose, of a rule with terms */
-  gboolean has_last, is_unkept;
+  guint8 term;        /* whose, of a rule with terms */
+  guint8 has_last, is_unkept; /* booleans: there are ten feeds a sensor */
   guint64 last;      /* of changed: the value before (reading_word) */
   gint64 last_at_us; /* and its phenomenon time */
   gint64 heard; /* of silent: rule clock */

@@ -39,12 +39,21 @@ static Watch *watch_for (Rules *rules, RulePlan *plan, SubjectKind kind, const c
 
 static Series *series_of (SensorFeeds *sensor, const char *metric)
 {
-  for (guint i = 0; i < sensor->series->len; i++)
-    if (strcmp (g_array_index (sensor->series, Series, i).metric, metric) == 0)
-      return &g_array_index (sensor->series, Series, i);
-  Series series = { metric, g_ptr_array_new () };
-  g_array_append_val (sensor->series, series);
-  return &g_array_index (sensor->series, Series, sensor->series->len - 1);
+  for (guint i = 0; i < sensor->series_count; i++)
+    if (strcmp (sensor->series[i].metric, metric) == 0)
+      return &sensor->series[i];
+  sensor->series = g_renew (Series, sensor->series, sensor->series_count + 1);
+  sensor->series[sensor->series_count] = (Series){ .metric = metric };
+  return &sensor->series[sensor->series_count++];
+}
+
+static void append (FeedList *list, Feed *feed)
+{
+  if (list->last != NULL)
+    list->last->next = feed;
+  else
+    list->first = feed;
+  list->last = feed;
 }
 
 static void add_feed (Rules *rules, Watch *watch, const Sensor *sensor, const char *metric, guint term, gint64 now)
@@ -55,7 +64,7 @@ static void add_feed (Rules *rules, Watch *watch, const Sensor *sensor, const ch
   Feed *feed = g_new0 (Feed, 1);
   feed->watch = watch;
   feed->sensor = sensor->id;
-  feed->term = term;
+  feed->term = (guint8) term;
   feed->heard = now;
   if (judge_needs_window (judge)) {
     feed->window = g_new (RateWindow, 1);
@@ -64,7 +73,7 @@ static void add_feed (Rules *rules, Watch *watch, const Sensor *sensor, const ch
   g_ptr_array_add (rules->feeds, feed);
   if (rule_plan_is_silent (plan)) /* it is known from the first flush on since when nothing was heard */
     rules_keep_feed_later (rules, feed);
-  g_ptr_array_add (metric != NULL ? series_of (feeds, metric)->feeds : feeds->silent, feed);
+  append (metric != NULL ? &series_of (feeds, metric)->feeds : &feeds->silent, feed);
 }
 
 static const char *metric_of (const Sensor *sensor, const char *name)
@@ -188,8 +197,6 @@ static void add_sensors (Rules *rules, guint from)
 {
   for (guint i = from; i < rules->site->sensors->len; i++) {
     SensorFeeds *feeds = g_new0 (SensorFeeds, 1);
-    feeds->series = g_array_new (FALSE, FALSE, sizeof (Series));
-    feeds->silent = g_ptr_array_new ();
     g_hash_table_insert (rules->sensors, ((Sensor *) rules->site->sensors->pdata[i])->id, feeds);
   }
 }

@@ -12,18 +12,24 @@ typedef struct RulesLate {
   Watch *watch;
   Feed *feed;
   RateWindow *window;
-  gboolean has_last;
+  guint8 has_last;
   guint64 last;
 } RulesLate;
 
+/* In the order of the rules; borrowed. */
+typedef struct {
+  Feed *first, *last;
+} FeedList;
+
 typedef struct {
   const char *metric; /* borrowed from the site */
-  GPtrArray *feeds;   /* of Feed, borrowed */
+  FeedList feeds;
 } Series;
 
 typedef struct {
-  GArray *series;     /* of Series */
-  GPtrArray *silent;  /* of Feed, borrowed: those that any reading of the sensor concerns */
+  Series *series;
+  guint series_count;
+  FeedList silent; /* those that any reading of the sensor concerns */
 } SensorFeeds;
 
 /* A rule that others wait for. */

@@ -8,7 +8,7 @@ typedef struct {
   gboolean is_moment; /* what is so is over at once: a change */
 } Verdict;
 
-static Verdict verdict_of_change (guint64 word, gboolean *has_last, guint64 *last, gboolean *is_news)
+static Verdict verdict_of_change (guint64 word, guint8 *has_last, guint64 *last, gboolean *is_news)
 {
   Verdict verdict = { .count = 1, .is_moment = TRUE };
   verdict.truth[0] = *has_last && word != *last ? TRUTH_TRUE : TRUTH_BETWEEN;
@@ -283,12 +283,12 @@ gboolean rules_observe (Rules *rules, RuleTime now, const Observation *observati
     return TRUE;
   if (!rules_look_at_schedules (rules, now, error))
     return FALSE;
-  for (guint i = 0; !observation->is_historical && i < sensor->silent->len; i++)
-    if (!hear (rules, sensor->silent->pdata[i], now, error))
+  for (Feed *feed = observation->is_historical ? NULL : sensor->silent.first; feed != NULL; feed = feed->next)
+    if (!hear (rules, feed, now, error))
       return FALSE;
   const Series *series = sensor_series (sensor, observation->metric);
-  for (guint i = 0; series != NULL && i < series->feeds->len; i++)
-    if (!read_feed (rules, series->feeds->pdata[i], now, observation, error))
+  for (Feed *feed = series != NULL ? series->feeds.first : NULL; feed != NULL; feed = feed->next)
+    if (!read_feed (rules, feed, now, observation, error))
       return FALSE;
   return rules_let_speak (rules, now, error);
 }
@@ -311,8 +311,8 @@ void rules_recall (Rules *rules, RuleTime now, const Observation *observation)
   const Series *series = sensor != NULL ? sensor_series (sensor, observation->metric) : NULL;
   if (sensor == NULL || observation->is_historical)
     return;
-  for (guint i = 0; i < sensor->silent->len; i++)
-    recall_feed (rules, sensor->silent->pdata[i], now, observation);
-  for (guint i = 0; series != NULL && i < series->feeds->len; i++)
-    recall_feed (rules, series->feeds->pdata[i], now, observation);
+  for (Feed *feed = sensor->silent.first; feed != NULL; feed = feed->next)
+    recall_feed (rules, feed, now, observation);
+  for (Feed *feed = series != NULL ? series->feeds.first : NULL; feed != NULL; feed = feed->next)
+    recall_feed (rules, feed, now, observation);
 }
