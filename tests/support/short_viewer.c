@@ -10,7 +10,8 @@
 
 #include "tests/support/test.h"
 
-enum { PATIENCE_S = 30, BUFFER = 64 * 1024, WEBSOCKET_BINARY_FRAME = 0x82, FRAME_HEAD_MAX = 10, NAL_STAP_A = 24, NAL_FU_A = 28 };
+enum { PATIENCE_S = 30, BUFFER = 64 * 1024, WEBSOCKET_BINARY_FRAME = 0x82, FRAME_HEAD_MAX = 10 };
+enum { NAL_SEI = 6, NAL_DELIMITER = 9, NAL_STAP_A = 24, NAL_FU_A = 28 }; /* H.264 table 7-1, RFC 6184 table 1 */
 
 struct ShortViewer {
   int fd, udp_fds[2]; /* RTP and RTCP; -1: over TCP */
@@ -243,6 +244,8 @@ guint8 short_viewer_read_to_gap (ShortViewer *viewer)
     expected = (guint16) (packet.sequence + 1);
     packet = next_packet (viewer);
   } while (packet.sequence == expected);
+  while (packet.nal_type == NAL_SEI || packet.nal_type == NAL_DELIMITER)
+    packet = next_packet (viewer);
   return packet.nal_type;
 }
 

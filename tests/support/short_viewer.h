@@ -36,8 +36,9 @@ typedef struct {
 /* Over RTSP: reads for so long and tells what came. */
 ShortViewerSeen short_viewer_watch (ShortViewer *viewer, int seconds);
 
-/* Over RTSP/TCP: reads up to the first packet of the video before which others are missing; its NAL type (H.264; of a fragment:
- * that of the whole; of an aggregate: that of the first). */
+/* Over RTSP/TCP: reads up to the first packet of the video before which others are missing, over SEI and access unit
+ * delimiter, which may begin any picture; its NAL type (H.264; of a fragment: that of the whole; of an aggregate: that of the
+ * first). */
 guint8 short_viewer_read_to_gap (ShortViewer *viewer);
 
 /* Reads what is left and waits for the other side to end the connection; frees it. FALSE: it is still there. */
