@@ -1,4 +1,5 @@
-/* rules_private.h: what rules.c (states and time), rules_build.c (the index) and rules_read.c (readings) share. */
+/* rules_private.h: what rules.c (states and time), rules_build.c (the index), rules_keep.c (rows that are written later) and
+ * rules_read.c (readings) share. */
 #pragma once
 
 #include "gateway/alert/due_heap.h"
