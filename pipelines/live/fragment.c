@@ -15,7 +15,7 @@ gint64 access_unit_dts_us (const AccessUnit *unit)
 
 gint64 access_unit_duration_us (const AccessUnit *unit)
 {
-  return unit->duration * G_USEC_PER_SEC / unit->format->time_scale;
+  return (gint64) unit->duration * G_USEC_PER_SEC / unit->format->time_scale;
 }
 
 gint64 access_unit_pts_us (const AccessUnit *unit)

@@ -9,7 +9,7 @@
 enum { PARTS_A_BATCH = 64 };
 
 /* Between two key pictures there is no more; a longer time is shown as a jump. */
-#define KEY_LONGEST_US (10 * G_USEC_PER_SEC)
+#define KEY_LONGEST_US ((gint64) 10 * G_USEC_PER_SEC)
 
 struct FeedPool {
   GThreadPool *threads;
