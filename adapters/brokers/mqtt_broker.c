@@ -194,15 +194,17 @@ static gboolean read_password (BrokerConnection *connection, char **password)
   return FALSE;
 }
 
-/* A broker that doesn't speak MQTT 5 may say so, or go without a word, or say nothing: then 3.1.1 is tried at once. */
+/* A broker that doesn't speak MQTT 5 may say so, or go without a word, or say nothing: then 3.1.1 is tried at once. One that didn't say
+ * so may only have been starting: it is asked again at the next attempt. */
 static gboolean falls_back (BrokerConnection *connection, gboolean is_answered, guint8 code)
 {
   gboolean may_fall_back = connection->settings->protocol == 0 && !connection->is_protocol_known
-                           && (!is_answered || code == refusals[0].code || code == refusals[0].code5);
+                           && connection->protocol == MQTT_5 && (!is_answered || code == refusals[0].code || code == refusals[0].code5);
   if (!may_fall_back)
     return FALSE;
-  connection->protocol = connection->protocol == MQTT_5 ? MQTT_3_1_1 : MQTT_5;
-  return connection->protocol == MQTT_3_1_1;
+  connection->is_5_refused = is_answered;
+  connection->protocol = MQTT_3_1_1;
+  return TRUE;
 }
 
 /* One connection to the socket that stands, to its end. `*is_over`: it must not be tried again at once in another way. */
@@ -221,8 +223,8 @@ static void stay (BrokerConnection *connection, MqttSocket *socket, const char *
     return;
   }
   connection->failures = 0;
-  connection->is_protocol_known = TRUE;
-  mqtt_subscriptions_start (connection->subscriptions, connection->protocol);
+  connection->is_protocol_known = connection->protocol == MQTT_5 || connection->is_5_refused;
+  mqtt_subscriptions_start (connection->subscriptions, connection->protocol, connack.packet_bytes_max);
   g_mutex_lock (&connection->mutex);
   connection->status.connects++;
   connection->status.session_present = connack.session_present;
@@ -243,6 +245,8 @@ static void attempt (BrokerConnection *connection)
 {
   g_autofree char *password = NULL;
   gboolean is_over = !read_password (connection, &password);
+  if (connection->settings->protocol == 0 && !connection->is_protocol_known)
+    connection->protocol = MQTT_5;
   while (!is_over && !mqtt_broker_must_close (connection)) {
     g_autoptr (GError) error = NULL;
     MqttSocket *socket = mqtt_socket_open (connection->settings, connection->closing, &error);

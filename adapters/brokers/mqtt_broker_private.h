@@ -18,7 +18,7 @@ typedef struct {
 /* What the thread is at; whoever has something new for it wakes it accordingly. */
 typedef enum {
   MQTT_BUSY,    /* it will look */
-  MQTT_RESTING, /* it will look in two milliseconds: soon enough for an acknowledgement */
+  MQTT_RESTING, /* it will look in a few milliseconds (mqtt_session.h): soon enough for an acknowledgement */
   MQTT_WAITING,
 } MqttDoing;
 
@@ -45,7 +45,8 @@ struct BrokerConnection {
   guint64 last_receipt;
   guint failures;
   int protocol; /* of the next attempt */
-  gboolean is_protocol_known; /* the broker has spoken it */
+  gboolean is_protocol_known; /* the broker has spoken it, and another only where it refused MQTT 5 in words */
+  gboolean is_5_refused;      /* in words, in this attempt */
 };
 
 typedef struct {

@@ -101,11 +101,12 @@ static gboolean take_property (Part *part, guint8 *identifier, guint32 *number)
   return !part->is_short;
 }
 
-/* Those of a body, as a part of their own. MQTT 3.1.1 has none. */
+/* Those of a body, as a part of their own. MQTT 3.1.1 has none. MQTT_MORE: its size is 0 when even that isn't known. */
 static MqttProgress take_properties (Part *body, int protocol, Part *properties)
 {
   gsize size = 0;
   MqttProgress progress = protocol == MQTT_5 ? take_length (body, &size) : MQTT_WHOLE;
+  *properties = (Part){ NULL, 0, FALSE };
   if (progress != MQTT_WHOLE)
     return progress;
   *properties = (Part){ take (body, size), size, FALSE };
@@ -173,15 +174,19 @@ MqttProgress mqtt_publish_read (const MqttHead *head, const guint8 *body, gsize 
   publish->is_redelivery = publish->qos > 0 && (head->flags & 8) != 0;
   publish->topic = take_text (&part, &publish->topic_bytes);
   publish->packet_id = publish->qos > 0 ? (guint16) take_number (&part, 2) : 0;
+  publish->payload_at = 0;
   if (part.is_short)
     return when_short;
   MqttProgress progress = take_properties (&part, protocol, &properties);
-  if (progress != MQTT_WHOLE)
-    return progress == MQTT_MORE ? when_short : MQTT_MALFORMED;
-  publish->payload_at = size - part.size;
-  return publish->topic_bytes > 0 && (publish->qos == 0 || publish->packet_id != 0)
-             && are_publish_properties_right (properties)
-           ? MQTT_WHOLE : MQTT_MALFORMED;
+  gsize payload_at = size - part.size + (progress == MQTT_MORE ? properties.size : 0);
+  if (progress == MQTT_MALFORMED || payload_at > head->body_bytes || publish->topic_bytes == 0
+      || (publish->qos > 0 && publish->packet_id == 0))
+    return MQTT_MALFORMED;
+  if (progress == MQTT_WHOLE || properties.size > 0)
+    publish->payload_at = payload_at;
+  if (progress == MQTT_MORE)
+    return when_short;
+  return are_publish_properties_right (properties) ? MQTT_WHOLE : MQTT_MALFORMED;
 }
 
 static gboolean read_connack_properties (Part properties, MqttConnack *connack)

@@ -50,10 +50,11 @@ typedef struct {
   guint16 packet_id; /* 0 for QoS 0 */
   int qos;
   gboolean is_retained, is_redelivery;
-  gsize payload_at; /* offset in the body; the payload is the rest of it */
+  gsize payload_at; /* offset in the body; the payload is the rest of it; 0: not yet known */
 } MqttPublish;
 
-/* `size` of the body's bytes are there: MQTT_MORE when they don't reach to the payload. */
+/* `size` of the body's bytes are there: MQTT_MORE when they don't reach to the payload; if `payload_at` is known then, only
+ * properties are lacking. */
 MqttProgress mqtt_publish_read (const MqttHead *head, const guint8 *body, gsize size, int protocol, MqttPublish *publish);
 
 /* The others are read when the whole body is there. */

@@ -155,8 +155,6 @@ static gboolean keep_alive (MqttSession *session, gint64 now)
     session->stopped_us = now; /* answers may lie behind what waits */
   if (asked_us != 0 && now - MAX (asked_us, session->stopped_us) > REQUEST_SECONDS * G_USEC_PER_SEC)
     return mqtt_session_end (session, "the broker doesn't answer a subscription");
-  if (session->keep_alive_us == 0)
-    return TRUE;
   if (session->ping_us > session->heard_us && now - session->ping_us > session->keep_alive_us / 2)
     return mqtt_session_end (session, "the broker doesn't answer any more");
   if (now < ping_due_us (session) || session->ping_us > session->heard_us)
@@ -169,11 +167,8 @@ static gboolean keep_alive (MqttSession *session, gint64 now)
 /* When there is next something to do without anybody's asking. */
 static gint64 wait_us (const MqttSession *session, gint64 now)
 {
-  gint64 until_us = now + REQUEST_SECONDS * G_USEC_PER_SEC;
-  if (session->keep_alive_us > 0) {
-    gint64 due_us = session->ping_us > session->heard_us ? session->ping_us + session->keep_alive_us / 2 : ping_due_us (session);
-    until_us = MIN (until_us, MAX (due_us, now + G_USEC_PER_SEC / 10));
-  }
+  gint64 due_us = session->ping_us > session->heard_us ? session->ping_us + session->keep_alive_us / 2 : ping_due_us (session);
+  gint64 until_us = MIN (now + REQUEST_SECONDS * G_USEC_PER_SEC, MAX (due_us, now + G_USEC_PER_SEC / 10));
   if (session->window.held > 0 || session->is_held_up)
     until_us = MIN (until_us, now + TELL_US);
   return until_us - now;
@@ -207,7 +202,7 @@ static gboolean wait_for_more (MqttSession *session, gboolean is_rest)
     session->is_readable = session->is_after_rest = TRUE;
     return TRUE;
   }
-  if (!session->is_stopped && session->is_readable)
+  if (session->is_stopped ? !is_paused (session) : session->is_readable)
     return TRUE;
   short events = (short) ((session->is_stopped ? 0 : POLLIN) | (session->is_blocked ? POLLOUT : 0));
   short found = mqtt_broker_wait (session->connection, mqtt_socket_fd (session->socket), events, wait_us (session, now), FALSE);
@@ -312,8 +307,8 @@ gboolean mqtt_session_log_in (MqttSession *session, const char *password, MqttCo
 {
   if (!write_connect (session, password) || !read_connack (session, connack))
     return FALSE;
-  if (connack->keep_alive_seconds >= 0)
-    session->keep_alive_us = connack->keep_alive_seconds * G_USEC_PER_SEC;
+  if (connack->keep_alive_seconds > 0) /* one that asks for no pings, or few, is asked for a sign of life all the same */
+    session->keep_alive_us = MIN (connack->keep_alive_seconds, KEEP_ALIVE_SECONDS) * G_USEC_PER_SEC;
   session->packet_bytes_max = connack->packet_bytes_max;
   session->is_logged_in = TRUE;
   session->is_stopped = TRUE; /* messages may have come with the answer */

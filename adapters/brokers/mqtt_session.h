@@ -5,7 +5,9 @@
  * QoS 1 is acknowledged by PUBACK and QoS 2 by PUBREC once the receiver allows it, that is when the message is on disk; PUBREL
  * gets its PUBCOMP at once. So nothing about QoS 2 has to be kept: a broker that has not read the PUBREC sends the PUBLISH
  * again with the same number and marked, which the receiver knows from its own record (observation_files.h), and one that
- * has read it sends PUBREL alone.
+ * has read it sends PUBREL alone. A broker that sends it again under another number or without the mark can't be told from one
+ * with news: a kill between the commit and the acknowledgement may then store up to a window twice, unless the sensor's
+ * `duplicate_window` or the device's number of the message catches it.
  *
  * While few messages come, but closely, the thread rests four milliseconds after a read, so that the next brings many: at 5,000
  * messages a second twenty, for which a read, a write and a wake cost as much as for one. It does not when the broker might run

@@ -10,6 +10,8 @@
 static gboolean hand_over (MqttSession *session, RawMessage *message)
 {
   BrokerConnection *connection = session->connection;
+  if (message->is_redelivery && mqtt_window_holds (&session->window, message->packet_id))
+    return TRUE; /* it was impatient: the one that waits is acknowledged */
   if (message->qos > 0 && mqtt_window_is_full (&session->window))
     return FALSE;
   message->receipt = message->qos > 0 ? connection->last_receipt + 1 : 0;
@@ -59,20 +61,27 @@ static Step pass_over_large (MqttSession *session)
   return STEP_ON;
 }
 
+/* For want of room its contents are not kept: a payload of more than is taken, or properties without measure. */
+static Step begin_large (MqttSession *session, const MqttHead *head, const MqttPublish *publish)
+{
+  gsize payload_bytes = head->body_bytes - publish->payload_at;
+  session->large_left = head->head_bytes + head->body_bytes;
+  session->large = message_of (session, publish, NULL, payload_bytes > RAW_PAYLOAD_MAX ? payload_bytes : session->large_left);
+  return STEP_ON;
+}
+
 static Step take_publish (MqttSession *session, const MqttHead *head, const guint8 *body, gsize size)
 {
   MqttPublish publish;
   MqttProgress progress = mqtt_publish_read (head, body, MIN (size, head->body_bytes), session->protocol, &publish);
   if (progress == MQTT_MALFORMED)
     return end_step (session, "the broker sent a PUBLISH that is none");
-  if (progress == MQTT_MORE)
-    return head->head_bytes + size < MQTT_INPUT_BYTES ? STEP_MORE : end_step (session, "the broker sent a PUBLISH without an end");
+  gboolean is_beyond = head->head_bytes + head->body_bytes > MQTT_INPUT_BYTES;
+  if (progress == MQTT_MORE && (!is_beyond || publish.payload_at == 0))
+    return STEP_MORE;
   gsize payload_bytes = head->body_bytes - publish.payload_at;
-  if (payload_bytes > RAW_PAYLOAD_MAX) {
-    session->large = message_of (session, &publish, NULL, payload_bytes);
-    session->large_left = head->head_bytes + head->body_bytes;
-    return STEP_ON;
-  }
+  if (is_beyond || payload_bytes > RAW_PAYLOAD_MAX)
+    return begin_large (session, head, &publish);
   if (size < head->body_bytes)
     return STEP_MORE;
   g_autoptr (RawMessage) message = message_of (session, &publish, body + publish.payload_at, payload_bytes);

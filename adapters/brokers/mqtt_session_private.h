@@ -5,7 +5,7 @@
 #include "adapters/brokers/mqtt_window.h"
 
 enum {
-  MQTT_INPUT_BYTES = 256 * 1024, /* any header with a payload that is taken has room in it */
+  MQTT_INPUT_BYTES = 256 * 1024, /* a packet that is taken is not larger, its properties among it */
   MQTT_PROBLEM_BYTES = 160,
 };
 
@@ -23,7 +23,7 @@ struct MqttSession {
   gboolean is_readable;      /* the socket, as far as we know */
   gboolean is_stopped;       /* what is in the input waits: for room in the window, or at the receiver */
   gboolean is_held_up;       /* the receiver had no room */
-  RawMessage *large;         /* whose payload is passed over */
+  RawMessage *large;         /* whose packet is passed over */
   gsize large_left;
 
   GByteArray *output;

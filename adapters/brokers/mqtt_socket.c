@@ -83,7 +83,8 @@ static gboolean refuse_tls (MqttSocket *socket, int code, GError **error)
     return error_set (error, ERROR_RECONFIGURE, "its certificate is not made out to this name");
   if (verdict != X509_V_OK)
     return error_set (error, ERROR_RECONFIGURE, "%s", X509_verify_cert_error_string (verdict));
-  if (code == SSL_ERROR_SYSCALL && ERR_peek_error () == 0)
+  gboolean is_end = ERR_GET_REASON (ERR_peek_error ()) == SSL_R_UNEXPECTED_EOF_WHILE_READING; /* OpenSSL 3 */
+  if (is_end || (code == SSL_ERROR_SYSCALL && ERR_peek_error () == 0))
     return error_set (error, ERROR_RETRY, "the other side went away before TLS stood");
   return error_set (error, ERROR_RECONFIGURE, "%s", tls_error ());
 }

@@ -4,7 +4,15 @@
 
 #include "gateway/core/log.h"
 
-enum { FILTERS_A_REQUEST = 100 };
+enum {
+  FILTERS_A_REQUEST = 100,
+  REQUEST_BYTES_MAX = 65536,
+  REQUEST_HEAD_BYTES = 8, /* at most: fixed header, packet id, no properties */
+  FILTER_HEAD_BYTES = 3,  /* its length, and its options */
+};
+
+/* What a filter that the session may hold is at, over this connection. */
+typedef enum { FILTER_NOT_ASKED, FILTER_SUBSCRIBED, FILTER_UNSUBSCRIBED } FilterState;
 
 typedef struct {
   guint16 packet_id;
@@ -16,8 +24,9 @@ typedef struct {
 struct MqttSubscriptions {
   char *broker;
   int qos, protocol;
+  guint32 packet_bytes_max;
   GStrv wanted;
-  GHashTable *known;   /* filters that the session may hold → whether they were asked for over this connection */
+  GHashTable *known;   /* filters that the session may hold → FilterState */
   GQueue requests;     /* of Request, oldest first */
   char *refused;       /* the last that was */
   gboolean is_told;    /* the caller knows how the last requests ended */
@@ -42,7 +51,7 @@ MqttSubscriptions *mqtt_subscriptions_new (const char *broker, int qos)
   return subscriptions;
 }
 
-void mqtt_subscriptions_start (MqttSubscriptions *subscriptions, int protocol)
+void mqtt_subscriptions_start (MqttSubscriptions *subscriptions, int protocol, guint32 packet_bytes_max)
 {
   GHashTableIter iter;
   g_hash_table_iter_init (&iter, subscriptions->known);
@@ -51,6 +60,7 @@ void mqtt_subscriptions_start (MqttSubscriptions *subscriptions, int protocol)
   g_queue_clear_full (&subscriptions->requests, request_free);
   g_clear_pointer (&subscriptions->refused, g_free);
   subscriptions->protocol = protocol;
+  subscriptions->packet_bytes_max = packet_bytes_max;
   subscriptions->is_told = TRUE;
 }
 
@@ -102,20 +112,46 @@ static gboolean write_request (const MqttSubscriptions *subscriptions, const Req
   return mqtt_subscribe_write (output, subscriptions->protocol, request->packet_id, list, filters->len);
 }
 
+/* So many of them that the broker takes a request of them, at least one. */
+static guint count_of_request (const MqttSubscriptions *subscriptions, const char *const *filters, guint count)
+{
+  gsize bytes = REQUEST_HEAD_BYTES;
+  for (guint i = 0; i < MIN (count, FILTERS_A_REQUEST); i++) {
+    bytes += FILTER_HEAD_BYTES + strlen (filters[i]);
+    if (bytes > MIN (subscriptions->packet_bytes_max, REQUEST_BYTES_MAX))
+      return MAX (i, 1);
+  }
+  return MIN (count, FILTERS_A_REQUEST);
+}
+
+/* FALSE, and nothing is appended: longer than MQTT can say, or than the broker takes. */
+static gboolean append_request (const MqttSubscriptions *subscriptions, const Request *request, GByteArray *output)
+{
+  guint before = output->len;
+  if (!write_request (subscriptions, request, output))
+    return FALSE;
+  if (output->len - before <= subscriptions->packet_bytes_max)
+    return TRUE;
+  g_byte_array_set_size (output, before);
+  return FALSE;
+}
+
 static void ask (MqttSubscriptions *subscriptions, MqttType answer, const char *const *filters, guint count,
                  GByteArray *output)
 {
-  for (guint at = 0; at < count; at += FILTERS_A_REQUEST) {
+  for (guint at = 0, here; at < count; at += here) {
+    here = count_of_request (subscriptions, filters + at, count - at);
     Request *request = g_new0 (Request, 1);
     request->packet_id = next_packet_id (subscriptions);
     request->answer = answer;
     request->filters = g_ptr_array_new_with_free_func (g_free);
     request->since_us = g_get_monotonic_time ();
-    for (guint i = at; i < MIN (count, at + FILTERS_A_REQUEST); i++)
+    for (guint i = at; i < at + here; i++)
       g_ptr_array_add (request->filters, g_strdup (filters[i]));
     g_queue_push_tail (&subscriptions->requests, request);
-    if (!write_request (subscriptions, request, output)) { /* longer than MQTT can say */
-      note_refused (subscriptions, request->filters->pdata[0]);
+    if (!append_request (subscriptions, request, output)) {
+      if (answer == MQTT_SUBACK)
+        note_refused (subscriptions, request->filters->pdata[0]);
       g_queue_pop_tail (&subscriptions->requests);
       request_free (request);
     }
@@ -127,22 +163,23 @@ static GPtrArray *new_ones (MqttSubscriptions *subscriptions)
 {
   GPtrArray *filters = g_ptr_array_new ();
   for (guint i = 0; subscriptions->wanted[i] != NULL; i++)
-    if (g_hash_table_lookup (subscriptions->known, subscriptions->wanted[i]) == NULL) {
+    if (GPOINTER_TO_INT (g_hash_table_lookup (subscriptions->known, subscriptions->wanted[i])) != FILTER_SUBSCRIBED) {
       g_ptr_array_add (filters, subscriptions->wanted[i]);
-      g_hash_table_replace (subscriptions->known, g_strdup (subscriptions->wanted[i]), GINT_TO_POINTER (TRUE));
+      g_hash_table_replace (subscriptions->known, g_strdup (subscriptions->wanted[i]), GINT_TO_POINTER (FILTER_SUBSCRIBED));
     }
   return filters;
 }
 
-static GPtrArray *take_gone (MqttSubscriptions *subscriptions)
+/* They stay known until the broker has answered: with the connection the request may be lost. */
+static GPtrArray *gone_ones (MqttSubscriptions *subscriptions)
 {
-  GPtrArray *filters = g_ptr_array_new_with_free_func (g_free);
+  GPtrArray *filters = g_ptr_array_new ();
   GHashTableIter iter;
-  gpointer filter;
+  gpointer filter, filter_state;
   g_hash_table_iter_init (&iter, subscriptions->known);
-  while (g_hash_table_iter_next (&iter, &filter, NULL))
-    if (!is_wanted (subscriptions, filter)) {
-      g_hash_table_iter_steal (&iter);
+  while (g_hash_table_iter_next (&iter, &filter, &filter_state))
+    if (GPOINTER_TO_INT (filter_state) != FILTER_UNSUBSCRIBED && !is_wanted (subscriptions, filter)) {
+      g_hash_table_iter_replace (&iter, GINT_TO_POINTER (FILTER_UNSUBSCRIBED));
       g_ptr_array_add (filters, filter);
     }
   return filters;
@@ -154,7 +191,7 @@ void mqtt_subscriptions_want (MqttSubscriptions *subscriptions, const char *cons
   subscriptions->wanted = g_strdupv ((GStrv) wanted);
   g_strfreev (before);
   g_clear_pointer (&subscriptions->refused, g_free);
-  g_autoptr (GPtrArray) fresh = new_ones (subscriptions), gone = take_gone (subscriptions);
+  g_autoptr (GPtrArray) fresh = new_ones (subscriptions), gone = gone_ones (subscriptions);
   ask (subscriptions, MQTT_SUBACK, (const char *const *) fresh->pdata, fresh->len, output);
   ask (subscriptions, MQTT_UNSUBACK, (const char *const *) gone->pdata, gone->len, output);
 }
@@ -168,8 +205,17 @@ void mqtt_subscriptions_forget (MqttSubscriptions *subscriptions, const char *co
   ask (subscriptions, MQTT_UNSUBACK, (const char *const *) unwanted->pdata, unwanted->len, output);
 }
 
+static void note_unsubscribed (MqttSubscriptions *subscriptions, const Request *request)
+{
+  for (guint i = 0; i < request->filters->len; i++)
+    if (!is_wanted (subscriptions, request->filters->pdata[i]))
+      g_hash_table_remove (subscriptions->known, request->filters->pdata[i]);
+}
+
 static void note_reasons (MqttSubscriptions *subscriptions, const Request *request, const MqttSuback *suback)
 {
+  if (request->answer == MQTT_UNSUBACK)
+    note_unsubscribed (subscriptions, request);
   for (guint i = 0; request->answer == MQTT_SUBACK && i < MIN (request->filters->len, suback->reason_count); i++)
     if (suback->reasons[i] >= MQTT_FIRST_REFUSAL)
       note_refused (subscriptions, request->filters->pdata[i]);

@@ -13,8 +13,9 @@ typedef struct MqttSubscriptions MqttSubscriptions;
 /* `qos`: of all but what a broker says of itself ($SYS), which is asked for at 0: it is not to be kept for us. */
 MqttSubscriptions *mqtt_subscriptions_new (const char *broker, int qos);
 
-/* A new connection: nothing is asked, and everything will be asked for, for the session may be a new one. */
-void mqtt_subscriptions_start (MqttSubscriptions *subscriptions, int protocol);
+/* A new connection: nothing is asked, and everything will be asked for, for the session may be a new one. `packet_bytes_max`: what the
+ * broker takes. */
+void mqtt_subscriptions_start (MqttSubscriptions *subscriptions, int protocol, guint32 packet_bytes_max);
 
 /* Writes the requests for what is new or was refused, then for what is gone: in this order, for a message that comes twice in
  * between is better than none. Requests that are under way go on. */

@@ -5,6 +5,14 @@ gboolean mqtt_window_is_full (const MqttWindow *window)
   return window->length == BROKER_WINDOW;
 }
 
+gboolean mqtt_window_holds (const MqttWindow *window, guint16 packet_id)
+{
+  for (guint i = 0; i < window->length; i++)
+    if (window->entries[(window->first + i) % BROKER_WINDOW].packet_id == packet_id)
+      return TRUE;
+  return FALSE;
+}
+
 void mqtt_window_add (MqttWindow *window, guint64 receipt, guint16 packet_id, int qos, gboolean is_done)
 {
   g_assert (!mqtt_window_is_full (window));

@@ -23,6 +23,9 @@ typedef struct {
 
 gboolean mqtt_window_is_full (const MqttWindow *window);
 
+/* Whether a message of this number is among them. */
+gboolean mqtt_window_holds (const MqttWindow *window, guint16 packet_id);
+
 /* There must be room. `qos` is 1 or 2; receipts grow. */
 void mqtt_window_add (MqttWindow *window, guint64 receipt, guint16 packet_id, int qos, gboolean is_done);
 

@@ -59,7 +59,7 @@ static guint64 run (const guint8 *bytes, gsize size, int protocol, gsize piece, 
   g_autoptr (GByteArray) requests = g_byte_array_new ();
   const char *const filters[] = { "a", "b", NULL };
   g_mutex_init (&connection.mutex);
-  mqtt_subscriptions_start (connection.subscriptions, protocol);
+  mqtt_subscriptions_start (connection.subscriptions, protocol, G_MAXUINT32);
   mqtt_subscriptions_want (connection.subscriptions, filters, requests);
   MqttSession *session = mqtt_session_new (&connection, NULL, protocol);
   *goes_on = TRUE;

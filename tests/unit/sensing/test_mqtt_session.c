@@ -274,6 +274,99 @@ static void what_is_too_large_is_told_without_its_contents (void **state)
   bench_close (&bench);
 }
 
+/* A PUBLISH of MQTT 5 with so many user properties, of ten thousand bytes each. */
+static void publish_with_properties (Bench *bench, guint16 packet_id, gsize properties, gsize payload_bytes)
+{
+  enum { PROPERTY = 10000, PROPERTY_BYTES = 5 + PROPERTY };
+  g_autoptr (GByteArray) packet = g_byte_array_new ();
+  g_autofree char *text = g_strnfill (MAX (PROPERTY, payload_bytes), 'x');
+  gsize bytes = properties * PROPERTY_BYTES, left = 2 + 3 + 2 + 4 + bytes + payload_bytes;
+  const guint8 head[] = { MQTT_PUBLISH << 4 | QOS_1, (guint8) (left | 0x80), (guint8) (left >> 7 | 0x80),
+                          (guint8) (left >> 14 | 0x80), (guint8) (left >> 21), 0, 3, 'a', '/', 'b',
+                          (guint8) (packet_id >> 8), (guint8) packet_id, (guint8) (bytes | 0x80), (guint8) (bytes >> 7 | 0x80),
+                          (guint8) (bytes >> 14 | 0x80), (guint8) (bytes >> 21) };
+  g_byte_array_append (packet, head, sizeof head);
+  for (gsize i = 0; i < properties; i++) {
+    g_byte_array_append (packet, (const guint8[]){ 0x26, PROPERTY >> 8, PROPERTY & 0xff }, 3);
+    g_byte_array_append (packet, (const guint8 *) text, PROPERTY);
+    g_byte_array_append (packet, (const guint8[]){ 0, 0 }, 2);
+  }
+  g_byte_array_append (packet, (const guint8 *) text, (guint) payload_bytes);
+  scripted_broker_send (bench->broker, packet->data, packet->len);
+}
+
+static void properties_without_measure_make_a_message_too_large_and_no_more (void **state)
+{
+  (void) state;
+  Bench bench;
+  bench_open (&bench, 5);
+  scripted_broker_welcome (bench.broker, 5, FALSE);
+  publish_with_properties (&bench, 1, 20, RAW_PAYLOAD_MAX);
+  publish_with_properties (&bench, 2, 40, 1);
+  publish_with_properties (&bench, 3, 10, 1);
+  for (guint16 i = 0; i < 3; i++) {
+    const RawMessage *message = broker_receiver_wait (bench.receiver, i);
+    assert_string_equal (message->topic, "a/b");
+    assert_int_equal (message->payload_size > RAW_PAYLOAD_MAX, i < 2);
+    scripted_broker_expect_ack (bench.broker, MQTT_PUBACK, i + 1);
+  }
+  assert_int_equal (bench.receiver->status.connects, 1);
+  bench_close (&bench);
+}
+
+static void more_than_a_window_at_once_is_taken_without_a_wait (void **state)
+{
+  (void) state;
+  Bench bench;
+  bench_open (&bench, 4);
+  scripted_broker_welcome (bench.broker, 4, FALSE);
+  g_autoptr (GByteArray) packets = g_byte_array_new ();
+  for (guint16 i = 1; i <= 3 * BROKER_WINDOW; i++)
+    g_byte_array_append (packets, (const guint8[]){ 0x32, 7, 0, 3, 'a', '/', 'b', (guint8) (i >> 8), (guint8) i }, 9);
+  gint64 start_us = g_get_monotonic_time ();
+  scripted_broker_send (bench.broker, packets->data, packets->len);
+  for (guint16 i = 1; i <= 3 * BROKER_WINDOW; i++)
+    scripted_broker_expect_ack (bench.broker, MQTT_PUBACK, i);
+  assert_true (g_get_monotonic_time () - start_us < 15 * G_USEC_PER_SEC); /* a wait would be 20 s */
+  bench_close (&bench);
+}
+
+static void what_is_sent_again_while_it_waits_is_taken_once (void **state)
+{
+  (void) state;
+  Bench bench;
+  bench_open (&bench, 4);
+  scripted_broker_welcome (bench.broker, 4, FALSE);
+  broker_receiver_answer (bench.receiver, BROKER_HELD);
+  scripted_broker_publish (bench.broker, 4, QOS_1, 7, "village/level", "waits");
+  scripted_broker_publish (bench.broker, 4, QOS_1 | AGAIN, 7, "village/level", "waits");
+  scripted_broker_publish (bench.broker, 4, QOS_1, 8, "village/level", "next");
+  broker_receiver_expect (bench.receiver, 1, "next");
+  acknowledge (&bench, 1);
+  scripted_broker_expect_ack (bench.broker, MQTT_PUBACK, 7);
+  scripted_broker_expect_ack (bench.broker, MQTT_PUBACK, 8);
+  bench_close (&bench);
+}
+
+static void a_broker_that_wants_no_pings_soon_is_pinged_no_sooner (void **state)
+{
+  (void) state;
+  static const char *const answers[] = { "2006000003 130000", "2006000003 13ffff" };
+  gsize size;
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++) {
+    Bench bench;
+    bench_open (&bench, 5);
+    scripted_broker_accept (bench.broker);
+    scripted_broker_expect (bench.broker, MQTT_CONNECT, &size);
+    scripted_broker_send_hex (bench.broker, answers[i]);
+    broker_receiver_wait_for_state (bench.receiver, BROKER_CONNECTED, NULL);
+    publish (&bench, 0, 0, "level");
+    broker_receiver_wait (bench.receiver, 0);
+    expect_nothing_written (&bench);
+    bench_close (&bench);
+  }
+}
+
 static void a_topic_that_is_no_text_does_not_stop_the_others (void **state)
 {
   (void) state;
@@ -305,7 +398,8 @@ static void a_broker_of_3_1_1_is_spoken_to_in_3_1_1 (void **state)
     broker_receiver_wait_for_state (bench.receiver, BROKER_CONNECTED, NULL);
     scripted_broker_publish (bench.broker, 4, QOS_1, 1, "village/level", "level");
     broker_receiver_expect (bench.receiver, 0, "level");
-    scripted_broker_welcome (bench.broker, 4, TRUE); /* it is remembered */
+    scripted_broker_accept (bench.broker); /* it is remembered where it was said: the third may only have been starting */
+    assert_int_equal (scripted_broker_expect (bench.broker, MQTT_CONNECT, &size)[6], refusals[i][0] != '\0' ? 4 : 5);
     bench_close (&bench);
   }
 }
@@ -369,6 +463,51 @@ static void only_what_differs_is_asked_for (void **state)
   bench_close (&bench);
 }
 
+static void what_was_unsubscribed_as_the_connection_was_lost_is_unsubscribed_again (void **state)
+{
+  (void) state;
+  Bench bench;
+  gsize size;
+  bench_open (&bench, 5);
+  scripted_broker_welcome (bench.broker, 5, FALSE);
+  want (&bench, "a", 1);
+  answer_request (&bench, MQTT_SUBSCRIBE, "a", 2, 1);
+  want (&bench, "b", 1);
+  answer_request (&bench, MQTT_SUBSCRIBE, "b", 1, 1);
+  scripted_broker_expect (bench.broker, MQTT_UNSUBSCRIBE, &size);
+  for (int i = 0; i < 2; i++) {
+    scripted_broker_welcome (bench.broker, 5, TRUE);
+    answer_request (&bench, MQTT_SUBSCRIBE, "b", 2, 1);
+    if (i == 0)
+      answer_request (&bench, MQTT_UNSUBSCRIBE, "a", 1, 0);
+    scripted_broker_publish (bench.broker, 5, QOS_1, 1, "village/level", "behind the answer");
+    scripted_broker_expect_ack (bench.broker, MQTT_PUBACK, 1);
+    expect_nothing_written (&bench);
+  }
+  bench_close (&bench);
+}
+
+static void requests_are_no_larger_than_the_broker_takes (void **state)
+{
+  (void) state;
+  Bench bench;
+  gsize size;
+  bench_open (&bench, 5);
+  scripted_broker_accept (bench.broker);
+  scripted_broker_expect (bench.broker, MQTT_CONNECT, &size);
+  scripted_broker_send_hex (bench.broker, "2008000005 2700000064"); /* 100 bytes */
+  want (&bench, "a", 9);
+  answer_request (&bench, MQTT_SUBSCRIBE, "a", 8, 1);
+  answer_request (&bench, MQTT_SUBSCRIBE, "village/8", 2, 1);
+  broker_receiver_wait_for_state (bench.receiver, BROKER_CONNECTED, NULL);
+  g_autofree char *too_long = g_strnfill (100, 'x');
+  want (&bench, too_long, 9);
+  answer_request (&bench, MQTT_UNSUBSCRIBE, "a", 1, 0);
+  want (&bench, "village/9", 8);
+  expect_nothing_written (&bench);
+  bench_close (&bench);
+}
+
 static void a_subscription_that_is_refused_is_named_until_it_is_granted (void **state)
 {
   (void) state;
@@ -419,10 +558,16 @@ int main (void)
     cmocka_unit_test (who_is_no_broker_is_not_stayed_with),
     cmocka_unit_test (a_broker_that_falls_silent_is_lost),
     cmocka_unit_test (what_is_too_large_is_told_without_its_contents),
+    cmocka_unit_test (properties_without_measure_make_a_message_too_large_and_no_more),
+    cmocka_unit_test (more_than_a_window_at_once_is_taken_without_a_wait),
+    cmocka_unit_test (what_is_sent_again_while_it_waits_is_taken_once),
+    cmocka_unit_test (a_broker_that_wants_no_pings_soon_is_pinged_no_sooner),
     cmocka_unit_test (a_topic_that_is_no_text_does_not_stop_the_others),
     cmocka_unit_test (a_broker_of_3_1_1_is_spoken_to_in_3_1_1),
     cmocka_unit_test (a_configured_protocol_is_kept_to),
     cmocka_unit_test (only_what_differs_is_asked_for),
+    cmocka_unit_test (what_was_unsubscribed_as_the_connection_was_lost_is_unsubscribed_again),
+    cmocka_unit_test (requests_are_no_larger_than_the_broker_takes),
     cmocka_unit_test (a_subscription_that_is_refused_is_named_until_it_is_granted),
     cmocka_unit_test (closing_says_good_bye_after_the_last_acknowledgement),
   };
