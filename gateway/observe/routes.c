@@ -16,11 +16,44 @@ struct Routes {
   GPtrArray *grown;         /* of Sensor: theirs */
 };
 
+/* Counted: inputs of older routes, that messages still wait with, have it too. The sensor outlives them all. */
+struct Preparation {
+  const Decoder *decoder;
+  gpointer prepared;
+};
+
+static Preparation *preparation_new (const Sensor *sensor, DecoderFind find_decoder, GError **error)
+{
+  const Decoder *decoder = find_decoder (sensor->format);
+  if (decoder == NULL) {
+    error_set (error, ERROR_RECONFIGURE, "sensor %s: format %s is not in this version", sensor->id, sensor->format);
+    return NULL;
+  }
+  gpointer prepared = decoder->prepare (sensor, error);
+  if (prepared == NULL) {
+    g_prefix_error (error, "sensor %s: ", sensor->id);
+    return NULL;
+  }
+  Preparation *preparation = g_atomic_rc_box_new (Preparation);
+  *preparation = (Preparation){ decoder, prepared };
+  return preparation;
+}
+
+static void preparation_clear (gpointer data)
+{
+  Preparation *preparation = data;
+  preparation->decoder->release (preparation->prepared);
+}
+
+static void preparation_unref (Preparation *preparation)
+{
+  g_atomic_rc_box_release_full (preparation, preparation_clear);
+}
+
 static void input_free (gpointer data)
 {
   SensorInput *input = data;
-  if (input->prepared != NULL)
-    input->decoder->release (input->prepared);
+  preparation_unref (input->preparation);
   filter_clear (&input->filter);
   g_free (input);
 }
@@ -64,21 +97,15 @@ static SensorInput *known_input (const Routes *routes, const char *sensor)
 /* Adds it to `inputs`. NULL: the sensor can't be read. */
 static SensorInput *add_input (GHashTable *inputs, const Sensor *sensor, DecoderFind find_decoder, Routes *before, GError **error)
 {
-  const Decoder *decoder = find_decoder (sensor->format);
-  if (decoder == NULL) {
-    error_set (error, ERROR_RECONFIGURE, "sensor %s: format %s is not in this version", sensor->id, sensor->format);
+  SensorInput *known = before != NULL ? known_input (before, sensor->id) : NULL;
+  Preparation *preparation = known != NULL && known->sensor == sensor ? g_atomic_rc_box_acquire (known->preparation)
+                                                                      : preparation_new (sensor, find_decoder, error);
+  if (preparation == NULL)
     return NULL;
-  }
-  gpointer prepared = decoder->prepare (sensor, error);
-  if (prepared == NULL) {
-    g_prefix_error (error, "sensor %s: ", sensor->id);
-    return NULL;
-  }
   SensorInput *input = g_new0 (SensorInput, 1);
-  *input = (SensorInput){ .sensor = sensor, .decoder = decoder, .prepared = prepared };
+  *input = (SensorInput){ sensor, preparation->decoder, preparation->prepared, preparation };
   g_hash_table_insert (inputs, g_strdup (sensor->id), input);
   filter_init (&input->filter, sensor);
-  SensorInput *known = before != NULL ? known_input (before, sensor->id) : NULL;
   if (known != NULL) {
     input->clock = known->clock;
     keep_filter (input, known);
@@ -92,15 +119,10 @@ static SensorInput *add_input (GHashTable *inputs, const Sensor *sensor, Decoder
 /* What it becomes is read like itself: an error belongs to the site that has it. */
 static gboolean check_template (const Sensor *template, DecoderFind find_decoder, GError **error)
 {
-  const Decoder *decoder = find_decoder (template->format);
-  if (decoder == NULL)
-    return error_set (error, ERROR_RECONFIGURE, "sensor %s: format %s is not in this version", template->id, template->format);
-  gpointer prepared = decoder->prepare (template, error);
-  if (prepared == NULL) {
-    g_prefix_error (error, "sensor %s: ", template->id);
+  Preparation *preparation = preparation_new (template, find_decoder, error);
+  if (preparation == NULL)
     return FALSE;
-  }
-  decoder->release (prepared);
+  preparation_unref (preparation);
   return TRUE;
 }
 
@@ -192,15 +214,16 @@ static GPtrArray *discovered_of (const Routes *routes, const char *broker, const
 
 GPtrArray *routes_find (const Routes *routes, const char *broker, const char *topic)
 {
-  GPtrArray *exact = exact_of (routes, broker, topic), *discovered = discovered_of (routes, broker, topic);
+  GPtrArray *exact = exact_of (routes, broker, topic);
   GPtrArray *found = exact != NULL ? g_ptr_array_ref (exact) : g_ptr_array_new ();
   for (guint i = 0; i < routes->wildcard->len; i++) {
     SensorInput *input = routes->wildcard->pdata[i];
     if (strcmp (input->sensor->broker, broker) == 0 && topic_filter_matches (input->sensor->topic, topic))
       found = add_found (found, exact, input);
   }
+  GPtrArray *discovered = found->len == 0 ? discovered_of (routes, broker, topic) : NULL;
   for (guint i = 0; discovered != NULL && i < discovered->len; i++)
-    found = add_found (found, exact, discovered->pdata[i]);
+    g_ptr_array_add (found, discovered->pdata[i]);
   return found;
 }
 
@@ -225,12 +248,14 @@ GHashTable *routes_inputs (const Routes *routes)
   return routes->inputs;
 }
 
+/* Discovered sensors have no place in it: their template's filter covers theirs, and to reduce them takes a time that grows with the
+ * square of their number. */
 GStrv routes_filters (const Routes *routes, const char *broker)
 {
   g_autoptr (GPtrArray) filters = g_ptr_array_new ();
   for (guint i = 0; i < routes->site->sensors->len; i++) {
     const Sensor *sensor = routes->site->sensors->pdata[i];
-    if (strcmp (sensor->broker, broker) == 0)
+    if (sensor->template == NULL && strcmp (sensor->broker, broker) == 0)
       g_ptr_array_add (filters, sensor->topic);
   }
   g_autoptr (GPtrArray) made = g_ptr_array_new_with_free_func (g_free);

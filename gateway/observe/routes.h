@@ -8,10 +8,13 @@
 #include "gateway/observe/filter.h"
 #include "gateway/observe/normalise.h"
 
+typedef struct Preparation Preparation;
+
 typedef struct {
   const Sensor *sensor; /* borrowed from the routes' site, or kept by routes_grow */
   const Decoder *decoder;
-  gpointer prepared;
+  gpointer prepared; /* of `preparation`: all inputs of a sensor that stays the same share what its decoder has learnt */
+  Preparation *preparation;
   DeviceClock clock;
   Filter filter;
   Filter *filter_before; /* of the batch that is being stored; NULL: it has not touched it */
@@ -22,7 +25,8 @@ typedef struct {
 
 typedef struct Routes Routes;
 
-/* `before` (may be NULL): device clocks and hashes go on from there. ERROR_RECONFIGURE names the sensor. */
+/* `before` (may be NULL): device clocks, hashes and, of a sensor that is the same, what its decoder has learnt go on
+ * from there. ERROR_RECONFIGURE names the sensor. */
 Routes *routes_new (Site *site, DecoderFind find_decoder, Routes *before, GError **error);
 Routes *routes_ref (Routes *routes);
 void routes_unref (Routes *routes);

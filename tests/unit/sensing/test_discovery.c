@@ -67,6 +67,11 @@ static void test_resume (BrokerConnection *connection)
   (void) connection;
 }
 
+static void test_publish (BrokerConnection *connection, const char *topic, GBytes *payload)
+{
+  (void) connection, (void) topic, (void) payload;
+}
+
 static void test_close (BrokerConnection *connection)
 {
   (void) connection;
@@ -75,7 +80,7 @@ static void test_close (BrokerConnection *connection)
 
 static const BrokerPort test_port
   = { .open = test_open, .subscribe = test_subscribe, .forget = test_forget, .acknowledge = test_acknowledge,
-      .resume = test_resume, .status = test_status, .close = test_close };
+      .resume = test_resume, .publish = test_publish, .status = test_status, .close = test_close };
 
 typedef struct {
   char *folder;
@@ -200,15 +205,20 @@ static void settle (Fixture *fixture)
   is_all_taken (fixture);
 }
 
-static void publish (Fixture *fixture, const char *topic, const char *payload)
+static void publish_bytes (Fixture *fixture, const char *topic, const char *payload, gsize size)
 {
-  RawMessage *message = raw_message_new ("village", topic, payload, strlen (payload));
+  RawMessage *message = raw_message_new ("village", topic, payload, size);
   message->receive_time_us = clock_wall_us (fixture->clock);
   message->qos = 1;
   message->receipt = ++last_receipt;
   answer = test_broker.received (test_broker.self, message);
   test_broker.received_all (test_broker.self, TRUE);
   raw_message_unref (message);
+}
+
+static void publish (Fixture *fixture, const char *topic, const char *payload)
+{
+  publish_bytes (fixture, topic, payload, strlen (payload));
 }
 
 static gint64 number (Fixture *fixture, const char *sql)
@@ -692,6 +702,61 @@ static void a_hold_goes_on_while_others_are_discovered (void **state)
   assert_int_equal (number (fixture, "SELECT count(*) FROM alerts WHERE sensor = 'level-1'"), 1);
 }
 
+static void publish_node (Fixture *fixture, const char *type, const char *name)
+{
+  g_autofree char *topic = g_strdup_printf ("spBv1.0/shimiao/%s/station%s", type, type[0] == 'D' ? "/pump" : "");
+  g_autofree char *path = g_build_filename (g_getenv ("GRIDGATE_SOURCE_ROOT"), "tests/unit/sensing/fixtures/sparkplug", name, NULL);
+  g_autofree char *payload = NULL;
+  gsize size;
+  assert_true (g_file_get_contents (path, &payload, &size, NULL));
+  publish_bytes (fixture, topic, payload, size);
+  settle (fixture);
+}
+
+/* The aliases of a node's birth. */
+static void what_a_decoder_has_learnt_stays_while_others_are_discovered (void **state)
+{
+  (void) state;
+  Site *site = site_with_template ();
+  Sensor *station = test_site_add_sensor (site, "station");
+  Metric *metric = station->metrics->pdata[0];
+  g_free (station->format);
+  g_free (station->topic);
+  g_free (metric->path);
+  station->format = g_strdup ("sparkplug");
+  station->topic = g_strdup ("spBv1.0/shimiao/+/station/#");
+  metric->path = g_strdup ("Level");
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  publish_node (fixture, "NBIRTH", "nbirth");
+  publish_node (fixture, "DBIRTH", "dbirth");
+  publish (fixture, "village/shimiao/7/level", "{\"level\": 1}");
+  settle (fixture);
+  take_over (fixture, fixture->site);
+  gint64 born = stored_of (fixture, "station");
+  publish_node (fixture, "NDATA", "ndata");
+  assert_int_equal (stored_of (fixture, "station"), born + 1);
+}
+
+static void a_topic_of_a_configured_sensor_is_its_alone_before_and_after (void **state)
+{
+  (void) state;
+  Site *site = test_site_new ();
+  add_template (site, "{village}-{device}", "village/{village}/{device}/+");
+  Sensor *own = test_site_add_sensor (site, "own");
+  g_free (own->topic);
+  own->topic = g_strdup ("village/shimiao/7/level");
+  g_autoptr (Fixture) fixture = fixture_with (site);
+  publish (fixture, "village/shimiao/7/level", "{\"level\": 1}");
+  publish (fixture, "village/shimiao/7/other", "{\"level\": 2}");
+  settle (fixture);
+  take_over (fixture, fixture->site);
+  assert_string_equal (subscribed, "village/+/+/+ $SYS/broker/publish/messages/dropped");
+  publish (fixture, "village/shimiao/7/level", "{\"level\": 3}");
+  settle (fixture);
+  assert_int_equal (stored_of (fixture, "own"), 2);
+  assert_int_equal (stored_of (fixture, "shimiao-7"), 1);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -714,6 +779,8 @@ int main (void)
     cmocka_unit_test (a_rule_may_name_them_by_their_topics),
     cmocka_unit_test (a_replay_judges_what_it_discovers_from_then_on),
     cmocka_unit_test (a_hold_goes_on_while_others_are_discovered),
+    cmocka_unit_test (what_a_decoder_has_learnt_stays_while_others_are_discovered),
+    cmocka_unit_test (a_topic_of_a_configured_sensor_is_its_alone_before_and_after),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
