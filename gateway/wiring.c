@@ -88,13 +88,17 @@ static void log_failure (const char *part, GError *error)
   g_error_free (error);
 }
 
+/* What waits is stored once the rules know whose it is: else it would never pass them. The discovery timer tries both again. */
 static void judge_by_site (Wiring *wiring, Site *site)
 {
   GError *error = NULL;
-  if (!alert_engine_set_site (wiring->engine, site, &error))
-    log_failure ("rules", g_steal_pointer (&error));
+  if (!alert_engine_set_site (wiring->engine, site, &error)) {
+    log_failure ("rules", error);
+    observe_keep_site (wiring->observe);
+    return;
+  }
   if (!observe_set_site (wiring->observe, site, &error))
-    log_failure ("sensors", g_steal_pointer (&error));
+    log_failure ("sensors", error);
 }
 
 /* Takes no more than a fifth of the main thread's time, however large the site is and however many come one by one. */

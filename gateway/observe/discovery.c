@@ -91,11 +91,25 @@ static gboolean look_at (Observe *observe, Pending *pending)
   return observe->adopting == NULL || site_template (site, message->broker, message->topic) == NULL;
 }
 
+typedef struct {
+  Observe *observe;
+  Sensor *last;
+} SavedRows;
+
+static void saved_rows_free (gpointer data)
+{
+  sensor_unref (((SavedRows *) data)->last);
+  g_free (data);
+}
+
+/* Up to that one: a later job of the same transaction may have found more, and failed. */
 static void rows_are_saved (gpointer data)
 {
-  Observe *observe = data;
-  if (observe->being_saved == observe->discovered) /* else a reload came between */
-    observe->discovered_saved = discovered_sensors (observe->discovered)->len;
+  const SavedRows *saved = data;
+  Observe *observe = saved->observe;
+  guint last;
+  if (g_ptr_array_find ((GPtrArray *) discovered_sensors (observe->discovered), saved->last, &last)) /* else a reload came between */
+    observe->discovered_saved = last + 1;
   observe_schedule (observe);
 }
 
@@ -108,8 +122,8 @@ static gboolean save_rows (Observe *observe, Database *database, GError **error)
                        sensor->broker, sensor->topic, sensor->discovered_at_us))
       return FALSE;
   }
-  observe->being_saved = observe->discovered;
-  store_after_commit (observe->store, rows_are_saved, observe, NULL);
+  SavedRows saved = { observe, sensor_ref (sensors->pdata[sensors->len - 1]) };
+  store_after_commit (observe->store, rows_are_saved, g_memdup2 (&saved, sizeof saved), saved_rows_free);
   return TRUE;
 }
 
@@ -221,7 +235,6 @@ gboolean observe_adopt (Observe *observe, Database *database, Site *site, GError
     observe->discovered_saved = are_rows_right ? discovered_sensors (adopted)->len : 0;
     discovered_free (observe->discovered);
     observe->discovered = adopted;
-    observe->being_saved = NULL;
     g_hash_table_remove_all (observe->warned);
   }
   end_adoption (observe);
@@ -262,13 +275,15 @@ static void forgetting_free (gpointer data)
   g_free (data);
 }
 
-/* Its row is gone. */
+/* Its row is gone. A site may have been begun meanwhile with it: the next one is without. */
 static void is_forgotten (gpointer data)
 {
   const Forgetting *forgetting = data;
   Observe *observe = forgetting->observe;
   if (discovered_remove (observe->discovered, forgetting->sensor))
     observe->discovered_saved--;
+  if (observe->adopting != NULL && observe->adopting != observe->discovered)
+    discovered_remove (observe->adopting, forgetting->sensor);
   g_hash_table_remove_all (observe->warned); /* there is room again */
   g_atomic_int_set (&observe->has_discovered, TRUE);
 }

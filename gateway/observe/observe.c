@@ -178,14 +178,29 @@ guint observe_waiting (Observe *observe)
   return intake_length (observe->intake);
 }
 
-/* What was taken in and can still be stored is: what is not durable is nowhere else. */
+typedef struct {
+  Observe *observe;
+  guint left; /* messages that are not stored */
+} Draining;
+
+static gboolean drain_some (Database *database, gpointer data, GError **error)
+{
+  Draining *draining = data;
+  Observe *observe = draining->observe;
+  gboolean is_done = observe_run_batch (database, observe, error);
+  draining->left = intake_length (observe->intake) + observe->batch->len;
+  return is_done;
+}
+
+/* What was taken in and can still be stored is: what is not durable is nowhere else. A batch of unknown sensors takes two jobs. */
 static void drain (Observe *observe)
 {
+  Draining draining = { observe, G_MAXUINT };
   gint64 until_us = g_get_monotonic_time () + DRAIN_US;
-  for (guint before = G_MAXUINT, now = intake_length (observe->intake);
-       now > 0 && now < before && g_get_monotonic_time () < until_us; now = intake_length (observe->intake)) {
-    before = now;
-    store_run (observe->store, observe_run_batch, observe, NULL);
+  for (guint idle = 0; draining.left > 0 && idle < 2 && g_get_monotonic_time () < until_us;) {
+    guint before = draining.left;
+    store_run (observe->store, drain_some, &draining, NULL);
+    idle = draining.left < before ? 0 : idle + 1;
   }
 }
 

@@ -59,7 +59,6 @@ struct Observe {
   Discovered *adopting;   /* whose site the main thread goes over to, may be the same: nothing is discovered meanwhile; NULL: none */
   GPtrArray *stale_rows;  /* of char *, "broker\ntopic": to be deleted with that */
   guint discovered_saved; /* how many of the first of `discovered` are on disk */
-  const Discovered *being_saved; /* whose rows the open transaction has; NULL: none of `discovered` */
   GHashTable *warned;     /* set of "template\nreason": of which people have been told */
   gboolean are_rules_behind; /* they don't know all sensors that are stored: nothing passes them */
   gint has_discovered;    /* atomic: the main thread's site lacks some, or has some that are forgotten */
