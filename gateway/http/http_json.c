@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/core/clock.h"
+#include "gateway/core/error.h"
 
 static json_t *location_to_json (const Location *location)
 {
@@ -92,7 +93,7 @@ void camera_recording_into (json_t *object, const CameraRecording *recording, js
 }
 
 json_t *page_of_site (const GPtrArray *items, const char *(*id_of) (gpointer item), const char *cursor, guint limit,
-                      ShowItem show, gpointer data)
+                      ShowItem show, gpointer data, GError **error)
 {
   json_t *shown = json_array ();
   json_t *next = json_null ();
@@ -116,5 +117,10 @@ json_t *page_of_site (const GPtrArray *items, const char *(*id_of) (gpointer ite
     last = id;
     json_array_append_new (shown, item);
   }
-  return json_pack ("{s:o, s:o}", "items", shown, "next", next);
+  json_t *page = json_pack ("{s:o, s:o}", "items", shown, "next", next);
+  if (has_begun)
+    return page;
+  json_decref (page);
+  error_set (error, ERROR_REFUSE, "cursor is not one that this list gave");
+  return NULL;
 }

@@ -16,7 +16,8 @@ void camera_recording_into (json_t *object, const CameraRecording *recording, js
 
 void camera_status_into (json_t *object, const CameraStatus *status);
 
-/* A page of things that the site lists by id: `show` gives NULL for what the caller may not see. {"items","next"} */
+/* A page of things that the site lists by id: `show` gives NULL for what the caller may not see. {"items","next"}; NULL with
+ * ERROR_REFUSE when `cursor` (may be NULL) is of nothing that is shown, as of a sensor that was forgotten between two pages. */
 typedef json_t *(*ShowItem) (gpointer item, gpointer data);
 json_t *page_of_site (const GPtrArray *items, const char *(*id_of) (gpointer item), const char *cursor, guint limit,
-                      ShowItem show, gpointer data);
+                      ShowItem show, gpointer data, GError **error);

@@ -55,8 +55,9 @@ static HttpResponse *get_cameras (HttpRequest *request, const HttpContext *conte
   Shower shower = { request, context };
   if (!http_request_limit (request, &limit, &error))
     return http_response_error (error);
-  return http_response_json (200, page_of_site (request->site->cameras, camera_id, http_request_query (request, "cursor"),
-                                                limit, show_camera, &shower));
+  json_t *page
+    = page_of_site (request->site->cameras, camera_id, http_request_query (request, "cursor"), limit, show_camera, &shower, &error);
+  return page != NULL ? http_response_json (200, page) : http_response_error (error);
 }
 
 static HttpResponse *get_camera (HttpRequest *request, const HttpContext *context)

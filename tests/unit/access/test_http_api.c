@@ -146,6 +146,7 @@ static void bound_callers_and_agencies_see_their_grid_only (void **state)
   assert_int_equal (count_of (admin, "/api/v1/site", "cameras"), 3);
   assert_int_equal (count_of (admin, "/api/v1/cameras?limit=2", "items"), 2);
   assert_int_equal (count_of (admin, "/api/v1/cameras?limit=2&cursor=peak", "items"), 1);
+  assert_int_equal (status_of (admin, "GET", "/api/v1/sensors?cursor=forgotten", NULL), 400);
   assert_int_equal (count_of (worker, "/api/v1/site", "cameras"), 1);
   assert_int_equal (count_of (worker, "/api/v1/site", "rules"), 1);
   assert_int_equal (count_of (water, "/api/v1/site", "rules"), 1);
