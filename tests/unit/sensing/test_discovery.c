@@ -286,13 +286,14 @@ static void a_first_message_is_acknowledged_once_it_is_on_disk (void **state)
   Site *site = site_with_template ();
   ((Sensor *) site->templates->pdata[0])->durable = TRUE;
   g_autoptr (Fixture) fixture = fixture_with (site);
-  g_autoptr (Site) adopted = observe_complete_site (fixture->observe, fixture->site, NULL); /* discovery has to wait */
+  Site *adopted = observe_complete_site (fixture->observe, fixture->site, NULL); /* discovery has to wait */
   publish (fixture, "village/shimiao/7/level", "{\"level\": 1}");
   assert_int_equal (answer, BROKER_HELD);
   settle (fixture);
   assert_true ((guint64) g_atomic_int_get (&acknowledged) < last_receipt);
   assert_int_equal (stored_of (fixture, "shimiao-7"), 0);
   observe_keep_site (fixture->observe);
+  site_unref (adopted);
   settle (fixture);
   assert_int_equal (stored_of (fixture, "shimiao-7"), 1);
   assert_int_equal (g_atomic_int_get (&acknowledged), last_receipt);
