@@ -282,7 +282,11 @@ void loop_watch_set_patient (LoopWatch *watch, gboolean is_patient)
     return;
   control (watch, EPOLL_CTL_DEL);
   watch->is_patient = is_patient;
-  control (watch, EPOLL_CTL_ADD);
+  if (!control (watch, EPOLL_CTL_ADD)) { /* the kernel is short of memory: better the former set than none */
+    watch->is_patient = !is_patient;
+    control (watch, EPOLL_CTL_ADD);
+    return;
+  }
   loop->patient_watches += is_patient ? 1 : -1;
   if (is_patient && loop->patient_watches == 1)
     set_tick (loop);
