@@ -255,7 +255,7 @@ static gboolean may_shake_hands (RtspConnection *connection)
 void rtsp_connection_shake_hands_again (RtspConnection *connection)
 {
   if (connection->is_put_off && !connection->is_closed)
-    loop_watch_change (connection->watch, EPOLLIN);
+    loop_watch_change (connection->watch, EPOLLIN | EPOLLOUT); /* whichever the step that was put off waits for */
   connection->is_put_off = FALSE;
 }
 
