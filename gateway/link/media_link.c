@@ -258,11 +258,16 @@ static void mark_all_away (MediaLink *link)
     publish_camera (link, changed->pdata[i]);
 }
 
+static gboolean greet (gpointer data);
+
+/* Without the greeting media would keep the former site as long as it is there. */
 static void note_hello (LinkMessage *reply, const GError *error, gpointer data)
 {
   MediaLink *link = data;
   if (error != NULL) {
-    log_warning ("media does not greet: %s", error->message);
+    log_limited (LOG_LEVEL_WARNING, "media does not greet: %s", error->message);
+    if (error_is (error, ERROR_RETRY) && link_endpoint_is_connected (link->endpoint))
+      link->greets_again = g_timeout_add_seconds (MEDIA_LINK_AGAIN_S, greet, link);
     return;
   }
   if (g_strcmp0 (link_message_string (reply, "version"), GRIDGATE_VERSION) != 0)
@@ -271,8 +276,18 @@ static void note_hello (LinkMessage *reply, const GError *error, gpointer data)
   media_link_send_site (link);
 }
 
+static gboolean greet (gpointer data)
+{
+  MediaLink *link = data;
+  link->greets_again = 0;
+  link_endpoint_request (link->endpoint, link_message_new (LINK_HELLO, json_pack ("{s:s}", "version", GRIDGATE_VERSION)),
+                         MEDIA_LINK_STATE_TIMEOUT_US, note_hello, link);
+  return G_SOURCE_REMOVE;
+}
+
 static void on_changed (LinkEndpoint *endpoint, gboolean is_connected, gpointer data)
 {
+  (void) endpoint;
   MediaLink *link = data;
   g_mutex_lock (&link->mutex);
   link->is_connected = is_connected;
@@ -280,11 +295,11 @@ static void on_changed (LinkEndpoint *endpoint, gboolean is_connected, gpointer 
 
   log_info ("media: %s", is_connected ? "connected" : "away");
   media_link_forget_again (link);
+  g_clear_handle_id (&link->greets_again, g_source_remove);
   g_hash_table_remove_all (link->present);
   link->met_us = clock_wall_us (clock_system ());
   if (is_connected)
-    link_endpoint_request (endpoint, link_message_new (LINK_HELLO, json_pack ("{s:s}", "version", GRIDGATE_VERSION)), 0,
-                           note_hello, link);
+    greet (link);
   else
     mark_all_away (link);
   link->handlers.connected (is_connected, link->handlers.data);
@@ -387,6 +402,7 @@ void media_link_free (MediaLink *link)
     return;
   link_endpoint_free (link->endpoint);
   media_link_forget_again (link);
+  g_clear_handle_id (&link->greets_again, g_source_remove);
   g_hash_table_unref (link->present);
   g_hash_table_unref (link->cameras);
   json_decref (link->recording);

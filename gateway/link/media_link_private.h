@@ -6,6 +6,10 @@
 
 #include "gateway/link/media_link.h"
 
+/* media's main thread may be busy for long, with hundreds of torn files for one; what waits in its socket then is not sent twice. */
+#define MEDIA_LINK_STATE_TIMEOUT_US (10 * 60 * G_USEC_PER_SEC)
+enum { MEDIA_LINK_AGAIN_S = 2 };
+
 /* Why a viewer is refused. */
 enum { REFUSAL_VIEWERS, REFUSAL_MEMORY, REFUSAL_LOAD, REFUSALS };
 
@@ -20,6 +24,10 @@ struct MediaLink {
   GHashTable *present;   /* main thread: ids of the viewers that media has told of since it was met */
   gint64 met_us;         /* main thread: wall */
   guint again;           /* main thread: timer until the site is sent again; 0: it is not due */
+  guint greets_again;    /* main thread: timer until HELLO is asked again; 0: it is not due */
+  GQueue unsent;         /* main thread: of LinkMessage, what is left of this round of the desired state */
+  guint unanswered;      /* main thread: how many of its messages are under way */
+  gboolean is_due;       /* main thread: another round follows this one */
   GMutex mutex;          /* over what follows */
   gboolean is_connected;
   GHashTable *cameras;   /* "camera/stream" → CameraStatus */
@@ -30,10 +38,11 @@ struct MediaLink {
   json_t *recording;     /* camera, or "" → the last RECORDING_STATE */
 };
 
-/* Sends the whole desired state, if media is there. What can't be sent now is sent again soon. */
+/* Sends the whole desired state, if media is there: at once, or when the round that is under way has ended. What media could not
+ * take is sent again soon. */
 void media_link_send_site (MediaLink *link);
 
-/* Nothing is sent again: media is away, and gets all of it when it is met. */
+/* Nothing more is sent: media is away, and gets all of it when it is met. */
 void media_link_forget_again (MediaLink *link);
 
 /* An export has ended. */

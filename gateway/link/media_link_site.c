@@ -4,7 +4,8 @@
 #include "gateway/core/log.h"
 #include "gateway/link/media_link_private.h"
 
-enum { AGAIN_S = 2 };
+/* So many messages of a round are under way at a time, whatever the site's size: the backlogs of both ends hold them and others'. */
+enum { WINDOW = 256 };
 
 static gboolean send_again (gpointer data)
 {
@@ -17,6 +18,8 @@ static gboolean send_again (gpointer data)
 void media_link_forget_again (MediaLink *link)
 {
   g_clear_handle_id (&link->again, g_source_remove);
+  g_queue_clear_full (&link->unsent, (GDestroyNotify) link_message_free);
+  link->is_due = FALSE;
 }
 
 typedef struct {
@@ -34,22 +37,42 @@ static void note_failure (MediaLink *link, LinkKind kind, const GError *error)
   }
   log_limited (LOG_LEVEL_WARNING, "media did not take %s: %s", link_kind_name (kind), error->message);
   if (link->again == 0 && link_endpoint_is_connected (link->endpoint))
-    link->again = g_timeout_add_seconds (AGAIN_S, send_again, link);
+    link->again = g_timeout_add_seconds (MEDIA_LINK_AGAIN_S, send_again, link);
 }
+
+static void note_site_end (MediaLink *link, const LinkMessage *reply);
+static void send_more (MediaLink *link);
 
 static void note_outcome (LinkMessage *reply, const GError *error, gpointer data)
 {
-  (void) reply;
   g_autofree Sent *sent = data;
+  MediaLink *link = sent->link;
+  link->unanswered--;
   if (error != NULL)
-    note_failure (sent->link, sent->kind, error);
+    note_failure (link, sent->kind, error);
+  else if (sent->kind == LINK_SITE_END)
+    note_site_end (link, reply);
+  if (!link_endpoint_is_connected (link->endpoint))
+    return;
+  send_more (link);
+  if (link->unanswered == 0 && link->is_due)
+    media_link_send_site (link);
+}
+
+static void send_more (MediaLink *link)
+{
+  while (link->unanswered < WINDOW && link->unsent.length > 0) {
+    LinkMessage *message = g_queue_pop_head (&link->unsent);
+    Sent *sent = g_new (Sent, 1);
+    *sent = (Sent){ link, message->kind };
+    link->unanswered++;
+    link_endpoint_request (link->endpoint, message, MEDIA_LINK_STATE_TIMEOUT_US, note_outcome, sent);
+  }
 }
 
 static void send_state (MediaLink *link, LinkKind kind, json_t *body)
 {
-  Sent *sent = g_new (Sent, 1);
-  *sent = (Sent){ link, kind };
-  link_endpoint_request (link->endpoint, link_message_new (kind, body), 0, note_outcome, sent);
+  g_queue_push_tail (&link->unsent, link_message_new (kind, body));
 }
 
 /* How much of the past a clip or an event of this camera may ask for. */
@@ -142,13 +165,8 @@ static void put_holds (MediaLink *link)
 }
 
 /* Views of a media process that is gone ended when it did; others that this one does not serve ended some time before now. */
-static void note_site_end (LinkMessage *reply, const GError *error, gpointer data)
+static void note_site_end (MediaLink *link, const LinkMessage *reply)
 {
-  MediaLink *link = data;
-  if (error != NULL) {
-    note_failure (link, LINK_SITE_END, error);
-    return;
-  }
   gint64 started_us = link_message_integer (reply, "started_at"), stopped_us = link_message_integer (reply, "stopped_at");
   g_autofree gpointer *present = g_hash_table_get_keys_as_array (link->present, NULL);
   if (started_us > 0)
@@ -181,6 +199,10 @@ void media_link_send_site (MediaLink *link)
   const Site *site = link->site;
   if (site == NULL || !link_endpoint_is_connected (link->endpoint))
     return;
+  if (link->unanswered > 0) {
+    link->is_due = TRUE;
+    return;
+  }
   media_link_forget_again (link);
   send_state (link, LINK_SITE_BEGIN, site_body (site));
   for (guint i = 0; i < site->cameras->len; i++) {
@@ -190,7 +212,8 @@ void media_link_send_site (MediaLink *link)
       put_stream (link, camera, TRUE);
   }
   put_holds (link);
-  link_endpoint_request (link->endpoint, link_message_new (LINK_SITE_END, NULL), 0, note_site_end, link);
+  send_state (link, LINK_SITE_END, NULL);
+  send_more (link);
 }
 
 void media_hold_free (MediaHold *hold)

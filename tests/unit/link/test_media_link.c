@@ -17,7 +17,17 @@ typedef struct {
   GHashTable *put; /* stream → its CAMERA_PUT (json_t) */
   gint64 linger_us; /* of the newest site: what is told of an older one may still be under way */
   guint refuses; /* so many CAMERA_PUT are answered as by one who is too busy */
+  guint refused_hellos; /* so many HELLO likewise */
+  guint begins, puts, ends; /* SITE_BEGIN and SITE_END that came; CAMERA_PUT since the last SITE_BEGIN */
+  GQueue *kept; /* of LinkMessage: what comes of the desired state is left unanswered; or NULL */
 } Fixture;
+
+static void refuse (LinkEndpoint *endpoint, const LinkMessage *request, guint *refuses)
+{
+  g_autoptr (GError) busy = g_error_new_literal (GRIDGATE_ERROR, ERROR_RETRY, "too busy");
+  --*refuses;
+  link_endpoint_send (endpoint, link_message_error (request, busy));
+}
 
 static void on_request (LinkEndpoint *endpoint, LinkMessage *message, gpointer data)
 {
@@ -26,10 +36,17 @@ static void on_request (LinkEndpoint *endpoint, LinkMessage *message, gpointer d
   json_t *body = request->kind != LINK_HELLO ? NULL
                                              : json_pack ("{s:s, s:s, s:i, s:i}", "version", GRIDGATE_VERSION, "process", "media",
                                                           "pid", 1, "started_at", 1);
-  if (request->kind == LINK_CAMERA_PUT && fixture->refuses > 0) {
-    g_autoptr (GError) busy = g_error_new_literal (GRIDGATE_ERROR, ERROR_RETRY, "too busy");
-    fixture->refuses--;
-    link_endpoint_send (endpoint, link_message_error (request, busy));
+  fixture->begins += request->kind == LINK_SITE_BEGIN;
+  fixture->ends += request->kind == LINK_SITE_END;
+  fixture->puts = request->kind == LINK_SITE_BEGIN ? 0 : fixture->puts + (request->kind == LINK_CAMERA_PUT);
+  if (fixture->kept != NULL && request->kind != LINK_HELLO) {
+    g_queue_push_tail (fixture->kept, g_steal_pointer (&request));
+    return;
+  }
+  guint *refuses = request->kind == LINK_CAMERA_PUT ? &fixture->refuses : &fixture->refused_hellos;
+  if (*refuses > 0 && (request->kind == LINK_CAMERA_PUT || request->kind == LINK_HELLO)) {
+    json_decref (body);
+    refuse (endpoint, request, refuses);
     return;
   }
   if (request->kind == LINK_CAMERA_PUT)
@@ -138,6 +155,57 @@ static void what_media_could_not_take_is_sent_again (void **state)
   assert_int_equal (fixture->refuses, 0);
 }
 
+/* Without its greeting media would keep the former site. */
+static void a_greeting_that_media_was_too_busy_for_is_asked_again (void **state)
+{
+  Fixture *fixture = *state;
+  fixture->refused_hellos = 1;
+  media_link_set_site (fixture->link, fixture->site); /* the link is not there yet */
+  while (fixture->ends == 0)
+    g_main_context_iteration (NULL, TRUE);
+  assert_int_equal (fixture->refused_hellos, 0);
+}
+
+/* More than the socket and the backlog hold. */
+static void a_site_larger_than_the_backlog_gets_through_in_one_round (void **state)
+{
+  Fixture *fixture = *state;
+  enum { CAMERAS = 6000 };
+  for (guint i = 0; i < CAMERAS; i++) {
+    Camera *camera = g_new0 (Camera, 1);
+    camera->id = g_strdup_printf ("camera-%u", i);
+    camera->url = g_strdup ("rtsp://192.0.2.2/main");
+    g_ptr_array_add (fixture->site->cameras, camera);
+  }
+  media_link_set_site (fixture->link, fixture->site);
+  while (fixture->ends == 0)
+    g_main_context_iteration (NULL, TRUE);
+  assert_int_equal (fixture->puts, CAMERAS + 2);
+  assert_int_equal (fixture->begins, 1);
+}
+
+/* media does not answer, then it does: what changed meanwhile comes in one round after the one that waited. */
+static void rounds_do_not_pile_up_before_a_media_that_is_busy (void **state)
+{
+  Fixture *fixture = *state;
+  fixture->kept = g_queue_new ();
+  media_link_set_site (fixture->link, fixture->site); /* sent when media greets */
+  while (fixture->ends == 0)
+    g_main_context_iteration (NULL, TRUE);
+  for (guint i = 1; i <= 3; i++) {
+    fixture->camera->linger_us = i;
+    media_link_set_site (fixture->link, fixture->site);
+  }
+  GQueue *kept = g_steal_pointer (&fixture->kept);
+  while (!g_queue_is_empty (kept))
+    on_request (fixture->media, g_queue_pop_head (kept), fixture);
+  g_queue_free (kept);
+  fixture->begins = fixture->ends = 0;
+  while (json_integer_value (field_of (fixture, "sub", "linger")) != 3 || fixture->ends == 0)
+    g_main_context_iteration (NULL, TRUE);
+  assert_int_equal (fixture->begins, 1);
+}
+
 static void count_refusal (LinkMessage *reply, const GError *error, gpointer data)
 {
   assert_null (reply);
@@ -169,6 +237,9 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_sub_stream_with_a_pre_roll_is_pulled_all_the_time, set_up, tear_down),
     cmocka_unit_test_setup_teardown (another_sub_stream_is_pulled_on_demand, set_up, tear_down),
     cmocka_unit_test_setup_teardown (what_media_could_not_take_is_sent_again, set_up, tear_down),
+    cmocka_unit_test_setup_teardown (a_greeting_that_media_was_too_busy_for_is_asked_again, set_up, tear_down),
+    cmocka_unit_test_setup_teardown (a_site_larger_than_the_backlog_gets_through_in_one_round, set_up, tear_down),
+    cmocka_unit_test_setup_teardown (rounds_do_not_pile_up_before_a_media_that_is_busy, set_up, tear_down),
     cmocka_unit_test_setup_teardown (what_waits_beyond_the_backlog_is_refused_in_time_and_at_the_end, set_up, tear_down),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
