@@ -55,9 +55,9 @@ static gboolean pass_to_rules (gpointer self, Database *database, const Observat
   return alert_engine_observe (((Wiring *) self)->engine, database, observation, error);
 }
 
-static void note_deleted (gpointer data, const char *day, gint64 rows)
+static gboolean note_deleted (gpointer data, const char *day, gint64 rows, GError **error)
 {
-  deletion_audit_observations (((Wiring *) data)->store, day, rows);
+  return deletion_audit_observations (((Wiring *) data)->store, day, rows, error);
 }
 
 static json_t *describe_sensor (gpointer data, const char *sensor)

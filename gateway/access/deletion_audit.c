@@ -62,7 +62,7 @@ static gboolean enter_day (Database *database, gpointer data, GError **error)
 
 typedef struct {
   Store *store;
-  char *day;
+  const char *day;
   gint64 rows;
 } Observations;
 
@@ -74,27 +74,18 @@ static gboolean enter_observations (Database *database, gpointer data, GError **
   return audit_append (database, clock_wall_us (store_clock (deleted->store)), &entry, error);
 }
 
-static void on_observations (gpointer data, const GError *error)
+gboolean deletion_audit_observations (Store *store, const char *day, gint64 rows, GError **error)
 {
-  Observations *deleted = data;
-  if (error != NULL)
-    log_limited (LOG_LEVEL_ERROR, "%" G_GINT64_FORMAT " deleted observations of %s can't be entered in the audit log: %s", deleted->rows,
-                 deleted->day, error->message);
-  g_free (deleted->day);
-  g_free (deleted);
-}
-
-void deletion_audit_observations (Store *store, const char *day, gint64 rows)
-{
-  Observations *deleted = g_new0 (Observations, 1);
-  deleted->store = store;
-  deleted->day = g_strdup (day);
-  deleted->rows = rows;
-  if (store_submit (store, enter_observations, on_observations, deleted))
-    return;
-  g_autoptr (GError) error = NULL;
-  error_set (&error, ERROR_RETRY, "the store is closing or busy");
-  on_observations (deleted, error);
+  Observations deleted = { store, day, rows };
+  g_autoptr (GError) problem = NULL;
+  if (store_run (store, enter_observations, &deleted, &problem))
+    return TRUE;
+  if (store_is_full (store)) {
+    log_error ("%" G_GINT64_FORMAT " deleted observations of %s can't be entered in the audit log: %s", rows, day, problem->message);
+    return TRUE;
+  }
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
 }
 
 static void finish (DeletionAudit *audit)

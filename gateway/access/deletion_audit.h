@@ -13,8 +13,9 @@ typedef struct DeletionAudit DeletionAudit;
 
 DeletionAudit *deletion_audit_new (Access *access, MediaLink *media);
 
-/* thread: any. Enters that retention took `rows` observations that were stored on `day` (YYYY-MM-DD). */
-void deletion_audit_observations (Store *store, const char *day, gint64 rows);
+/* thread: any but the store's; waits. Enters that retention takes `rows` observations that were stored on `day` (YYYY-MM-DD). FALSE: it is
+ * not entered, and they must stay; on a full disk, which needs what they take, it is logged alone. */
+gboolean deletion_audit_observations (Store *store, const char *day, gint64 rows, GError **error);
 
 /* Looks now: media is there. */
 void deletion_audit_look (DeletionAudit *audit);

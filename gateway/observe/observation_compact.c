@@ -53,7 +53,7 @@ static int look (void *data)
     compaction->synced_bytes = status.st_size;
   }
   const CompactWork *work = compaction->work;
-  compaction->is_ended = work->go_on != NULL && !work->go_on (work->self);
+  compaction->is_ended = compaction->is_ended || (work->go_on != NULL && !work->go_on (work->self));
   return compaction->is_ended;
 }
 
@@ -137,9 +137,9 @@ static gboolean copy_all (Compaction *compaction, const char *path, CompactResul
       || !database_run (compaction->draft, error, COPY_ROWS, "i", (gint64) (FIRST_OF_SENSOR | FIRST_OF_MESSAGE)))
     return FALSE;
   result->kept = database_changes (compaction->draft);
-  result->deleted = database_integer (compaction->draft, 0,
-                                      "SELECT count (*) FROM source.observations WHERE series NOT IN (SELECT id FROM main.series)", "");
-  return copy_rest (compaction, error) && keep_numbers (compaction, is_from_compact, result->kept, error)
+  return database_read_integer (compaction->draft, &result->deleted,
+                                "SELECT count (*) FROM source.observations WHERE series NOT IN (SELECT id FROM main.series)", error)
+         && copy_rest (compaction, error) && keep_numbers (compaction, is_from_compact, result->kept, error)
          && database_script (compaction->draft, "COMMIT", error);
 }
 
@@ -148,7 +148,7 @@ static gboolean fill (Compaction *compaction, const char *path, CompactResult *r
   sqlite3_progress_handler (database_handle (compaction->draft), LOOK_EVERY_OPERATIONS, look, compaction);
   gboolean is_full = copy_all (compaction, path, result, error);
   g_clear_pointer (&compaction->draft, database_close);
-  if (!is_full && compaction->is_ended) {
+  if (compaction->is_ended) {
     g_clear_error (error);
     return error_set (error, ERROR_RETRY, "%s: writing it anew was broken off", path);
   }

@@ -103,12 +103,18 @@ static gboolean configured_days (const Routes *routes, const char *sensor, const
   return FALSE;
 }
 
+/* Not yet when it is as many days old: what was stored late on that day is not. */
+static gboolean is_past (const OldDay *day)
+{
+  return day->age_days > OBSERVATION_DAYS_KEPT;
+}
+
 static guint keep (gpointer data, const char *sensor, const char *metric, guint written_days, gboolean *is_kept)
 {
   const OldDay *day = data;
   guint days = written_days;
   configured_days (day->routes, sensor, metric, &days);
-  *is_kept = (days > 0 ? days : OBSERVATION_DAYS_KEPT) > day->age_days;
+  *is_kept = (days > 0 ? days : OBSERVATION_DAYS_KEPT) >= day->age_days;
   return days;
 }
 
@@ -162,64 +168,60 @@ static gboolean count_series (OldDay *day, GError **error)
   return FALSE;
 }
 
-static gint64 rows_of (const char *path)
+static gboolean count_rows (const char *path, gint64 *rows, GError **error)
 {
-  g_autoptr (Database) database = observation_file_open (path, NULL);
-  if (database == NULL)
-    return 0;
-  return observation_file_is_compact (path) ? database_integer (database, 0, "SELECT rows FROM compacted", "")
-                                            : database_integer (database, 0, "SELECT count (*) FROM observations", "");
+  g_autoptr (Database) database = observation_file_open (path, error);
+  return database != NULL
+         && database_read_integer (database, rows, observation_file_is_compact (path) ? "SELECT rows FROM compacted"
+                                                                                      : "SELECT count (*) FROM observations", error);
 }
 
-static void tell_deleted (const OldDay *day, gint64 rows)
+/* Before they are: a kill between the two has it told twice, never not at all. FALSE: they must stay. */
+static gboolean tell_deleted (const OldDay *day, gint64 rows, GError **error)
 {
   const char *name = strrchr (day->path, '/');
   const char *digits = name != NULL ? strpbrk (name, "0123456789") : NULL;
   if (rows == 0 || digits == NULL)
-    return;
+    return TRUE;
   g_autofree char *date = g_strdup_printf ("%.4s-%.2s-%.2s", digits, digits + 4, digits + 6);
   log_info ("observations: %" G_GINT64_FORMAT " of %s have been kept for as long as they should: deleted", rows, date);
-  if (day->keeper->deleted != NULL)
-    day->keeper->deleted (day->keeper->deleted_data, date, rows);
+  return day->keeper->deleted == NULL || day->keeper->deleted (day->keeper->deleted_data, date, rows, error);
 }
 
-static void delete_file (const OldDay *day)
+static gboolean delete_file (const OldDay *day, GError **error)
 {
-  gint64 rows = rows_of (day->path);
+  gint64 rows;
+  if (!count_rows (day->path, &rows, error) || !tell_deleted (day, rows, error))
+    return FALSE;
   g_autofree char *written = observation_written_path (day->path);
   observation_file_remove (written); /* first: without its compact file it would count again */
   observation_file_remove (day->path);
-  tell_deleted (day, rows);
+  return TRUE;
 }
 
-static void write_anew (OldDay *day)
+static gboolean write_anew (OldDay *day, GError **error)
 {
-  g_autoptr (GError) error = NULL;
   CompactResult result;
-  const CompactWork work = { day, keep, pause_or_stop, day->age_days >= OBSERVATION_DAYS_KEPT };
-  if (observation_compact_write (day->path, &work, &result, &error) && observation_compact_publish (day->path, &error))
-    tell_deleted (day, result.deleted);
-  else if (!is_stopping (day->keeper))
-    log_limited (LOG_LEVEL_WARNING, "observations: a day stays as it is for now: %s", error->message);
+  const CompactWork work = { day, keep, pause_or_stop, is_past (day) };
+  return observation_compact_write (day->path, &work, &result, error) && tell_deleted (day, result.deleted, error)
+         && observation_compact_publish (day->path, error);
 }
 
 /* What the file of a closed day needs. FALSE: nothing, until its age or the site is another one. */
 static gboolean settle_day (OldDay *day)
 {
-  gboolean is_past = day->age_days >= OBSERVATION_DAYS_KEPT;
-  gboolean is_empty = day->kept == 0 && (day->ended > 0 || is_past);
-  gboolean is_bare_due = is_past && day->has_rejected;
+  gboolean is_empty = day->kept == 0 && (day->ended > 0 || is_past (day));
+  gboolean is_bare_due = is_past (day) && day->has_rejected;
   if (!is_empty && day->ended == 0 && !is_bare_due && observation_file_is_compact (day->path))
     return FALSE;
   if (!observation_files_close_day (day->keeper->files, day->path))
     return TRUE;
+  g_autoptr (GError) error = NULL;
   g_autofree char *draft = observation_compacting_path (day->path);
-  if (is_empty && (is_past || !day->has_rejected)) {
-    delete_file (day);
-    unlink (draft);
-  } else {
-    write_anew (day);
-  }
+  gboolean is_over = is_empty && (is_past (day) || !day->has_rejected);
+  if (!(is_over ? delete_file (day, &error) : write_anew (day, &error)) && !is_stopping (day->keeper))
+    log_limited (LOG_LEVEL_WARNING, "observations: a day stays as it is for now: %s", error->message);
+  unlink (draft); /* where it still is: with it the day would go on to count as closed */
   return TRUE;
 }
 

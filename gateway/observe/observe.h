@@ -51,9 +51,9 @@ gboolean observe_forget_sensor (Observe *observe, const char *sensor, GError **e
 typedef void (*ObserveBrokerChanged) (gpointer data, const char *broker, const BrokerStatus *status);
 void observe_set_broker_changed (Observe *observe, ObserveBrokerChanged changed, gpointer data);
 
-/* Retention took `rows` observations that were stored on `day` (YYYY-MM-DD). thread: one of its own, which may wait. Set before the
- * first site. */
-typedef void (*ObservationsDeleted) (gpointer data, const char *day, gint64 rows);
+/* Retention takes `rows` observations that were stored on `day` (YYYY-MM-DD), now if this is TRUE, else they stay for a while. It may be
+ * told of the same ones again when it could not take them. thread: one of its own, which may wait. Set before the first site. */
+typedef gboolean (*ObservationsDeleted) (gpointer data, const char *day, gint64 rows, GError **error);
 void observe_set_deleted (Observe *observe, ObservationsDeleted deleted, gpointer data);
 
 /* thread: any. {"brokers":[{"id","state","reason","detail","since","session_present","sessions_lost","received","stored",

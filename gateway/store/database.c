@@ -190,6 +190,17 @@ gint64 database_integer (Database *database, gint64 otherwise, const char *sql, 
   return otherwise;
 }
 
+gboolean database_read_integer (Database *database, gint64 *value, const char *sql, GError **error)
+{
+  GError *problem = NULL;
+  g_autoptr (Statement) row = database_query (database, &problem, sql, "");
+  *value = statement_step (row, &problem) ? statement_integer (row, 0) : 0;
+  if (problem == NULL)
+    return TRUE;
+  g_propagate_error (error, problem);
+  return FALSE;
+}
+
 gboolean database_script (Database *database, const char *sql, GError **error)
 {
   return sqlite3_exec (database->handle, sql, NULL, NULL, NULL) == SQLITE_OK || fail (database, error);

@@ -43,6 +43,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Statement, statement_end)
 /* The first column of the first row; `otherwise` when there is none or on an error (which is logged). */
 gint64 database_integer (Database *database, gint64 otherwise, const char *sql, const char *types, ...);
 
+/* The same for who must know that it could not be read; 0 when there is none. */
+gboolean database_read_integer (Database *database, gint64 *value, const char *sql, GError **error);
+
 /* Whether the disk was full for a statement since this was last asked. */
 gboolean database_found_full (Database *database);
 

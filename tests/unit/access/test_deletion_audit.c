@@ -159,18 +159,11 @@ static void a_day_that_breaks_off_is_entered_as_a_whole_later (void **state)
   assert_int_equal (entries (fixture, "peak", today - 2), 1);
 }
 
-static gboolean nothing (Database *database, gpointer data, GError **error)
-{
-  (void) database, (void) data, (void) error;
-  return TRUE;
-}
-
 static void deleted_observations_are_entered_with_their_day (void **state)
 {
   Fixture *fixture = *state;
   Database *reader = store_reader (fixture->access->store, NULL);
-  deletion_audit_observations (fixture->access->store, "2026-05-01", 1440);
-  assert_true (store_run (fixture->access->store, nothing, NULL, NULL));
+  assert_true (deletion_audit_observations (fixture->access->store, "2026-05-01", 1440, NULL));
   assert_int_equal (database_integer (reader, 0,
                                       "SELECT count(*) FROM audit WHERE action = 'observations.deleted' AND subject = '2026-05-01'"
                                       " AND detail = '{\"rows\":1440}'", ""), 1);

@@ -29,18 +29,23 @@ typedef struct {
   ObservationFiles *files;
   ObservationKeeper *keeper;
   GString *deleted;
+  gboolean is_refusing; /* to note what is deleted */
 } Fixture;
 
-static void note_deleted (gpointer data, const char *day, gint64 rows)
+static gboolean note_deleted (gpointer data, const char *day, gint64 rows, GError **error)
 {
-  g_string_append_printf (data, "%s:%d ", day, (int) rows);
+  Fixture *fixture = data;
+  if (fixture->is_refusing)
+    return error_set (error, ERROR_RETRY, "the audit log takes nothing now");
+  g_string_append_printf (fixture->deleted, "%s:%d ", day, (int) rows);
+  return TRUE;
 }
 
 static void open_all (Fixture *fixture)
 {
   fixture->files = observation_files_new (fixture->folder, 0, NULL);
   fixture->keeper = observation_keeper_new (fixture->folder, fixture->files);
-  observation_keeper_set_deleted (fixture->keeper, note_deleted, fixture->deleted);
+  observation_keeper_set_deleted (fixture->keeper, note_deleted, fixture);
 }
 
 static void close_all (Fixture *fixture)
@@ -577,13 +582,45 @@ static void a_metric_is_kept_for_as_long_as_it_says (void **state)
     if (day % 4 != 0)
       continue;
     pass (fixture);
-    assert_int_equal (lines_of (fixture->folder, "noise"), MIN (day + 1, 3));
-    assert_int_equal (lines_of (fixture->folder, "water_level"), MIN (day + 1, OBSERVATION_DAYS_KEPT));
-    assert_int_equal (lines_of (fixture->folder, "rain"), MIN (day + 1, 40));
+    assert_int_equal (lines_of (fixture->folder, "noise"), MIN (day + 1, 3 + 1));
+    assert_int_equal (lines_of (fixture->folder, "water_level"), MIN (day + 1, OBSERVATION_DAYS_KEPT + 1));
+    assert_int_equal (lines_of (fixture->folder, "rain"), MIN (day + 1, 40 + 1));
   }
   assert_non_null (strstr (fixture->deleted->str, "2026-05-01:1 2026-05-02:1 "));
   g_autoptr (GPtrArray) paths = observation_files_list (fixture->folder);
-  assert_int_equal (paths->len, 40); /* of 45 */
+  assert_int_equal (paths->len, 40 + 1); /* of 45 */
+}
+
+static void what_is_stored_late_on_a_day_is_kept_for_whole_days (void **state)
+{
+  Fixture *fixture = *state;
+  set_site (fixture, TRUE);
+  g_autoptr (Observation) late = reading ("noise", start_us + DAY - MINUTE, 7);
+  store_at (fixture->files, start_us + DAY - MINUTE, late);
+  for (guint day = 1; day <= 3; day++)
+    store_day (fixture, day);
+  pass (fixture); /* two days and a minute later */
+  assert_int_equal (lines_of (fixture->folder, "noise"), 4);
+  store_day (fixture, 4);
+  pass (fixture);
+  assert_int_equal (lines_of (fixture->folder, "noise"), 4);
+}
+
+static void what_can_not_be_entered_in_the_audit_log_is_not_deleted (void **state)
+{
+  Fixture *fixture = *state;
+  set_site (fixture, TRUE);
+  for (guint day = 0; day < 43; day++)
+    store_day (fixture, day);
+  fixture->is_refusing = TRUE;
+  pass (fixture);
+  assert_int_equal (lines_of (fixture->folder, "rain"), 43);
+  assert_int_equal (lines_of (fixture->folder, "noise"), 43);
+  assert_int_equal (half_made (fixture->folder), 0);
+  fixture->is_refusing = FALSE;
+  pass (fixture);
+  assert_int_equal (lines_of (fixture->folder, "rain"), 41);
+  assert_int_equal (lines_of (fixture->folder, "noise"), 4);
 }
 
 static void a_clock_that_jumps_forward_ends_one_day (void **state)
@@ -595,15 +632,15 @@ static void a_clock_that_jumps_forward_ends_one_day (void **state)
   pass (fixture);
   store_day (fixture, 3650);
   pass (fixture);
-  assert_int_equal (lines_of (fixture->folder, "noise"), 3);
-  assert_int_equal (lines_of (fixture->folder, "water_level"), OBSERVATION_DAYS_KEPT);
+  assert_int_equal (lines_of (fixture->folder, "noise"), 3 + 1);
+  assert_int_equal (lines_of (fixture->folder, "water_level"), OBSERVATION_DAYS_KEPT + 1);
   assert_int_equal (lines_of (fixture->folder, "rain"), 36);
   for (guint day = 35; day < 45; day++) { /* the clock is put right: that day grows old as others do */
     store_day (fixture, day);
     pass (fixture);
   }
-  assert_int_equal (lines_of (fixture->folder, "noise"), 3);
-  assert_int_equal (lines_of (fixture->folder, "rain"), 40);
+  assert_int_equal (lines_of (fixture->folder, "noise"), 3 + 1);
+  assert_int_equal (lines_of (fixture->folder, "rain"), 40 + 1);
 }
 
 static void what_a_gateway_stores_before_it_knows_the_time_is_not_old (void **state)
@@ -631,8 +668,8 @@ static void what_the_site_knows_no_more_goes_by_what_was_configured (void **stat
   for (guint day = 5; day < 35; day++)
     store_day (fixture, day);
   pass (fixture);
-  assert_int_equal (lines_of (fixture->folder, "rain"), 3 + OBSERVATION_DAYS_KEPT); /* three days were compact by then */
-  assert_int_equal (lines_of (fixture->folder, "water_level"), OBSERVATION_DAYS_KEPT);
+  assert_int_equal (lines_of (fixture->folder, "rain"), 3 + OBSERVATION_DAYS_KEPT + 1); /* three days were compact by then */
+  assert_int_equal (lines_of (fixture->folder, "water_level"), OBSERVATION_DAYS_KEPT + 1);
 }
 
 int main (void)
@@ -648,6 +685,8 @@ int main (void)
     WITH_FIXTURE (what_breaks_off_or_finds_no_room_leaves_the_day_as_it_was),
     WITH_FIXTURE (a_file_of_the_first_form_is_read_and_made_compact),
     WITH_FIXTURE (a_metric_is_kept_for_as_long_as_it_says),
+    WITH_FIXTURE (what_is_stored_late_on_a_day_is_kept_for_whole_days),
+    WITH_FIXTURE (what_can_not_be_entered_in_the_audit_log_is_not_deleted),
     WITH_FIXTURE (a_clock_that_jumps_forward_ends_one_day),
     WITH_FIXTURE (what_a_gateway_stores_before_it_knows_the_time_is_not_old),
     WITH_FIXTURE (what_the_site_knows_no_more_goes_by_what_was_configured),

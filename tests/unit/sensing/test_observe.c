@@ -447,21 +447,21 @@ static void a_file_holds_a_day_and_a_clock_that_jumps_deletes_one_file (void **s
 {
   (void) state;
   g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
-  for (int day = 0; day < OBSERVATION_DAYS_KEPT; day++) {
+  for (int day = 0; day <= OBSERVATION_DAYS_KEPT; day++) {
     publish (fixture, "village/level-1", "{\"level\":1}");
     clock_fake_advance (fixture->clock, 86400 * SECOND);
   }
   settle (fixture);
   observation_keeper_pass (fixture->observe->keeper);
   g_autoptr (GPtrArray) files = observation_files_list (fixture->folder);
-  assert_int_equal (files->len, OBSERVATION_DAYS_KEPT);
-  assert_true (observation_file_is_compact (files->pdata[OBSERVATION_DAYS_KEPT - OBSERVATION_DAYS_RAW - 1]));
+  assert_int_equal (files->len, OBSERVATION_DAYS_KEPT + 1);
+  assert_true (observation_file_is_compact (files->pdata[OBSERVATION_DAYS_KEPT - OBSERVATION_DAYS_RAW]));
   clock_fake_step_wall (fixture->clock, 3650LL * 86400 * SECOND);
   publish (fixture, "village/level-1", "{\"level\":1}");
   settle (fixture);
   observation_keeper_pass (fixture->observe->keeper);
   g_autoptr (GPtrArray) after = observation_files_list (fixture->folder);
-  assert_int_equal (after->len, OBSERVATION_DAYS_KEPT);
+  assert_int_equal (after->len, OBSERVATION_DAYS_KEPT + 1);
   assert_int_equal (observation_file_compare_days (files->pdata[1], after->pdata[0]), 0);
 }
 
