@@ -112,6 +112,19 @@ static void a_preview_counts_what_the_last_day_would_have_raised (void **state)
   json_decref (preview);
 }
 
+static void a_preview_leaves_the_files_of_earlier_days_alone (void **state)
+{
+  g_autoptr (Site) site = flood_site (10 * SECOND);
+  store_two_days (*state);
+  g_autofree char *earlier = g_build_filename (*state, "observations-20260430.db", NULL);
+  assert_true (g_file_test (earlier, G_FILE_TEST_EXISTS));
+  assert_true (g_file_set_contents (earlier, "not to be read", -1, NULL));
+  json_t *preview = rule_preview (*state, site, site->rules->pdata[0], NULL, now_us, NULL);
+  assert_non_null (preview);
+  assert_int_equal (json_integer_value (json_object_get (preview, "observations")), 24 * 60);
+  json_decref (preview);
+}
+
 static void whoever_is_bound_to_a_grid_previews_its_sensors_alone (void **state)
 {
   static const struct {
@@ -134,6 +147,7 @@ int main (void)
     cmocka_unit_test (a_hold_ends_at_its_time_between_two_readings),
     cmocka_unit_test (a_clock_that_steps_back_stands_still_for_the_rules),
     cmocka_unit_test_setup_teardown (a_preview_counts_what_the_last_day_would_have_raised, folder_setup, folder_teardown),
+    cmocka_unit_test_setup_teardown (a_preview_leaves_the_files_of_earlier_days_alone, folder_setup, folder_teardown),
     cmocka_unit_test_setup_teardown (whoever_is_bound_to_a_grid_previews_its_sensors_alone, folder_setup, folder_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
