@@ -187,9 +187,14 @@ void account_settle (AccountBook *book)
   each (book, settle);
 }
 
+/* What isn't on disk must not be shown with the next commit. */
 static void mark_all (AccountBook *book, Account *account)
 {
   account->is_all = TRUE;
+  account->received.saved = account->received.published;
+  account->stored.saved = account->stored.published;
+  for (guint i = 0; i < account->reason_count; i++)
+    account->reasons[i].count.saved = account->reasons[i].count.published;
   mark (book, account);
 }
 

@@ -67,7 +67,8 @@ static void keep_batch (Observe *observe, guint fresh_before)
   g_array_set_size (observe->outcomes, 0);
   g_ptr_array_set_size (observe->fresh, (int) fresh_before);
   g_hash_table_remove_all (observe->deliveries);
-  store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + RETRY_US);
+  observe->retry_at_us = clock_monotonic_us (observe->clock) + RETRY_US;
+  store_set_timer (observe->store, observe_run_batch, observe, observe->retry_at_us);
 }
 
 static void take_batch (Observe *observe)
@@ -76,13 +77,13 @@ static void take_batch (Observe *observe)
     observe_resume (observe);
 }
 
-/* Returns how many messages it has tried. */
+/* Returns how many messages it has tried. What comes while nothing can be written doesn't make it try sooner. */
 static guint store_batch (Observe *observe)
 {
   g_autoptr (GError) error = NULL;
   guint fresh_before = observe->fresh->len;
   guint taken = observe->batch->len;
-  if (taken == 0)
+  if (taken == 0 || clock_monotonic_us (observe->clock) < observe->retry_at_us)
     return 0;
   gboolean is_stored = observe_store_batch (observe, &error);
   observe_settle_filters (observe, is_stored);
@@ -148,6 +149,7 @@ static gboolean count_again (Observation *observation, guint marks, gpointer dat
 {
   Observe *observe = data;
   (void) error;
+  observe->counted_again = observation->number;
   const SensorInput *input = marks != 0 ? routes_input (observe->routes, observation->sensor) : NULL;
   if (input == NULL) /* of a message that counts already, or configured no more */
     return TRUE;
@@ -161,7 +163,8 @@ static gboolean count_again (Observation *observation, guint marks, gpointer dat
 gboolean observe_count_again (Observe *observe, Database *database, GError **error)
 {
   gint64 counted = database_integer (database, observe->applied, "SELECT value FROM sensing WHERE key = 'counted'", "");
-  if (!observation_files_each_after (observe->files, counted, count_again, observe, error))
+  gint64 after = MAX (counted, observe->counted_again); /* the start may have failed behind it, and be tried once more */
+  if (!observation_files_each_after (observe->files, after, count_again, observe, error))
     return FALSE;
   account_settle (observe->accounts);
   return TRUE;

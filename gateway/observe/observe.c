@@ -34,6 +34,7 @@ static gboolean reload (Database *database, gpointer data, GError **error)
   Observe *observe = data;
   (void) error;
   account_save_all (observe->accounts);
+  observe->accounts_saved_us = 0;
   observe->counted = 0;
   store_set_timer (observe->store, observe_run_batch, observe, clock_monotonic_us (observe->clock) + RETRY_US);
   return read_applied (observe, database);

@@ -154,8 +154,8 @@ static void set_broker (Observe *observe, const Site *site, const Broker *broker
     BrokerHandlers handlers = { observe, receive, received_all, broker_changed };
     slot = g_new0 (BrokerSlot, 1);
     slot->settings = g_steal_pointer (&settings);
+    g_mutex_lock (&observe->mutex); /* its thread may be heard before it stands in the table */
     slot->connection = observe->port->open (broker, client_id, &handlers);
-    g_mutex_lock (&observe->mutex);
     g_hash_table_insert (observe->brokers, g_strdup (broker->id), slot);
     g_mutex_unlock (&observe->mutex);
   }

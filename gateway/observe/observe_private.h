@@ -67,6 +67,8 @@ struct Observe {
   gint64 counted;         /* … that the accounts have, once they were written; 0 until then */
   gint64 hashes_written_us; /* monotonic */
   gint64 accounts_saved_us; /* monotonic */
+  gint64 retry_at_us;     /* monotonic: before it a batch that couldn't be stored isn't tried again */
+  gint64 counted_again;   /* number of the last observation that was counted after the start */
   GHashTable *announced;  /* "sensor\nmetric" → gint64 monotonic: when watchers were last told */
   gint64 announced_second;
   guint announced_in_second;
@@ -97,7 +99,7 @@ gboolean observe_run_batch (Database *database, gpointer data, GError **error);
  * `outcomes`. On an error nothing is stored. */
 gboolean observe_store_batch (Observe *observe, GError **error);
 
-/* thread: store. Ends what the batch has done to filters: takes it back unless it is stored. */
+/* thread: store. Ends what the batch has done to filters and hashes: takes it back unless it is stored. */
 void observe_settle_filters (Observe *observe, gboolean is_stored);
 
 /* thread: store, inside a job. Messages of the batch that are of unknown sensors make them known; `*is_waiting` when the batch can't

@@ -21,6 +21,8 @@ typedef struct {
   gboolean has_last_hash;
   guint64 last_hash; /* of the last payload: a retained message that repeats it is no news */
   gboolean is_hash_unwritten;
+  gboolean had_last_hash, was_hash_unwritten; /* these and the hash as they were, with filter_before */
+  guint64 last_hash_before;
 } SensorInput;
 
 typedef struct Routes Routes;

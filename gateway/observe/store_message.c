@@ -59,7 +59,7 @@ static gboolean reject (Observe *observe, const Pending *pending, const char *se
   return observation_files_reject (observe->files, pending->message, sensor, reason, detail, error);
 }
 
-/* Keeps the filter as it was before this batch, which may have to be done again. */
+/* Keeps the filter and the last hash as they were before this batch, which may have to be done again. */
 static void keep_filter (gpointer self, SensorInput *input)
 {
   Observe *observe = ((Storing *) self)->observe;
@@ -68,7 +68,18 @@ static void keep_filter (gpointer self, SensorInput *input)
   input->filter_before = g_new0 (Filter, 1);
   filter_init (input->filter_before, input->sensor);
   filter_copy (&input->filter, input->filter_before, input->sensor);
+  input->had_last_hash = input->has_last_hash;
+  input->last_hash_before = input->last_hash;
+  input->was_hash_unwritten = input->is_hash_unwritten;
   g_ptr_array_add (observe->touched, input);
+}
+
+static void take_back (SensorInput *input)
+{
+  filter_copy (input->filter_before, &input->filter, input->sensor);
+  input->has_last_hash = input->had_last_hash;
+  input->last_hash = input->last_hash_before;
+  input->is_hash_unwritten = input->was_hash_unwritten;
 }
 
 void observe_settle_filters (Observe *observe, gboolean is_stored)
@@ -76,7 +87,7 @@ void observe_settle_filters (Observe *observe, gboolean is_stored)
   for (guint i = 0; i < observe->touched->len; i++) {
     SensorInput *input = observe->touched->pdata[i];
     if (!is_stored)
-      filter_copy (input->filter_before, &input->filter, input->sensor);
+      take_back (input);
     filter_clear (input->filter_before);
     g_clear_pointer (&input->filter_before, g_free);
   }

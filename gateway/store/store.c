@@ -11,6 +11,7 @@ enum {
   QUEUE_JOBS = 65536,
   GROUP_JOBS = 512,
   RESERVE_CHECK_US = 60 * G_USEC_PER_SEC,
+  TIMER_RETRY_US = G_USEC_PER_SEC,
   ROOM_CHECK_US = 5 * G_USEC_PER_SEC, /* while the disk is full */
 };
 
@@ -18,6 +19,7 @@ typedef struct {
   StoreJob job;
   StoreDone done;
   gpointer data;
+  gboolean is_timer;
   GError *error; /* of the job itself */
 } Job;
 
@@ -128,11 +130,21 @@ gboolean store_is_full (Store *store)
   return g_atomic_int_get (&store->is_full);
 }
 
+/* It couldn't even begin. */
+static void put_off (Store *store, const Job *job)
+{
+  if (job->is_timer)
+    store_set_timer (store, job->job, job->data, clock_monotonic_us (store->clock) + TIMER_RETRY_US);
+}
+
 static void run_job (Store *store, Job *job)
 {
   guint hooks = store->after_commit->len;
-  if (!database_script (store->database, "SAVEPOINT job", &job->error))
+  if (!database_script (store->database, "SAVEPOINT job", &job->error)) {
+    put_off (store, job);
+    run_rollbacks (store);
     return;
+  }
   if (job->job (store->database, job->data, &job->error)) {
     database_script (store->database, "RELEASE job", &job->error);
     return;
@@ -188,11 +200,14 @@ static guint run_transaction (Store *store, GPtrArray *group, guint from)
       run_job (store, group->pdata[end++]);
     committed = is_whole ? commit (store, &error)
                          : error_set (&error, ERROR_RETRY, "the whole transaction was rolled back under a job that failed");
-    if (!committed)
-      run_rollbacks (store);
+  } else {
+    for (guint i = from; i < end; i++)
+      put_off (store, group->pdata[i]);
   }
-  if (!committed)
+  if (!committed) {
+    run_rollbacks (store);
     log_limited (LOG_LEVEL_ERROR, "store: nothing could be written: %s", error->message);
+  }
   run_after_commit (store, committed);
   finish_jobs (group, from, end, error);
   return end;
@@ -226,6 +241,7 @@ static void take_due_timers (Store *store, GPtrArray *group)
     Job *job = g_new0 (Job, 1);
     job->job = timer.job;
     job->data = timer.data;
+    job->is_timer = TRUE;
     g_ptr_array_add (group, job);
   }
 }

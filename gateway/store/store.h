@@ -37,11 +37,13 @@ gboolean store_run (Store *store, StoreJob job, gpointer data, GError **error);
  * `free_data` (may be NULL) runs in either case. For live events. */
 void store_after_commit (Store *store, StoreHook hook, gpointer data, GDestroyNotify free_data);
 
-/* Before the first job: `reload` runs on the store's thread after every failed commit or job. */
+/* Before the first job: `reload` runs on the store's thread after every failed commit or job, also when they could not
+ * even begin. */
 void store_add_rollback (Store *store, StoreReload reload, gpointer data);
 
 /* thread: the store's. Calls `hook` on the store's thread at `monotonic_us` or soon after, as a job of its own
- * transaction; one timer per (job, data), a second call moves it; G_MAXINT64 removes it. */
+ * transaction; one timer per (job, data), a second call moves it; G_MAXINT64 removes it. One that could
+ * not begin (the database is locked) is tried again after a second. */
 void store_set_timer (Store *store, StoreJob job, gpointer data, gint64 monotonic_us);
 
 /* thread: any. A read-only connection that belongs to the calling thread and lives as long as it. NULL with an error. */

@@ -163,6 +163,60 @@ static void a_transaction_that_a_full_disk_rolled_back_fails_its_jobs_and_the_la
   assert_false (gate.failed[3]);
 }
 
+static gboolean wait_little (Database *database, gpointer data, GError **error)
+{
+  (void) data;
+  return database_script (database, "PRAGMA busy_timeout=1", error);
+}
+
+typedef struct {
+  Store *store;
+  int runs;
+} Ticking;
+
+static gboolean note_run (Database *database, gpointer data, GError **error)
+{
+  (void) database, (void) error;
+  ((Ticking *) data)->runs++;
+  return TRUE;
+}
+
+static gboolean set_timer (Database *database, gpointer data, GError **error)
+{
+  Ticking *ticking = data;
+  (void) database, (void) error;
+  store_set_timer (ticking->store, note_run, ticking, clock_monotonic_us (store_clock (ticking->store)) + G_USEC_PER_SEC);
+  return TRUE;
+}
+
+static void a_transaction_that_cannot_begin_calls_the_rollback_hooks_and_keeps_its_timers (void **state)
+{
+  int reloads = 0;
+  gint64 value = 7;
+  g_autofree char *path = g_build_filename (*state, "gridgate.db", NULL);
+  Clock *clock = clock_fake_new (0);
+  Store *store = store_open (*state, clock, NULL);
+  Ticking ticking = { store, 0 };
+  store_add_rollback (store, note_reload, &reloads);
+  assert_true (store_run (store, create_table, NULL, NULL));
+  assert_true (store_run (store, wait_little, NULL, NULL));
+  assert_true (store_run (store, set_timer, &ticking, NULL));
+  Database *other = database_open (path, DATABASE_WRITER, NULL);
+  assert_true (database_script (other, "BEGIN IMMEDIATE", NULL));
+  clock_fake_advance (clock, 2 * G_USEC_PER_SEC);
+  assert_false (store_run (store, insert, &value, NULL));
+  assert_true (reloads > 0);
+  assert_true (database_script (other, "ROLLBACK", NULL));
+  database_close (other);
+  assert_int_equal (ticking.runs, 0);
+  clock_fake_advance (clock, 2 * G_USEC_PER_SEC);
+  while (ticking.runs == 0)
+    assert_true (store_run (store, insert, &value, NULL));
+  assert_int_equal (ticking.runs, 1);
+  store_close (store);
+  clock_fake_free (clock);
+}
+
 static void a_database_of_a_newer_gridgate_is_refused (void **state)
 {
   g_autofree char *path = g_build_filename (*state, "gridgate.db", NULL);
@@ -185,6 +239,8 @@ int main (void)
     cmocka_unit_test_setup_teardown (
       a_transaction_that_a_full_disk_rolled_back_fails_its_jobs_and_the_later_ones_commit_anew, folder_setup,
       folder_teardown),
+    cmocka_unit_test_setup_teardown (a_transaction_that_cannot_begin_calls_the_rollback_hooks_and_keeps_its_timers, folder_setup,
+                                     folder_teardown),
     cmocka_unit_test_setup_teardown (a_database_of_a_newer_gridgate_is_refused, folder_setup, folder_teardown),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -426,6 +426,56 @@ static void retained_messages_set_values_and_fire_nothing (void **state)
   json_decref (sensor);
 }
 
+static void in_day_file (Fixture *fixture, const char *script)
+{
+  g_autoptr (GPtrArray) files = observation_files_list (fixture->folder);
+  Database *database = database_open (files->pdata[0], DATABASE_WRITER, NULL);
+  assert_true (database_script (database, script, NULL));
+  database_close (database);
+}
+
+static void a_retained_message_that_could_not_be_stored_is_when_it_can_and_not_sooner_than_a_second (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  in_day_file (fixture, "CREATE TRIGGER none BEFORE INSERT ON observations BEGIN SELECT raise (ABORT, 'no'); END");
+  RawMessage *retained = message_of (fixture, "village/level-1", "{\"level\":2}");
+  retained->is_retained = TRUE;
+  hand_over (retained);
+  settle (fixture);
+  in_day_file (fixture, "DROP TRIGGER none");
+  observe_schedule (fixture->observe);
+  settle (fixture);
+  assert_int_equal (stored_rows (fixture), 1);
+  clock_fake_advance (fixture->clock, 2 * SECOND);
+  settle (fixture);
+  assert_int_equal (stored_rows (fixture), 2);
+  assert_true (is_acknowledged (NULL));
+  assert_int_equal (counted (fixture, "level-1", "dropped.duplicate"), 0);
+  assert_balanced (fixture);
+}
+
+static gboolean fail_after_saving (Database *database, gpointer data, GError **error)
+{
+  return observe_save_accounts (data, database, error) && error_set (error, ERROR_RETRY, "the commit fails");
+}
+
+static void what_was_counted_is_not_shown_before_it_is_on_disk (void **state)
+{
+  (void) state;
+  g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
+  publish (fixture, "village/level-1", "{\"level\":1}");
+  assert_int_equal (counted (fixture, "level-1", "stored"), 1);
+  account_stored (fixture->observe->accounts, "village", "level-1");
+  account_received (fixture->observe->accounts, "village", "level-1");
+  assert_false (store_run (fixture->store, fail_after_saving, fixture->observe, NULL));
+  account_publish (fixture->observe->accounts);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 1);
+  clock_fake_advance (fixture->clock, 2 * SECOND);
+  assert_int_equal (counted (fixture, "level-1", "stored"), 2);
+}
+
 static void last_values_are_there_after_a_restart (void **state)
 {
   (void) state;
@@ -946,6 +996,8 @@ int main (void)
     cmocka_unit_test (observations_that_the_rules_had_not_seen_pass_once_when_the_disk_is_free_again),
     cmocka_unit_test (a_redelivery_after_a_kill_counts_once),
     cmocka_unit_test (retained_messages_set_values_and_fire_nothing),
+    cmocka_unit_test (a_retained_message_that_could_not_be_stored_is_when_it_can_and_not_sooner_than_a_second),
+    cmocka_unit_test (what_was_counted_is_not_shown_before_it_is_on_disk),
     cmocka_unit_test (last_values_are_there_after_a_restart),
     cmocka_unit_test (a_file_holds_a_day_and_a_clock_that_jumps_deletes_one_file),
     cmocka_unit_test (pages_of_a_query_follow_each_other_over_days),
