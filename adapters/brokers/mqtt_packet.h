@@ -53,8 +53,8 @@ typedef struct {
   gsize payload_at; /* offset in the body; the payload is the rest of it; 0: not yet known */
 } MqttPublish;
 
-/* `size` of the body's bytes are there: MQTT_MORE when they don't reach to the payload; if `payload_at` is known then, only
- * properties are lacking. */
+/* `size` of the body's bytes are there: MQTT_MORE when they don't reach to the payload. If `payload_at` is known without
+ * MQTT_WHOLE, only properties are lacking or wrong. */
 MqttProgress mqtt_publish_read (const MqttHead *head, const guint8 *body, gsize size, int protocol, MqttPublish *publish);
 
 /* The others are read when the whole body is there. */

@@ -74,11 +74,9 @@ static Step take_publish (MqttSession *session, const MqttHead *head, const guin
 {
   MqttPublish publish;
   MqttProgress progress = mqtt_publish_read (head, body, MIN (size, head->body_bytes), session->protocol, &publish);
-  if (progress == MQTT_MALFORMED)
-    return end_step (session, "the broker sent a PUBLISH that is none");
-  gboolean is_beyond = head->head_bytes + head->body_bytes > MQTT_INPUT_BYTES;
-  if (progress == MQTT_MORE && (!is_beyond || publish.payload_at == 0))
-    return STEP_MORE;
+  gboolean is_beyond = head->head_bytes + head->body_bytes > MQTT_INPUT_BYTES; /* then its properties are not looked at */
+  if (progress != MQTT_WHOLE && !(is_beyond && publish.payload_at > 0))
+    return progress == MQTT_MORE ? STEP_MORE : end_step (session, "the broker sent a PUBLISH that is none");
   gsize payload_bytes = head->body_bytes - publish.payload_at;
   if (is_beyond || payload_bytes > RAW_PAYLOAD_MAX)
     return begin_large (session, head, &publish);

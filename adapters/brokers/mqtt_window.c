@@ -7,9 +7,11 @@ gboolean mqtt_window_is_full (const MqttWindow *window)
 
 gboolean mqtt_window_holds (const MqttWindow *window, guint16 packet_id)
 {
-  for (guint i = 0; i < window->length; i++)
-    if (window->entries[(window->first + i) % BROKER_WINDOW].packet_id == packet_id)
+  for (guint i = 0; i < window->length; i++) {
+    const MqttUnacknowledged *entry = &window->entries[(window->first + i) % BROKER_WINDOW];
+    if (!entry->is_done && entry->packet_id == packet_id)
       return TRUE;
+  }
   return FALSE;
 }
 

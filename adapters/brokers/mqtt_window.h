@@ -23,7 +23,7 @@ typedef struct {
 
 gboolean mqtt_window_is_full (const MqttWindow *window);
 
-/* Whether a message of this number is among them. */
+/* Whether a message of this number is held among them: what is done is told within the turn. */
 gboolean mqtt_window_holds (const MqttWindow *window, guint16 packet_id);
 
 /* There must be room. `qos` is 1 or 2; receipts grow. */
