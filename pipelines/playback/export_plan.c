@@ -363,15 +363,13 @@ static gboolean wait_for_room (Sending *sending, GError **error)
   return !(polled[1].revents & (POLLERR | POLLHUP)) || error_set (error, ERROR_GIVE_UP, "the client is gone");
 }
 
-/* What write or splice returned: FALSE when it is no reason to try again. */
+/* What write or splice to the pipe returned: FALSE when it is no reason to try again. */
 static gboolean note_sent (Sending *sending, gssize sent, GError **error)
 {
   if (sent > 0) {
     sending->plan->sent += sent;
     return TRUE;
   }
-  if (sent == 0)
-    return error_set (error, ERROR_GIVE_UP, "a recording is shorter than it was");
   return errno == EAGAIN || errno == EINTR || error_set_errno (error, errno, "the client is gone");
 }
 
@@ -387,15 +385,28 @@ static gboolean send_head (Sending *sending, GError **error)
   return TRUE;
 }
 
+/* The pipe never waits here, the disk may: that time is not the client's. */
+static gboolean splice_some (Sending *sending, off_t *at, gsize size, GError **error)
+{
+  const char *path = file_at (sending->plan, sending->file)->path;
+  gint64 start_us = g_get_monotonic_time ();
+  gssize sent = splice (sending->fd, at, sending->client->pipe_fd, NULL, size, SPLICE_F_NONBLOCK);
+  int problem = errno;
+  sending->window_us += g_get_monotonic_time () - start_us;
+  if (sent == 0)
+    return error_set (error, ERROR_RECONFIGURE, "recording %s is shorter than it was", path);
+  if (sent < 0 && problem != EAGAIN && problem != EINTR && problem != EPIPE)
+    return error_set (error, ERROR_RECONFIGURE, "recording %s: %s", path, g_strerror (problem));
+  errno = problem;
+  return note_sent (sending, sent, error);
+}
+
 static gboolean send_chunk (const ExportChunk *chunk, Sending *sending, GError **error)
 {
   off_t at = chunk->offset, end = chunk->offset + chunk->size;
-  while (at < end) {
-    if (!wait_for_room (sending, error)
-        || !note_sent (sending, splice (sending->fd, &at, sending->client->pipe_fd, NULL, MIN ((gsize) (end - at), WRITE_BYTES),
-                                        SPLICE_F_NONBLOCK), error))
+  while (at < end)
+    if (!wait_for_room (sending, error) || !splice_some (sending, &at, MIN ((gsize) (end - at), WRITE_BYTES), error))
       return FALSE;
-  }
   return TRUE;
 }
 
@@ -415,7 +426,7 @@ static gboolean open_recording (Sending *sending, guint file, GError **error)
   tell_moved (sending);
   sending->fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (sending->fd < 0)
-    return error_set_errno (error, errno, "recording %s", path);
+    return error_set (error, ERROR_RECONFIGURE, "recording %s: %s", path, g_strerror (errno));
   plan->reached_us = MAX (plan->reached_us, file_at (plan, file)->to_us);
   (void) posix_fadvise (sending->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   return TRUE;

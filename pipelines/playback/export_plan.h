@@ -46,8 +46,8 @@ ExportPlan *export_plan_new (const char *data_dir, const char *camera, const cha
 gint64 export_plan_bytes (const ExportPlan *plan);
 const GArray *export_plan_spans (const ExportPlan *plan); /* of ExportSpan */
 
-/* Writes the file. Ends early, FALSE: ERROR_RETRY when it was cancelled, ERROR_REFUSE when the client is too slow, another when it is gone or
- * a recording went away. */
+/* Writes the file. Ends early, FALSE: ERROR_RETRY when it was cancelled, ERROR_REFUSE when the client is too slow,
+ * ERROR_RECONFIGURE when the disk or a recording is at fault (it can't be read, or went away), another when the client is gone. */
 gboolean export_plan_write (ExportPlan *plan, const ExportClient *client, GError **error);
 
 /* How much was written last, and the wall time that the client may have it up to, a file of recordings at a time; 0: nothing. */

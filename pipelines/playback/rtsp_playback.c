@@ -41,7 +41,7 @@ typedef struct {
   gboolean is_described, answers_play, is_playing, is_at_end, drops_next, is_anchored;
   gint64 anchor_us, zero_us;  /* monotonic; timeline */
   gint64 media_zero_us; /* RTP time, in microseconds, of the anchor: RTP time goes on where it was */
-  gint64 media_us, wall_us; /* of the newest picture's end */
+  gint64 media_us, wall_us; /* of the newest picture's end; until there is one, wall_us is where to begin */
   gint64 reported_us;   /* media time of the newest sender report */
   gboolean leaves;      /* all is out, the BYE follows */
   gboolean is_reported, is_gone; /* reported: what goes before the first batch was sent */
@@ -147,6 +147,7 @@ static void tell_start (Session *session, const AccessUnit *first)
 {
   GString *info = g_string_new (NULL);
   session->answers_play = FALSE;
+  session->is_playing = first != NULL;
   for (guint i = 0; first != NULL && i < RTSP_PACKETS_TRACKS; i++) {
     const RtspPacketTrack *track = &session->packets.tracks[i];
     if (track->rtp != RTSP_PACKETS_NO_CHANNEL)
@@ -205,13 +206,26 @@ static void leave (Session *session)
   say_goodbye (session);
 }
 
+/* Nothing that is wanted comes behind it. */
+static gboolean is_last (const Session *session, const FeedBatch *batch)
+{
+  return batch->is_end || (session->to_us >= 0 && batch->units->len > 0
+                           && ((const AccessUnit *) batch->units->pdata[0])->wall_us >= session->to_us);
+}
+
 /* TRUE: the batch is out. */
 static gboolean send_batch (Session *session)
 {
-  const FeedBatch *batch = session->batches.head->data;
+  FeedBatch *batch = session->batches.head->data;
   const AccessUnit *first = first_picture (batch);
-  if (first != NULL && !session->is_anchored)
+  if (session->answers_play && first == NULL && !is_last (session, batch)) { /* sound alone: the pictures are behind it */
+    drop_batch (session);
+    return TRUE;
+  }
+  if (first != NULL && !session->is_anchored) {
     anchor (session, first);
+    batch->is_first = TRUE;
+  }
   if (session->answers_play) { /* which may bring the next request, and with it anything */
     loop_timer_set (session->timer, loop_now_us (session->loop));
     tell_start (session, first);
@@ -311,7 +325,7 @@ static gpointer open_session (Loop *loop, const RtspRecordedTime *time, const Rt
   Session *session = g_new0 (Session, 1);
   g_autofree char *data_dir = playbacks->data_dir (playbacks->data);
   *session = (Session){ .playbacks = playbacks, .loop = loop, .camera = g_strdup (time->camera), .events = *events, .data = data,
-                        .from_us = time->from_us, .to_us = time->to_us, .scale = 1 };
+                        .from_us = time->from_us, .to_us = time->to_us, .wall_us = time->from_us, .scale = 1 };
   rtsp_packets_init (&session->packets, loop, time->outlet);
   if (data_dir == NULL) {
     session->timer = loop_timer_new (loop, refuse_later, session);
@@ -331,6 +345,11 @@ static void use_udp (gpointer data, UdpOutlet *udp)
   ((Session *) data)->packets.udp = udp;
 }
 
+static gboolean has_track (gpointer data, guint track)
+{
+  return track < RTSP_PACKETS_TRACKS && ((const Session *) data)->packets.tracks[track].rate > 0;
+}
+
 static gboolean set_up (gpointer data, guint track, guint8 rtp_channel, guint8 rtcp_channel, guint32 *ssrc)
 {
   RtspPackets *packets = &((Session *) data)->packets;
@@ -340,14 +359,14 @@ static gboolean set_up (gpointer data, guint track, guint8 rtp_channel, guint8 r
   return TRUE;
 }
 
-/* The picture that would come next: a pause goes on there. */
+/* The picture that would come next, or the end of the newest: a pause goes on there. */
 static gint64 place_of (const Session *session)
 {
   const FeedBatch *batch = session->batches.length > 0 ? session->batches.head->data : NULL;
   for (guint i = session->next; batch != NULL && i < batch->units->len; i++)
     if (access_unit_is_video (batch->units->pdata[i]))
       return ((const AccessUnit *) batch->units->pdata[i])->wall_us;
-  return -1;
+  return session->wall_us;
 }
 
 static void play (gpointer data, gint64 from_us, gint64 to_us, double scale)
@@ -356,10 +375,10 @@ static void play (gpointer data, gint64 from_us, gint64 to_us, double scale)
   gboolean is_new_scale = scale != session->scale, starts = session->is_anchored || from_us >= 0 || is_new_scale;
   gint64 place_us = from_us >= 0 ? from_us : place_of (session);
   session->scale = scale;
-  if (to_us >= 0)
-    session->to_us = to_us;
+  session->to_us = to_us;
+  session->wall_us = place_us;
   if (starts) { /* from a key picture: units that were read may be of another place, or too many */
-    playback_feed_seek (session->feed, place_us >= 0 ? place_us : session->from_us, scale > 1);
+    playback_feed_seek (session->feed, place_us, scale > 1);
     while (session->batches.length > 0)
       drop_batch (session);
     session->drops_next = playback_feed_is_asked (session->feed);
@@ -415,7 +434,7 @@ static void close_session (gpointer data)
 RtspPlaybacks *rtsp_playbacks_new (FeedPool *pool, char *(*data_dir) (gpointer data), gpointer data)
 {
   RtspPlaybacks *playbacks = g_new0 (RtspPlaybacks, 1);
-  *playbacks = (RtspPlaybacks){ { open_session, use_udp, set_up, play, pause_session, resume_session, watched, close_session,
+  *playbacks = (RtspPlaybacks){ { open_session, use_udp, has_track, set_up, play, pause_session, resume_session, watched, close_session,
                                   playbacks }, pool, data_dir, data, 0 };
   return playbacks;
 }

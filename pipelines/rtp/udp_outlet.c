@@ -229,6 +229,7 @@ void udp_outlet_forget (UdpOutlet *outlet)
 {
   drop_waiting (outlet);
   loop_timer_clear (outlet->timer);
+  outlet->skips = FALSE;
 }
 
 static void skip (UdpOutlet *outlet)
@@ -284,11 +285,22 @@ static void wait_unit (UdpOutlet *outlet, const Unit *unit)
     loop_timer_set (outlet->timer, 0); /* at the end of this turn */
 }
 
+/* Sender reports and goodbyes, which need no picture before them. */
+static gboolean is_all_reports (const Unit *unit)
+{
+  const guint8 *begin = unit->block->bytes + unit->offset;
+  for (guint32 at = 0; at < unit->size; at += (guint32) (INTERLEAVED_HEADER + packet_size (begin + at)))
+    if (!(begin[at + 1] & 1))
+      return FALSE;
+  return TRUE;
+}
+
 void udp_outlet_send (UdpOutlet *outlet, const Unit *unit)
 {
-  if (outlet->skips && !unit->is_random_access && !outlet->starts_anywhere)
+  gboolean starts = unit->is_random_access || outlet->starts_anywhere;
+  if (outlet->skips && !starts && !is_all_reports (unit))
     return;
-  outlet->skips = FALSE;
+  outlet->skips = outlet->skips && !starts;
   if (is_waiting (outlet) || outlet->allowance > 0 || outlet->paces_all) {
     if (outlet->waiting_bytes + unit->size > outlet->limits->bytes + outlet->allowance
         || outlet->waiting->len - outlet->first >= UNITS_MAX)

@@ -55,7 +55,7 @@ gboolean udp_outlet_set_ports (UdpOutlet *outlet, guint track, guint16 rtp_port,
 /* All that follows is paced, at so many bytes a second (at least 100 KB): a few packets each ten milliseconds. */
 void udp_outlet_pace (UdpOutlet *outlet, gint64 bytes_per_second);
 
-/* What waits is not wanted any more. */
+/* What waits is not wanted any more; what follows is another stretch, and begins whole. */
 void udp_outlet_forget (UdpOutlet *outlet);
 
 /* What follows until the queue is empty again is paced, and so much may wait beyond the bound. */

@@ -225,6 +225,7 @@ void player_finish (Player *player)
   stream_remove_tap (player->stream, &player->tap);
   g_clear_pointer (&player->tracks, track_list_free);
   g_clear_pointer (&player->copies, block_unref);
+  player->stream = NULL;
   player->udp = NULL;
   player->is_playing = FALSE;
 }

@@ -344,23 +344,35 @@ static gint64 last_sign_us (const RtspConnection *connection)
   return last_us;
 }
 
+/* What ends a connection whatever it waits for: a client that seeks and reads nothing waits for an answer that can't leave.
+ * NULL: nothing does. */
+static const char *end_reason (const RtspConnection *connection, gint64 now)
+{
+  if (outlet_is_lost (&connection->outlet, now))
+    return "too slow";
+  if (connection->until_us > 0 && g_get_real_time () >= connection->until_us)
+    return "permission ended";
+  return recorded_waits (connection) && now - connection->last_request_us > SESSION_TIMEOUT_S * G_USEC_PER_SEC ? "timeout" : NULL;
+}
+
 void rtsp_connection_tick (RtspConnection *connection)
 {
   gint64 now = connection_now_us (connection);
   const Player *player = &connection->player;
   gint64 idle_us = now - last_sign_us (connection);
   session_count_skips (connection); /* while it lasts: a viewer may be slow for hours */
+  const char *reason = end_reason (connection, now);
+  if (reason != NULL) {
+    rtsp_connection_close (connection, reason);
+    return;
+  }
   if (connection->wait_stream != NULL)
     session_try_describe (connection, now - connection->wait_since_us >= DESCRIBE_WAIT_US);
   if (connection->wait_stream != NULL || connection->ask != NULL || recorded_waits (connection))
     return;
   if (process (connection) == STEP_MOVED || connection->is_closed) /* what was sent while a DESCRIBE waited */
     return;
-  if (outlet_is_lost (&connection->outlet, now)) {
-    rtsp_connection_close (connection, "too slow");
-  } else if (connection->until_us > 0 && g_get_real_time () >= connection->until_us) {
-    rtsp_connection_close (connection, "permission ended");
-  } else if (player->is_playing && player->away_since_us > 0 && now - player->away_since_us > CAMERA_AWAY_US) {
+  if (player->is_playing && player->away_since_us > 0 && now - player->away_since_us > CAMERA_AWAY_US) {
     rtsp_connection_close (connection, "camera away");
   } else if (connection->input->len > 0 && now - connection->input_since_us > REQUEST_TIMEOUT_US) {
     rtsp_connection_close (connection, "timeout");

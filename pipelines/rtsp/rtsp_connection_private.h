@@ -51,6 +51,7 @@ struct RtspConnection {
     char *camera, *reason; /* what was asked for last; reason NULL: none was given */
     const char *stream; /* static */
     gint64 from_us, to_us;
+    gint64 play_to_us;  /* of the newest PLAY */
     gboolean waits;     /* `request` waits for it */
     gboolean is_playing;
   } recorded;

@@ -65,6 +65,8 @@ static GstRTSPStatusCode set_track_up (RtspConnection *connection, RtspTransport
   guint8 channels[2];
   if (connection->recorded.is_playing)
     return GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE;
+  if (!recordings->has_track (connection->recorded.session, track))
+    return GST_RTSP_STS_NOT_FOUND;
   GstRTSPStatusCode status = begin_session (connection);
   if (status == GST_RTSP_STS_OK)
     status = transport_set_up (connection, track, transport, channels);
@@ -142,10 +144,12 @@ static void on_playing (const RtspRecordedPlay *play, gpointer data)
     = connection_response_new (connection, request, play != NULL ? GST_RTSP_STS_OK : GST_RTSP_STS_INVALID_RANGE);
   if (play != NULL) {
     g_autofree char *from = rtsp_clock_text (play->from_us);
-    g_autofree char *to = connection->recorded.to_us >= 0 ? rtsp_clock_text (connection->recorded.to_us) : g_strdup ("");
+    g_autofree char *to = connection->recorded.play_to_us >= 0 ? rtsp_clock_text (connection->recorded.play_to_us) : g_strdup ("");
     add_header (response, GST_RTSP_HDR_RANGE, g_strdup_printf ("clock=%s-%s", from, to));
     add_header (response, GST_RTSP_HDR_SCALE, g_strdup_printf ("%.2f", play->scale));
     add_header (response, GST_RTSP_HDR_RTP_INFO, with_base (play->rtp_info, path.base));
+  } else {
+    connection->recorded.is_playing = FALSE;
   }
   connection_send (connection, response);
   connection_resume (connection);
@@ -196,6 +200,7 @@ static void open_now (RtspConnection *connection, GstRTSPMessage *taken)
   const RtspRecordings *recordings = recordings_of (connection);
   RtspRecordedTime time = { connection->recorded.camera, connection->recorded.stream, connection->recorded.from_us,
                             connection->recorded.to_us, &connection->outlet };
+  connection->recorded.play_to_us = connection->recorded.to_us;
   wait_with (connection, taken);
   connection->recorded.session = recordings->open (connection->place->loop, &time, &events, connection, recordings->owner);
   if (connection->recorded.session != NULL)
@@ -235,11 +240,24 @@ static void enter_in_register (RtspConnection *connection)
                                       connection->played_us, shared->data);
 }
 
+/* A range without an end ends where the recording that was described does; no range at all goes on as before. FALSE when nothing
+ * lies in it. */
+static gboolean take_end (RtspConnection *connection, gboolean is_given, const RtspRange *range)
+{
+  gint64 described_us = connection->recorded.to_us, former_us = connection->recorded.play_to_us;
+  gint64 to_us = range->to_us >= 0 ? range->to_us : is_given ? described_us : former_us;
+  if (to_us >= 0 && range->from_us >= to_us)
+    return FALSE;
+  connection->recorded.play_to_us = to_us;
+  return TRUE;
+}
+
 /* A PLAY while it plays moves it at once (RFC 2326 10.5 would queue it; clients that seek pause first, or mean this). */
 void recorded_play (RtspConnection *connection, GstRTSPMessage *request)
 {
   RtspRange range;
-  if (!rtsp_range_parse (rtsp_message_header (request, GST_RTSP_HDR_RANGE), connection->recorded.from_us, &range)) {
+  const char *text = rtsp_message_header (request, GST_RTSP_HDR_RANGE);
+  if (!rtsp_range_parse (text, connection->recorded.from_us, &range) || !take_end (connection, text != NULL, &range)) {
     connection_respond (connection, request, GST_RTSP_STS_INVALID_RANGE);
     return;
   }
@@ -247,11 +265,9 @@ void recorded_play (RtspConnection *connection, GstRTSPMessage *request)
   GstRTSPMessage *copy = NULL;
   gst_rtsp_message_copy (request, &copy);
   enter_in_register (connection);
-  if (range.to_us >= 0)
-    connection->recorded.to_us = range.to_us;
   connection->recorded.is_playing = TRUE;
   wait_with (connection, copy);
-  recordings_of (connection)->play (connection->recorded.session, range.from_us, range.to_us, scale);
+  recordings_of (connection)->play (connection->recorded.session, range.from_us, connection->recorded.play_to_us, scale);
 }
 
 void recorded_pause (RtspConnection *connection, GstRTSPMessage *request)

@@ -34,9 +34,10 @@ typedef struct {
   gpointer (*open) (Loop *loop, const RtspRecordedTime *time, const RtspRecordedEvents *events, gpointer data, gpointer owner);
   /* Before the first track is set up. The connection's; it outlives the session. NULL: over the connection. */
   void (*use_udp) (gpointer session, UdpOutlet *udp);
+  gboolean (*has_track) (gpointer session, guint track); /* once it is described */
   /* FALSE when there is no such track, or one of the channels is in use. */
   gboolean (*set_up) (gpointer session, guint track, guint8 rtp_channel, guint8 rtcp_channel, guint32 *ssrc);
-  /* From the key picture at or before `from_us` (-1: where it is) up to `to_us` (-1: as far as was said); then `playing`. */
+  /* From the key picture at or before `from_us` (-1: where it is) up to `to_us` (-1: as far as there is any); then `playing`. */
   void (*play) (gpointer session, gint64 from_us, gint64 to_us, double scale);
   void (*pause) (gpointer session);
   void (*resume) (gpointer session); /* the outlet has nothing waiting any more */

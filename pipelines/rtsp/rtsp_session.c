@@ -26,7 +26,9 @@ void session_count_skips (RtspConnection *connection)
   UdpOutlet *udp = connection->udp;
   if (!connection->views)
     return;
-  counts_of (connection->place, connection->player.stream)->skips += connection->outlet.skip_count + (udp != NULL ? udp->skip_count : 0);
+  if (connection->recorded.session == NULL)
+    counts_of (connection->place, connection->player.stream)->skips
+      += connection->outlet.skip_count + (udp != NULL ? udp->skip_count : 0);
   connection->outlet.skip_count = 0;
   if (udp != NULL)
     udp->skip_count = 0;
@@ -288,7 +290,8 @@ static void handle_pause (RtspConnection *connection, GstRTSPMessage *request)
   if (connection->session != NULL && connection->recorded.session != NULL)
     recorded_pause (connection, request);
   else
-    connection_respond (connection, request, GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE);
+    connection_respond (connection, request, connection->session == NULL ? GST_RTSP_STS_SESSION_NOT_FOUND
+                                                                         : GST_RTSP_STS_METHOD_NOT_VALID_IN_THIS_STATE);
 }
 
 static const struct {

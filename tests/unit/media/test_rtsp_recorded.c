@@ -22,6 +22,7 @@ static gint open_sessions; /* atomic */
 static gint is_full;       /* atomic: no more sessions are opened */
 static gint from_s;        /* atomic: what was asked for last, in seconds */
 static gint is_at_end;     /* atomic: nothing is left to send */
+static gint is_stuck;      /* atomic: no PLAY is answered */
 
 static void answer (gpointer data)
 {
@@ -56,6 +57,12 @@ static void use_udp (gpointer session, UdpOutlet *udp)
   (void) session, (void) udp;
 }
 
+static gboolean has_recorded_track (gpointer session, guint track)
+{
+  (void) session;
+  return track == 0;
+}
+
 static gboolean set_recorded_up (gpointer session, guint track, guint8 rtp_channel, guint8 rtcp_channel, guint32 *ssrc)
 {
   (void) session, (void) rtp_channel, (void) rtcp_channel;
@@ -68,6 +75,8 @@ static void play_recorded (gpointer session, gint64 from_us, gint64 to_us, doubl
   Recorded *recorded = session;
   (void) from_us, (void) to_us, (void) scale;
   recorded->is_playing = TRUE;
+  if (g_atomic_int_get (&is_stuck))
+    return;
   loop_timer_set (recorded->timer, loop_now_us (recorded->loop));
 }
 
@@ -91,7 +100,7 @@ static void close_recorded (gpointer session)
 }
 
 static const RtspRecordings recordings
-  = { open_recorded, use_udp, set_recorded_up, play_recorded, do_nothing, do_nothing, watched, close_recorded, NULL };
+  = { open_recorded, use_udp, has_recorded_track, set_recorded_up, play_recorded, do_nothing, do_nothing, watched, close_recorded, NULL };
 
 static int setup (void **state)
 {
@@ -189,7 +198,7 @@ static void a_place_is_held_from_setup_on_alone (void **state)
   assert_answer (&client, 200, NULL);
   assert_int_equal (g_atomic_int_get (&open_sessions), 0);
   request (&client, "SETUP", "/playback/bridge/trackID=1", TRANSPORT); /* there is none */
-  assert_answer (&client, 400, NULL);
+  assert_answer (&client, 404, NULL);
   assert_int_equal (g_atomic_int_get (&open_sessions), 0);
   g_atomic_int_set (&from_s, 0);
   request (&client, "SETUP", "/playback/bridge/trackID=0", TRANSPORT); /* as most clients name it */
@@ -280,6 +289,56 @@ static void who_plays_over_udp_and_says_nothing_is_ended_after_a_minute (void **
   close (rtcp.fd);
 }
 
+/* A client that seeks and reads nothing: the answer can't leave. */
+static void a_play_that_is_never_answered_holds_its_place_for_a_minute (void **state)
+{
+  Bench *bench = *state;
+  Client client;
+  client_open (&client, bench);
+  request (&client, "DESCRIBE", RECORDED, "");
+  assert_answer (&client, 200, NULL);
+  request (&client, "SETUP", "/playback/bridge/trackID=0", TRANSPORT);
+  assert_answer (&client, 200, NULL);
+  request (&client, "OPTIONS", "/playback/bridge", "");
+  assert_answer (&client, 200, NULL);
+  g_atomic_int_set (&is_stuck, 1);
+  request (&client, "PLAY", "/playback/bridge", "");
+  while (g_atomic_int_get (&bench->started) == 0)
+    g_thread_yield ();
+  pass_seconds (bench, 58);
+  assert_int_equal (g_atomic_int_get (&open_sessions), 1);
+  pass_seconds (bench, 4);
+  g_atomic_int_set (&is_stuck, 0);
+  assert_closed (&client);
+  assert_int_equal (g_atomic_int_get (&open_sessions), 0);
+}
+
+static void a_range_ends_one_play_alone_and_holds_something (void **state)
+{
+  static const struct {
+    const char *range, *answer; /* NULL: 457 */
+  } plays[] = {
+    { "Range: clock=20260501T080010Z-20260501T080020Z\r\n", "-20260501T080020.000Z" },
+    { "", "-20260501T080020.000Z" },
+    { "Range: clock=20260501T080010Z-\r\n", "-20260501T090000.000Z" },
+    { "Range: clock=20260501T080020Z-20260501T080010Z\r\n", NULL },
+    { "Range: clock=20260501T090000Z-\r\n", NULL },
+  };
+  Client client;
+  client_open (&client, *state);
+  request (&client, "PAUSE", "/playback/bridge", "");
+  assert_answer (&client, 454, NULL);
+  request (&client, "SETUP", "/playback/bridge/trackID=0?from=2026-05-01T08:00:00Z&to=2026-05-01T09:00:00Z", TRANSPORT);
+  assert_answer (&client, 200, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (plays); i++) {
+    request (&client, "PLAY", "/playback/bridge", plays[i].range);
+    assert_answer (&client, plays[i].answer != NULL ? 200 : 457, plays[i].answer);
+  }
+  request (&client, "TEARDOWN", "/playback/bridge", "");
+  assert_answer (&client, 200, NULL);
+  close (client.fd);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
@@ -290,6 +349,9 @@ int main (void)
     cmocka_unit_test_setup_teardown (a_place_is_held_from_setup_on_alone, setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (who_plays_over_udp_and_says_nothing_is_ended_after_a_minute, setup_with_clock,
                                      rtsp_bench_teardown),
+    cmocka_unit_test_setup_teardown (a_play_that_is_never_answered_holds_its_place_for_a_minute, setup_with_clock,
+                                     rtsp_bench_teardown),
+    cmocka_unit_test_setup_teardown (a_range_ends_one_play_alone_and_holds_something, setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (who_finds_all_places_taken_is_told_453, setup, rtsp_bench_teardown),
     cmocka_unit_test_setup_teardown (the_register_is_told_time_and_reason_of_what_is_asked_and_what_was_sent, setup,
                                      rtsp_bench_teardown),

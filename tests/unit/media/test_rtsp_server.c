@@ -195,7 +195,7 @@ static void what_is_not_offered_is_refused (void **state)
   request (&client, "PLAY", "/live/bridge", "Session: made-up\r\n");
   assert_answer (&client, 454, NULL);
   request (&client, "PAUSE", "/live/bridge", "");
-  assert_answer (&client, 455, NULL);
+  assert_answer (&client, 454, NULL);
   request (&client, "ANNOUNCE", "/live/bridge", "");
   assert_answer (&client, 501, NULL);
   request (&client, "DESCRIBE", "/live/bridge", "Require: implicit-play\r\n");

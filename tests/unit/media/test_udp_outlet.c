@@ -192,6 +192,21 @@ static void a_full_socket_skips_to_the_next_key_frame_and_is_counted (void **sta
   assert_int_equal (bench->outlet.skip_count, 1);
 }
 
+static void what_is_skipped_until_a_key_frame_are_neither_reports_nor_another_stretch (void **state)
+{
+  Bench *bench = *state;
+  refuses_all = EAGAIN;
+  send_packets (bench, "L", TRUE);
+  refuses_all = 0;
+  send_packets (bench, "r", FALSE);
+  send_packets (bench, "rL", FALSE);
+  assert_received (bench, 1, 2, PACKET);
+  assert_nothing_left (bench);
+  udp_outlet_forget (&bench->outlet);
+  send_packets (bench, "L", FALSE);
+  assert_received (bench, 0, 5, PACKET);
+}
+
 static void whoever_has_no_video_goes_on_at_once (void **state)
 {
   Bench *bench = *state;
@@ -294,6 +309,7 @@ int main (void)
     cmocka_unit_test_setup_teardown (packets_arrive_whole_in_order_and_without_their_headers, setup, teardown),
     cmocka_unit_test_setup_teardown (packets_of_one_size_take_one_call, setup, teardown),
     cmocka_unit_test_setup_teardown (what_the_kernel_cannot_cut_up_goes_one_by_one, setup, teardown),
+    cmocka_unit_test_setup_teardown (what_is_skipped_until_a_key_frame_are_neither_reports_nor_another_stretch, setup, teardown),
     cmocka_unit_test_setup_teardown (a_full_socket_skips_to_the_next_key_frame_and_is_counted, setup, teardown),
     cmocka_unit_test_setup_teardown (whoever_has_no_video_goes_on_at_once, setup, teardown),
     cmocka_unit_test_setup_teardown (a_way_that_is_closed_costs_nothing_but_the_packets, setup, teardown),

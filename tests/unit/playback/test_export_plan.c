@@ -278,6 +278,31 @@ static void it_ends_when_the_reader_is_gone_or_it_is_cancelled (void **state)
   }
 }
 
+/* The step tells the register whose fault it was. */
+static void a_recording_that_became_shorter_is_no_fault_of_the_client (void **state)
+{
+  recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
+  g_autoptr (RecordingsIndex) index = recordings_index_open (*state, DATABASE_READER, NULL);
+  g_autoptr (GPtrArray) rows = recordings_index_find (index, "bridge", "main", 0, G_MAXINT64 / 2, 10, NULL);
+  g_autoptr (ExportPlan) plan = make_plan (*state, recordings_start_us, recordings_start_us + 100 * SECOND, NULL);
+  g_autofree char *path = g_build_filename (*state, ((const SegmentRow *) rows->pdata[1])->file, NULL);
+  for (guint is_gone = 0; is_gone < 2; is_gone++) {
+    guint8 bytes[4096];
+    Writer writer = { .plan = plan, .is_good = TRUE };
+    assert_int_equal (is_gone ? unlink (path) : truncate (path, 1000), 0);
+    int pipe_fd = open_pipe (&writer);
+    GThread *thread = g_thread_new ("writer", write_plan, &writer);
+    while (read (pipe_fd, bytes, sizeof bytes) > 0)
+      ;
+    g_thread_join (thread);
+    assert_false (writer.is_good);
+    assert_true (error_is (writer.error, ERROR_RECONFIGURE));
+    g_clear_error (&writer.error);
+    close (pipe_fd);
+    close (writer.client.cancel_fd);
+  }
+}
+
 static void it_is_not_planned_for_a_client_that_is_gone (void **state)
 {
   recordings_add (*state, recordings_units, recordings_start_us, 3 * SECOND);
@@ -360,6 +385,7 @@ int main (void)
     TEST (where_nothing_is_recorded_it_says_so),
     TEST (what_is_too_long_is_refused_and_told_up_to_when_it_may_go),
     TEST (it_ends_when_the_reader_is_gone_or_it_is_cancelled),
+    TEST (a_recording_that_became_shorter_is_no_fault_of_the_client),
     TEST (it_is_not_planned_for_a_client_that_is_gone),
     TEST (a_client_that_takes_too_little_is_ended_and_what_it_may_have_is_known),
     TEST (a_client_that_is_at_it_for_too_long_is_ended),

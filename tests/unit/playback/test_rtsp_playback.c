@@ -25,6 +25,7 @@ typedef struct {
   GCond changed;
   char *end_reason; /* under the mutex */
   guint finished;   /* likewise */
+  gint64 played_from_us; /* likewise: of the newest PLAY */
 } Bench;
 
 static char *data_dir_of (gpointer data)
@@ -48,8 +49,11 @@ static void on_described (const char *sdp, gpointer data)
 
 static void on_playing (const RtspRecordedPlay *play, gpointer data)
 {
-  (void) data;
+  Bench *bench = data;
   assert_non_null (play);
+  g_mutex_lock (&bench->mutex);
+  bench->played_from_us = play->from_us;
+  g_mutex_unlock (&bench->mutex);
 }
 
 static void on_finished (gpointer data)
@@ -165,12 +169,37 @@ static void where_the_recordings_end_it_says_so_stays_and_keeps_what_it_reads_on
   sample_stream_free (sample);
 }
 
+static void play_on (gpointer data)
+{
+  Bench *bench = data;
+  bench->recordings->play (bench->session, -1, -1, bench->scale);
+}
+
+static void after_the_end_it_goes_on_there_and_not_from_the_start (void **state)
+{
+  SampleStream *sample = sample_stream_make ("libx264 -g 25", SAMPLE_SILENT, 3, recordings_start_us);
+  g_autoptr (GPtrArray) units = sample_stream_units (sample);
+  Bench bench;
+  bench_open (&bench, *state, 16, units);
+  loop_call (bench.loop, open_on_loop, &bench);
+  wait_for_end (&bench);
+  assert_int_equal (bench.played_from_us, recordings_start_us);
+  bench.finished = 0;
+  loop_call (bench.loop, play_on, &bench);
+  wait_for_end (&bench);
+  assert_in_range (bench.played_from_us, recordings_start_us + 1900000, recordings_start_us + 2100000);
+  close (bench.fds[1]);
+  bench_close (&bench);
+  sample_stream_free (sample);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, folder_setup, folder_teardown)
 
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     TEST (a_client_that_goes_within_a_picture_ends_the_session),
+    TEST (after_the_end_it_goes_on_there_and_not_from_the_start),
     TEST (where_the_recordings_end_it_says_so_stays_and_keeps_what_it_reads_on),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
