@@ -99,24 +99,75 @@ char *observation_compacting_path (const char *path)
   return beside (path, COMPACTING);
 }
 
+/* Its -wal goes after it: who has begun to read while it is there has all of it. */
+static gboolean is_whole (Database *database, const char *path)
+{
+  gint64 tables;
+  return database != NULL && database_read_integer (database, &tables, "SELECT count (*) FROM sqlite_schema", NULL) && access (path, F_OK) == 0;
+}
+
 Database *observation_file_open (const char *path, GError **error)
 {
-  g_autofree char *compact = NULL;
-  if (!observation_file_is_compact (path) && access (path, F_OK) != 0)
-    path = compact = observation_compact_path (path);
-  return database_open (path, DATABASE_READER, error);
+  if (observation_file_is_compact (path))
+    return database_open (path, DATABASE_READER, error);
+  Database *database = database_open (path, DATABASE_READER, NULL);
+  if (is_whole (database, path))
+    return database;
+  database_close (database);
+  g_autofree char *compact = observation_compact_path (path);
+  return database_open (access (path, F_OK) != 0 ? compact : path, DATABASE_READER, error);
+}
+
+gboolean observation_file_is_gone (const char *path)
+{
+  g_autofree char *compact = observation_compact_path (path);
+  return access (path, F_OK) != 0 && access (compact, F_OK) != 0;
+}
+
+gboolean observation_file_read_last (const char *path, gint64 *last, GError **error)
+{
+  g_autoptr (Database) database = observation_file_open (path, error);
+  return database != NULL
+         && database_read_integer (database, last, observation_file_is_compact (path) ? "SELECT last FROM compacted"
+                                                                                      : "SELECT max (number) FROM observations", error);
 }
 
 gint64 observation_file_last_number (const char *path)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (Database) database = observation_file_open (path, &error);
-  if (database == NULL) {
-    log_error ("observations: %s can't be read: %s", path, error->message);
-    return 0;
+  gint64 last = 0;
+  if (observation_file_read_last (path, &last, &error))
+    return last;
+  log_error ("observations: %s can't be read: %s", path, error->message);
+  return 0;
+}
+
+typedef struct {
+  char *path;
+  gint64 last;
+} Numbered;
+
+static int compare_numbered (gconstpointer a, gconstpointer b)
+{
+  const Numbered *one = a, *other = b;
+  return one->last != other->last ? (one->last < other->last ? -1 : 1) : compare_paths (&one->path, &other->path);
+}
+
+GPtrArray *observation_files_by_number (const char *data_dir)
+{
+  g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
+  g_autoptr (GArray) files = g_array_new (FALSE, FALSE, sizeof (Numbered));
+  GPtrArray *sorted = g_ptr_array_new_with_free_func (g_free);
+  gint64 before = 0;
+  for (guint i = 0; i < paths->len; i++) {
+    gint64 last = observation_file_last_number (paths->pdata[i]);
+    const Numbered file = { paths->pdata[i], before = last > 0 ? last : before };
+    g_array_append_val (files, file);
   }
-  return observation_file_is_compact (path) ? database_integer (database, 0, "SELECT last FROM compacted", "")
-                                            : database_integer (database, 0, "SELECT max (number) FROM observations", "");
+  g_array_sort (files, compare_numbered);
+  for (guint i = 0; i < files->len; i++)
+    g_ptr_array_add (sorted, g_strdup (g_array_index (files, Numbered, i).path));
+  return sorted;
 }
 
 gboolean observation_file_may_have (const char *path, gint64 from_us)

@@ -17,6 +17,10 @@
 /* For readers: the paths of the files that count, oldest first. Free with g_ptr_array_unref. */
 GPtrArray *observation_files_list (const char *data_dir);
 
+/* The same in the order of their numbers: a clock that was in another year once leaves files that are not as old as they are called. A file
+ * without any number goes with the one before it. */
+GPtrArray *observation_files_by_number (const char *data_dir);
+
 /* Those whose day has a compact file: nobody needs them. */
 GPtrArray *observation_files_superseded (const char *data_dir);
 
@@ -26,6 +30,9 @@ void observation_file_remove (const char *path);
 /* A reader of it, or of the compact file that has taken its place since it was listed. NULL with an error. */
 Database *observation_file_open (const char *path, GError **error);
 
+/* Neither it nor the compact file that would have taken its place is there any more: retention has deleted it. */
+gboolean observation_file_is_gone (const char *path);
+
 gboolean observation_file_is_compact (const char *path);
 
 /* FALSE: nothing from `from_us` on can stand in this file. Data may come days late, but never much before its time. */
@@ -34,7 +41,10 @@ gboolean observation_file_may_have (const char *path, gint64 from_us);
 /* Below 0, 0, above 0, by their days. */
 int observation_file_compare_days (const char *one, const char *other);
 
-/* The last number of the file, 0 when there is none; what can't be read is logged. */
+/* The last number of the file, 0 when there is none. */
+gboolean observation_file_read_last (const char *path, gint64 *last, GError **error);
+
+/* The same; 0 also when it can't be read, which is logged. */
 gint64 observation_file_last_number (const char *path);
 
 /* The file that the day of `wall_us` is to be written to: of that day, or of the first after it that may be written; NULL when in ten

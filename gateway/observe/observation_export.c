@@ -87,7 +87,7 @@ static gboolean export_file (Export *export, const char *path, GError **error)
   }
   if (problem == NULL)
     return TRUE;
-  if (!g_file_test (path, G_FILE_TEST_EXISTS)) { /* retention has deleted it just now */
+  if (observation_file_is_gone (path)) {
     g_error_free (problem);
     return TRUE;
   }

@@ -71,6 +71,22 @@ static void series_free (gpointer data)
   g_free (series);
 }
 
+/* A number is never given twice: what can't be read just now has to be waited for. The rows of a damaged file nobody reads any more. */
+static gboolean find_last (ObservationFiles *files, GError **error)
+{
+  g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
+  for (guint i = 0; i < paths->len; i++) {
+    g_autoptr (GError) problem = NULL;
+    gint64 last = 0;
+    if (!observation_file_read_last (paths->pdata[i], &last, &problem) && !error_is (problem, ERROR_GIVE_UP))
+      return error_set (error, ERROR_RETRY, "observations: %s can't be read: %s", (char *) paths->pdata[i], problem->message);
+    if (problem != NULL)
+      log_error ("observations: %s can't be read: %s", (char *) paths->pdata[i], problem->message);
+    files->last = MAX (files->last, last);
+  }
+  return TRUE;
+}
+
 ObservationFiles *observation_files_new (const char *data_dir, gint64 floor, GError **error)
 {
   g_autoptr (GDir) dir = g_dir_open (data_dir, 0, error);
@@ -82,10 +98,10 @@ ObservationFiles *observation_files_new (const char *data_dir, gint64 floor, GEr
   files->series = g_hash_table_new_full (series_hash, series_equal, series_free, NULL);
   files->last = floor;
   observation_files_remove_half_made (data_dir);
-  g_autoptr (GPtrArray) paths = observation_files_list (data_dir);
-  for (guint i = 0; i < paths->len; i++)
-    files->last = MAX (files->last, observation_file_last_number (paths->pdata[i]));
-  return files;
+  if (find_last (files, error))
+    return files;
+  observation_files_free (files);
+  return NULL;
 }
 
 gint64 observation_files_last (const ObservationFiles *files)
@@ -425,7 +441,7 @@ gboolean observation_files_deliveries (ObservationFiles *files, const char *brok
 {
   if (files->database != NULL && read_deliveries (files->database, broker, deliveries))
     return TRUE; /* today's file, which nobody can lock against its own writer */
-  g_autoptr (GPtrArray) paths = observation_files_list (files->data_dir);
+  g_autoptr (GPtrArray) paths = observation_files_by_number (files->data_dir);
   for (guint i = paths->len; i-- > 0;) {
     g_autoptr (Database) database = observation_file_open (paths->pdata[i], NULL);
     if (database != NULL && read_deliveries (database, broker, deliveries))

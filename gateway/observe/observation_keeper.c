@@ -10,6 +10,7 @@
 #define PASS_EVERY_US G_TIME_SPAN_MINUTE
 #define PAUSE_US (5 * G_TIME_SPAN_MILLISECOND)
 #define DAY_US G_TIME_SPAN_DAY
+#define FIRST_DAY "observations-20200101" /* a day before it comes of a clock that wasn't set */
 
 enum { LOW_PRIORITY = 10 };
 
@@ -265,7 +266,7 @@ static gint64 last_number_of (ObservationKeeper *keeper, const char *path)
   if (known != NULL)
     return *known;
   gint64 last = observation_file_last_number (path);
-  if (observation_file_is_compact (path))
+  if (last > 0 && observation_file_is_compact (path)) /* 0: perhaps it can't be read just now */
     g_hash_table_insert (keeper->last_numbers, g_strdup (path), g_memdup2 (&last, sizeof last));
   return last;
 }
@@ -274,6 +275,12 @@ static int compare_numbers (gconstpointer a, gconstpointer b)
 {
   const OldDay *one = a, *other = b;
   return one->last != other->last ? (one->last < other->last ? -1 : 1) : observation_file_compare_days (one->path, other->path);
+}
+
+/* Each start without the time would make all days a day older. */
+static gboolean is_dated (const char *path)
+{
+  return observation_file_compare_days (path, FIRST_DAY) >= 0;
 }
 
 /* In the order of the numbers, not of the dates: a gateway that starts in 1970 until it has found the time, or that was in 2030 once, has
@@ -289,8 +296,12 @@ static GArray *days_in_order (ObservationKeeper *keeper, const GPtrArray *paths,
     g_array_append_val (days, day);
   }
   g_array_sort (days, compare_numbers);
-  for (guint i = 0; i < days->len; i++)
-    g_array_index (days, OldDay, i).age_days = days->len - 1 - i;
+  guint age_days = 0;
+  for (guint i = days->len; i-- > 0;) {
+    OldDay *day = &g_array_index (days, OldDay, i);
+    day->age_days = age_days;
+    age_days += is_dated (day->path) ? 1 : 0;
+  }
   return days;
 }
 
@@ -301,8 +312,11 @@ static void look_at_all (ObservationKeeper *keeper, Routes *routes, guint site)
   if (g_hash_table_size (keeper->looked_at) > 2 * paths->len) /* most of them are gone */
     g_hash_table_remove_all (keeper->looked_at);
   g_autoptr (GArray) days = days_in_order (keeper, paths, routes, site);
-  for (guint i = 0; i + OBSERVATION_DAYS_RAW < days->len && !is_stopping (keeper); i++)
-    look_at_day (&g_array_index (days, OldDay, i));
+  for (guint i = 0; i < days->len && !is_stopping (keeper); i++) {
+    OldDay *day = &g_array_index (days, OldDay, i);
+    if (day->age_days >= OBSERVATION_DAYS_RAW)
+      look_at_day (day);
+  }
 }
 
 void observation_keeper_pass (ObservationKeeper *keeper)

@@ -3,10 +3,11 @@
  * The newest two days stay as they are written: the rules look back over a day, in the order of the numbers. Of those before, a day whose
  * observations the rules have all seen is written anew, compact (observation_compact.h).
  *
- * A metric's `retain` says for how many whole days after that of storing its observations are kept, otherwise OBSERVATION_DAYS_KEPT; what the site
- * knows no more goes by what was configured when its day was made compact. A day is a file, counted from the newest in the
- * order of the numbers: a clock that jumps forward begins one file and so ends one day, not all of them. What has passed its days is left out when
- * its file is written anew, with which the disk gets it back; a file in which nothing would be left is deleted.
+ * A metric's `retain` says for how many whole days after that of storing its observations are kept, otherwise OBSERVATION_DAYS_KEPT;
+ * what the site knows no more goes by what was configured when its day was made compact. A day is a file, counted from the newest in
+ * the order of the numbers: a clock that jumps forward begins one file and so ends one day, not all of them. Files of before 2020, when
+ * no clock was set, make no other one older. What has passed its days is left out when its file is written anew, with which the disk
+ * gets it back; a file in which nothing would be left is deleted.
  *
  * The work is done by a thread of its own, in parts of some 2 ms with pauses of 5 ms between them, at low priority. It only
  * reads files, and renames or deletes whole ones: neither the store's thread nor readers ever wait for it. */

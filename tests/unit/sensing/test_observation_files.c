@@ -1,3 +1,7 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway/core/error.h"
 #include "gateway/observe/observation_files.h"
 #include "gateway/observe/observation_json.h"
 #include "tests/support/folder.h"
@@ -90,11 +94,55 @@ static void a_state_is_still_one_after_a_restart (void **state)
   folder_drop (folder);
 }
 
+static void store_delivery (ObservationFiles *files, gint64 stored_us, guint16 packet_id)
+{
+  g_autoptr (Observation) observation = observation_of ("level", VALUE_NUMBER, 1);
+  const Deliveries deliveries = { .packet_id = { packet_id }, .next = 1 };
+  assert_true (observation_files_begin (files, stored_us, NULL));
+  assert_true (observation_files_add (files, observation, 0, NULL));
+  assert_true (observation_files_keep_deliveries (files, "village", &deliveries, NULL));
+  assert_true (observation_files_commit (files, NULL));
+}
+
+static void the_last_deliveries_are_those_with_the_highest_numbers (void **state)
+{
+  (void) state;
+  char *folder = folder_make_temporary ();
+  ObservationFiles *files = observation_files_new (folder, 0, NULL);
+  Deliveries found;
+  store_delivery (files, now_us + 1400 * G_TIME_SPAN_DAY, 1); /* by a clock that was years ahead */
+  store_delivery (files, now_us, 2);
+  observation_files_free (files);
+  files = observation_files_new (folder, 0, NULL);
+  assert_true (observation_files_deliveries (files, "village", &found));
+  assert_int_equal (found.packet_id[0], 2);
+  observation_files_free (files);
+  folder_drop (folder);
+}
+
+static void a_start_waits_for_a_file_whose_numbers_it_can_not_read (void **state)
+{
+  (void) state;
+  char *folder = folder_make_temporary ();
+  g_autofree char *path = g_build_filename (folder, "observations-20260501.db", NULL);
+  g_autoptr (GError) error = NULL;
+  assert_int_equal (mkdir (path, 0700), 0); /* what no database can be read from */
+  assert_null (observation_files_new (folder, 0, &error));
+  assert_true (error_is (error, ERROR_RETRY));
+  assert_int_equal (rmdir (path), 0);
+  ObservationFiles *files = observation_files_new (folder, 0, NULL);
+  assert_non_null (files);
+  observation_files_free (files);
+  folder_drop (folder);
+}
+
 int main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (a_value_comes_back_as_what_it_was),
     cmocka_unit_test (a_state_is_still_one_after_a_restart),
+    cmocka_unit_test (the_last_deliveries_are_those_with_the_highest_numbers),
+    cmocka_unit_test (a_start_waits_for_a_file_whose_numbers_it_can_not_read),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -655,6 +655,7 @@ static void what_a_gateway_stores_before_it_knows_the_time_is_not_old (void **st
   pass (fixture);
   g_autoptr (GPtrArray) paths = observation_files_list (fixture->folder);
   assert_non_null (strstr (paths->pdata[0], "19700101.db"));
+  assert_int_equal (lines_of (fixture->folder, "water_level"), OBSERVATION_DAYS_KEPT + 1); /* and made nothing older */
 }
 
 static void what_the_site_knows_no_more_goes_by_what_was_configured (void **state)
