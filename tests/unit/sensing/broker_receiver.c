@@ -90,6 +90,14 @@ void broker_receiver_wait_for_state (BrokerReceiver *receiver, BrokerState state
     fail_msg ("state is %s, %s, %s", broker_state_name (status.state), status.reason, status.detail);
 }
 
+BrokerStatus broker_receiver_status (BrokerReceiver *receiver)
+{
+  g_mutex_lock (&receiver->mutex);
+  BrokerStatus status = receiver->status;
+  g_mutex_unlock (&receiver->mutex);
+  return status;
+}
+
 void broker_receiver_wait_for_refusal (BrokerReceiver *receiver)
 {
   gint64 until = watchdog ();

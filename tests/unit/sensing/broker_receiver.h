@@ -26,6 +26,9 @@ RawMessage *broker_receiver_wait (BrokerReceiver *receiver, guint index);
 
 void broker_receiver_wait_for_state (BrokerReceiver *receiver, BrokerState state, const char *reason);
 
+/* What was told last. */
+BrokerStatus broker_receiver_status (BrokerReceiver *receiver);
+
 /* Until a message was refused for want of room. */
 void broker_receiver_wait_for_refusal (BrokerReceiver *receiver);
 

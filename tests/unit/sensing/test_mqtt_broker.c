@@ -202,7 +202,7 @@ static void a_broker_that_cannot_prove_who_it_is_gets_nothing (void **state)
   g_autoptr (BrokerReceiver) name_receiver = broker_receiver_new (), receiver = broker_receiver_new ();
   BrokerConnection *connection = connect_tls (url, 4, authority, name_receiver);
   broker_receiver_wait_for_state (name_receiver, BROKER_REFUSED, "tls");
-  assert_non_null (strstr (name_receiver->status.detail, "certificate is not made out to this name"));
+  assert_non_null (strstr (broker_receiver_status (name_receiver).detail, "certificate is not made out to this name"));
   mqtt_broker_port.close (connection);
   connection = connect_tls (url, 4, stranger, receiver);
   broker_receiver_wait_for_state (receiver, BROKER_REFUSED, "tls");
@@ -215,7 +215,7 @@ static void a_password_file_that_is_not_there_is_named (void **state)
   g_autoptr (BrokerReceiver) receiver = broker_receiver_new ();
   BrokerConnection *connection = connect_to ("mqtt://127.0.0.1:1", 4, password_file, receiver);
   broker_receiver_wait_for_state (receiver, BROKER_REFUSED, "password_file");
-  assert_non_null (strstr (receiver->status.detail, password_file));
+  assert_non_null (strstr (broker_receiver_status (receiver).detail, password_file));
   mqtt_broker_port.close (connection);
 }
 
@@ -340,7 +340,7 @@ static void another_client_of_our_name_is_told (void **state)
   broker_receiver_wait_for_state (receiver, BROKER_CONNECTED, NULL);
   BrokerConnection *second = connect_at (mosquitto_url (mosquitto), 5, 1, other);
   broker_receiver_wait_for_state (receiver, BROKER_BACKING_OFF, "lost");
-  assert_non_null (strstr (receiver->status.detail, "another client has come with our client id"));
+  assert_non_null (strstr (broker_receiver_status (receiver).detail, "another client has come with our client id"));
   mqtt_broker_port.close (second);
   broker_receiver_wait_for_state (receiver, BROKER_CONNECTED, NULL);
   mqtt_broker_port.close (connection);

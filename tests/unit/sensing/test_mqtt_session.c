@@ -191,7 +191,7 @@ static void a_broker_that_dies_within_a_packet_begins_anew (void **state)
   scripted_broker_welcome (bench.broker, 4, TRUE);
   scripted_broker_publish (bench.broker, 4, QOS_1 | AGAIN, 2, "village/level", "again");
   broker_receiver_expect (bench.receiver, 1, "again");
-  assert_int_equal (bench.receiver->status.connects, 2);
+  assert_int_equal (broker_receiver_status (bench.receiver).connects, 2);
   bench_close (&bench);
 }
 
@@ -215,8 +215,8 @@ static void what_is_no_mqtt_ends_the_connection_and_says_so (void **state)
     scripted_broker_welcome (bench.broker, 5, FALSE);
     scripted_broker_send_hex (bench.broker, list[i].hex);
     broker_receiver_wait_for_state (bench.receiver, BROKER_BACKING_OFF, "lost");
-    if (strstr (bench.receiver->status.detail, list[i].detail) == NULL)
-      fail_msg ("%s: %s", list[i].hex, bench.receiver->status.detail);
+    if (strstr (broker_receiver_status (bench.receiver).detail, list[i].detail) == NULL)
+      fail_msg ("%s: %s", list[i].hex, broker_receiver_status (bench.receiver).detail);
     bench_close (&bench);
   }
 }
@@ -229,7 +229,7 @@ static void who_is_no_broker_is_not_stayed_with (void **state)
   scripted_broker_accept (bench.broker);
   scripted_broker_send (bench.broker, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
   broker_receiver_wait_for_state (bench.receiver, BROKER_BACKING_OFF, "unreachable");
-  assert_non_null (strstr (bench.receiver->status.detail, "no MQTT broker"));
+  assert_non_null (strstr (broker_receiver_status (bench.receiver).detail, "no MQTT broker"));
   bench_close (&bench);
 }
 
@@ -246,7 +246,7 @@ static void a_broker_that_falls_silent_is_lost (void **state)
   scripted_broker_send_hex (bench.broker, "d000");
   scripted_broker_expect (bench.broker, MQTT_PINGREQ, &size);
   broker_receiver_wait_for_state (bench.receiver, BROKER_BACKING_OFF, "lost");
-  assert_non_null (strstr (bench.receiver->status.detail, "doesn't answer any more"));
+  assert_non_null (strstr (broker_receiver_status (bench.receiver).detail, "doesn't answer any more"));
   bench_close (&bench);
 }
 
@@ -310,7 +310,7 @@ static void properties_without_measure_make_a_message_too_large_and_no_more (voi
     assert_int_equal (message->payload_size > RAW_PAYLOAD_MAX, i < 2);
     scripted_broker_expect_ack (bench.broker, MQTT_PUBACK, i + 1);
   }
-  assert_int_equal (bench.receiver->status.connects, 1);
+  assert_int_equal (broker_receiver_status (bench.receiver).connects, 1);
   bench_close (&bench);
 }
 
@@ -517,7 +517,7 @@ static void a_subscription_that_is_refused_is_named_until_it_is_granted (void **
   want (&bench, "secret", 0);
   answer_request (&bench, MQTT_SUBSCRIBE, "secret", 1, 0x87);
   broker_receiver_wait_for_state (bench.receiver, BROKER_CONNECTED, "subscription_refused");
-  assert_non_null (strstr (bench.receiver->status.detail, "secret"));
+  assert_non_null (strstr (broker_receiver_status (bench.receiver).detail, "secret"));
   want (&bench, "secret", 1);
   answer_request (&bench, MQTT_SUBSCRIBE, "secret", 2, 1);
   broker_receiver_wait_for_state (bench.receiver, BROKER_CONNECTED, NULL);
@@ -539,7 +539,7 @@ static void closing_says_good_bye_after_the_last_acknowledgement (void **state)
   mqtt_broker_port.close (bench.connection);
   scripted_broker_expect_ack (bench.broker, MQTT_PUBACK, 1);
   scripted_broker_expect (bench.broker, MQTT_DISCONNECT, &size);
-  assert_int_equal (bench.receiver->status.state, BROKER_CLOSED);
+  assert_int_equal (broker_receiver_status (bench.receiver).state, BROKER_CLOSED);
   broker_receiver_free (bench.receiver);
   scripted_broker_free (bench.broker);
 }
