@@ -9,6 +9,7 @@
 #include "gateway/observe/observe.h"
 #include "tests/support/folder.h"
 #include "tests/support/test.h"
+#include "tests/unit/sensing/broker_port_double.h"
 #include "tests/unit/sensing/sensing_site.h"
 
 #define SECOND G_TIME_SPAN_SECOND
@@ -19,68 +20,15 @@ enum { DEVICES = 1000 };
 /* 2026-05-01T08:00:00Z */
 static const gint64 start_wall_us = 1777622400000000;
 
-/* A broker that is the test itself. */
-static BrokerHandlers test_broker;
-static BrokerAnswer answer; /* to the last message */
-static guint64 last_receipt;
-static gint acknowledged; /* atomic: the last receipt */
-static gint rows_on_disk; /* atomic: of what was discovered, when that was acknowledged */
 static const char *data_dir;
-static char *subscribed; /* filters, joined */
+static gint rows_on_disk; /* atomic: of what was discovered, when the last message was acknowledged */
 
-static BrokerConnection *test_open (const Broker *settings, const char *client_id, const BrokerHandlers *handlers)
-{
-  (void) settings, (void) client_id;
-  test_broker = *handlers;
-  return (BrokerConnection *) &test_broker;
-}
-
-static void test_subscribe (BrokerConnection *connection, const char *const *filters)
-{
-  (void) connection;
-  g_free (subscribed);
-  subscribed = g_strjoinv (" ", (GStrv) filters);
-}
-
-static void test_forget (BrokerConnection *connection, const char *filter)
-{
-  (void) connection, (void) filter;
-}
-
-static void test_status (BrokerConnection *connection, BrokerStatus *status)
-{
-  (void) connection;
-  *status = (BrokerStatus){ .state = BROKER_CONNECTED, .since_us = start_wall_us };
-}
-
-static void test_acknowledge (BrokerConnection *connection, guint64 receipt)
+static void count_rows (void)
 {
   g_autofree char *path = g_build_filename (data_dir, "gridgate.db", NULL);
   g_autoptr (Database) database = database_open (path, DATABASE_READER, NULL);
-  (void) connection;
   g_atomic_int_set (&rows_on_disk, (gint) database_integer (database, -1, "SELECT count(*) FROM discovered_sensors", ""));
-  g_atomic_int_set (&acknowledged, (gint) receipt);
 }
-
-static void test_resume (BrokerConnection *connection)
-{
-  (void) connection;
-}
-
-static void test_publish (BrokerConnection *connection, const char *topic, GBytes *payload)
-{
-  (void) connection, (void) topic, (void) payload;
-}
-
-static void test_close (BrokerConnection *connection)
-{
-  (void) connection;
-  g_clear_pointer (&subscribed, g_free);
-}
-
-static const BrokerPort test_port
-  = { .open = test_open, .subscribe = test_subscribe, .forget = test_forget, .acknowledge = test_acknowledge,
-      .resume = test_resume, .publish = test_publish, .status = test_status, .close = test_close };
 
 typedef struct {
   char *folder;
@@ -112,7 +60,7 @@ static void open_all (Fixture *fixture)
   ObservationSink sink = { fixture, observed };
   fixture->store = store_open (fixture->folder, fixture->clock, NULL);
   fixture->engine = alert_engine_new (fixture->store, NULL, NULL, NULL);
-  fixture->observe = observe_new (fixture->store, NULL, decoder_find, &test_port, &sink, NULL);
+  fixture->observe = observe_new (fixture->store, NULL, decoder_find, &test_broker_port, &sink, NULL);
   assert_non_null (fixture->observe);
   take_over (fixture, fixture->configured);
 }
@@ -144,6 +92,7 @@ static Fixture *fixture_with (Site *site)
   Fixture *fixture = g_new0 (Fixture, 1);
   fixture->folder = folder_make_temporary ();
   data_dir = fixture->folder;
+  test_broker.before_acknowledgement = count_rows;
   fixture->clock = clock_fake_new (start_wall_us);
   fixture->configured = publish_site (site);
   open_all (fixture);
@@ -210,9 +159,9 @@ static void publish_bytes (Fixture *fixture, const char *topic, const char *payl
   RawMessage *message = raw_message_new ("village", topic, payload, size);
   message->receive_time_us = clock_wall_us (fixture->clock);
   message->qos = 1;
-  message->receipt = ++last_receipt;
-  answer = test_broker.received (test_broker.self, message);
-  test_broker.received_all (test_broker.self, TRUE);
+  message->receipt = ++test_broker.last_receipt;
+  test_broker.answer = test_broker.handlers.received (test_broker.handlers.self, message);
+  test_broker.handlers.received_all (test_broker.handlers.self, TRUE);
   raw_message_unref (message);
 }
 
@@ -257,7 +206,7 @@ static void a_topic_of_a_template_makes_a_sensor_that_has_its_first_message (voi
 {
   (void) state;
   g_autoptr (Fixture) fixture = fixture_with (site_with_template ());
-  assert_string_equal (subscribed, "village/+/+/level village/level-1 $SYS/broker/publish/messages/dropped");
+  assert_string_equal (test_broker.subscribed, "village/+/+/level village/level-1 $SYS/broker/publish/messages/dropped");
   assert_false (observe_has_discovered (fixture->observe));
   publish (fixture, "village/shimiao/7/level", "{\"level\": 2.5}");
   settle (fixture);
@@ -288,15 +237,15 @@ static void a_first_message_is_acknowledged_once_it_is_on_disk (void **state)
   g_autoptr (Fixture) fixture = fixture_with (site);
   Site *adopted = observe_complete_site (fixture->observe, fixture->site, NULL); /* discovery has to wait */
   publish (fixture, "village/shimiao/7/level", "{\"level\": 1}");
-  assert_int_equal (answer, BROKER_HELD);
+  assert_int_equal (test_broker.answer, BROKER_HELD);
   settle (fixture);
-  assert_true ((guint64) g_atomic_int_get (&acknowledged) < last_receipt);
+  assert_true ((guint64) g_atomic_int_get (&test_broker.acknowledged) < test_broker.last_receipt);
   assert_int_equal (stored_of (fixture, "shimiao-7"), 0);
   observe_keep_site (fixture->observe);
   site_unref (adopted);
   settle (fixture);
   assert_int_equal (stored_of (fixture, "shimiao-7"), 1);
-  assert_int_equal (g_atomic_int_get (&acknowledged), last_receipt);
+  assert_int_equal (g_atomic_int_get (&test_broker.acknowledged), test_broker.last_receipt);
   assert_int_equal (g_atomic_int_get (&rows_on_disk), 1); /* a kill after it finds the sensor, too */
 }
 
@@ -751,7 +700,7 @@ static void a_topic_of_a_configured_sensor_is_its_alone_before_and_after (void *
   publish (fixture, "village/shimiao/7/other", "{\"level\": 2}");
   settle (fixture);
   take_over (fixture, fixture->site);
-  assert_string_equal (subscribed, "village/+/+/+ $SYS/broker/publish/messages/dropped");
+  assert_string_equal (test_broker.subscribed, "village/+/+/+ $SYS/broker/publish/messages/dropped");
   publish (fixture, "village/shimiao/7/level", "{\"level\": 3}");
   settle (fixture);
   assert_int_equal (stored_of (fixture, "own"), 2);

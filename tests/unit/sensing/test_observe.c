@@ -8,74 +8,13 @@
 #include "tests/support/folder.h"
 #include "tests/support/process.h"
 #include "tests/support/test.h"
+#include "tests/unit/sensing/broker_port_double.h"
 #include "tests/unit/sensing/sensing_site.h"
 
 #define SECOND G_TIME_SPAN_SECOND
 
 /* 2026-05-01T08:00:00Z */
 static const gint64 start_wall_us = 1777622400000000;
-
-/* A broker that is the test itself. */
-static BrokerHandlers test_broker;
-static BrokerAnswer answer; /* to the last message */
-static guint64 last_receipt;
-static gint acknowledged, resumed; /* atomic: the last receipt, how often */
-static char *subscribed; /* filters, joined */
-static char *published;  /* the topic of the last request */
-
-static BrokerConnection *test_open (const Broker *settings, const char *client_id, const BrokerHandlers *handlers)
-{
-  assert_string_equal (settings->id, "village");
-  assert_string_equal (client_id, "gridgate-test-village");
-  test_broker = *handlers;
-  return (BrokerConnection *) &test_broker;
-}
-
-static void test_subscribe (BrokerConnection *connection, const char *const *filters)
-{
-  (void) connection;
-  g_free (subscribed);
-  subscribed = g_strjoinv (" ", (GStrv) filters);
-}
-
-static void test_forget (BrokerConnection *connection, const char *filter)
-{
-  (void) connection, (void) filter;
-}
-
-static void test_publish (BrokerConnection *connection, const char *topic, GBytes *payload)
-{
-  (void) connection, (void) payload;
-  g_free (published);
-  published = g_strdup (topic);
-}
-
-static void test_status (BrokerConnection *connection, BrokerStatus *status)
-{
-  (void) connection;
-  *status = (BrokerStatus){ .state = BROKER_CONNECTED, .since_us = start_wall_us };
-}
-
-static void test_acknowledge (BrokerConnection *connection, guint64 receipt)
-{
-  (void) connection;
-  g_atomic_int_set (&acknowledged, (gint) receipt);
-}
-
-static void test_resume (BrokerConnection *connection)
-{
-  (void) connection;
-  g_atomic_int_inc (&resumed);
-}
-
-static void test_close (BrokerConnection *connection)
-{
-  (void) connection;
-  g_clear_pointer (&subscribed, g_free);
-}
-
-static const BrokerPort test_port = { test_open, test_subscribe, test_forget, test_publish, test_acknowledge, test_resume, test_status,
-                                     test_close };
 
 typedef struct {
   char *folder;
@@ -103,7 +42,7 @@ static void open_all (Fixture *fixture)
   ObservationSink sink = { fixture, observed };
   fixture->store = store_open (fixture->folder, fixture->clock, NULL);
   fixture->engine = alert_engine_new (fixture->store, fixture->bus, NULL, NULL);
-  fixture->observe = observe_new (fixture->store, fixture->bus, decoder_find, &test_port, &sink, NULL);
+  fixture->observe = observe_new (fixture->store, fixture->bus, decoder_find, &test_broker_port, &sink, NULL);
   assert_non_null (fixture->observe);
   assert_true (alert_engine_set_site (fixture->engine, fixture->site, NULL));
   assert_true (observe_set_site (fixture->observe, fixture->site, NULL));
@@ -178,24 +117,25 @@ static RawMessage *message_of (Fixture *fixture, const char *topic, const char *
 
 static void hand_over (RawMessage *message)
 {
-  message->receipt = message->qos > 0 ? last_receipt + 1 : 0;
-  answer = test_broker.received (test_broker.self, message);
-  last_receipt += message->qos > 0 && answer != BROKER_NO_ROOM;
-  test_broker.received_all (test_broker.self, answer == BROKER_HELD); /* the clock stands: nothing would come of waiting */
+  message->receipt = message->qos > 0 ? test_broker.last_receipt + 1 : 0;
+  test_broker.answer = test_broker.handlers.received (test_broker.handlers.self, message);
+  test_broker.last_receipt += message->qos > 0 && test_broker.answer != BROKER_NO_ROOM;
+  /* The clock stands: nothing would come of waiting. */
+  test_broker.handlers.received_all (test_broker.handlers.self, test_broker.answer == BROKER_HELD);
   raw_message_unref (message);
 }
 
 static gboolean is_acknowledged (gpointer data)
 {
   (void) data;
-  return (guint64) g_atomic_int_get (&acknowledged) >= last_receipt;
+  return (guint64) g_atomic_int_get (&test_broker.acknowledged) >= test_broker.last_receipt;
 }
 
 /* Stays until the broker may forget it. */
 static void deliver (RawMessage *message)
 {
   hand_over (message);
-  if (answer == BROKER_HELD)
+  if (test_broker.answer == BROKER_HELD)
     assert_true (wait_until (is_acknowledged, NULL, 60));
 }
 
@@ -285,7 +225,7 @@ static void a_durable_message_is_on_disk_when_it_is_acknowledged (void **state)
   Site *site = one_sensor ();
   ((Metric *) ((Sensor *) site->sensors->pdata[0])->metrics->pdata[0])->scale = 0.01;
   g_autoptr (Fixture) fixture = fixture_with (site);
-  assert_string_equal (subscribed, "village/level-1 " BROKER_LOSSES_TOPIC);
+  assert_string_equal (test_broker.subscribed, "village/level-1 " BROKER_LOSSES_TOPIC);
   publish (fixture, "village/level-1", "{\"level\":123}");
 
   ObservationQuery query = { .sensor = "level-1", .metric = "water_level", .limit = 10 };
@@ -723,9 +663,9 @@ static void what_nobody_waits_for_is_gathered_until_somebody_waits_or_it_is_time
 static void hand_over_calmly (Fixture *fixture, const char *payload)
 {
   RawMessage *message = message_of (fixture, "village/level-1", payload);
-  message->receipt = ++last_receipt;
-  assert_int_equal (test_broker.received (test_broker.self, message), BROKER_HELD);
-  test_broker.received_all (test_broker.self, FALSE);
+  message->receipt = ++test_broker.last_receipt;
+  assert_int_equal (test_broker.handlers.received (test_broker.handlers.self, message), BROKER_HELD);
+  test_broker.handlers.received_all (test_broker.handlers.self, FALSE);
   raw_message_unref (message);
 }
 
@@ -751,14 +691,14 @@ static void a_full_queue_refuses_what_is_durable_until_there_is_room (void **sta
   g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
   Block one;
   hold_store (fixture, &one);
-  gint resumed_before = g_atomic_int_get (&resumed);
-  for (answer = BROKER_HELD; answer == BROKER_HELD;)
+  gint resumed_before = g_atomic_int_get (&test_broker.resumed);
+  for (test_broker.answer = BROKER_HELD; test_broker.answer == BROKER_HELD;)
     hand_over (message_of (fixture, "village/level-1", "{\"level\":1}"));
-  assert_int_equal (answer, BROKER_NO_ROOM);
+  assert_int_equal (test_broker.answer, BROKER_NO_ROOM);
   assert_int_equal (observe_waiting (fixture->observe), 10000);
   let_store_go (fixture, &one);
   assert_true (wait_until (is_acknowledged, NULL, 60));
-  assert_true (g_atomic_int_get (&resumed) > resumed_before);
+  assert_true (g_atomic_int_get (&test_broker.resumed) > resumed_before);
   assert_int_equal (counted (fixture, "level-1", "received"), 10000);
   publish (fixture, "village/level-1", "{\"level\":1}");
   assert_int_equal (counted (fixture, "level-1", "stored"), 10001);
@@ -809,7 +749,7 @@ static void two_sensors_may_read_one_topic (void **state)
   g_free (metric->path);
   metric->path = g_strdup ("$.battery");
   g_autoptr (Fixture) fixture = fixture_with (site);
-  assert_string_equal (subscribed, "village/+ " BROKER_LOSSES_TOPIC); /* one that covers the other: no message comes twice */
+  assert_string_equal (test_broker.subscribed, "village/+ " BROKER_LOSSES_TOPIC); /* one that covers the other: no message comes twice */
   publish (fixture, "village/level-1", "{\"level\":1,\"battery\":80}");
   publish (fixture, "village/level-1", "{\"level\":1}");
   assert_int_equal (stored_rows (fixture), 3);
@@ -901,14 +841,14 @@ static void a_node_is_asked_for_its_births_but_not_all_the_time (void **state)
   sensor->topic = g_strdup ("spBv1.0/shimiao/+/station/#");
   g_autoptr (Fixture) fixture = fixture_with (site);
   publish_unborn (fixture);
-  assert_string_equal (published, "spBv1.0/shimiao/NCMD/station");
-  g_clear_pointer (&published, g_free);
+  assert_string_equal (test_broker.published, "spBv1.0/shimiao/NCMD/station");
+  g_clear_pointer (&test_broker.published, g_free);
   publish_unborn (fixture);
-  assert_null (published);
+  assert_null (test_broker.published);
   clock_fake_advance (fixture->clock, 10 * SECOND);
   publish_unborn (fixture);
-  assert_string_equal (published, "spBv1.0/shimiao/NCMD/station");
-  g_clear_pointer (&published, g_free);
+  assert_string_equal (test_broker.published, "spBv1.0/shimiao/NCMD/station");
+  g_clear_pointer (&test_broker.published, g_free);
   assert_int_equal (counted (fixture, "level-1", "dropped.no_reading"), 3);
   assert_balanced (fixture);
 }
@@ -971,7 +911,7 @@ static void what_the_broker_itself_has_dropped_stands_beside_the_account (void *
 {
   (void) state;
   g_autoptr (Fixture) fixture = fixture_with (one_sensor ());
-  assert_non_null (strstr (subscribed, BROKER_LOSSES_TOPIC));
+  assert_non_null (strstr (test_broker.subscribed, BROKER_LOSSES_TOPIC));
   assert_int_equal (counted (fixture, NULL, "broker_dropped"), 0); /* null: it has not said */
   publish (fixture, BROKER_LOSSES_TOPIC, "7");
   assert_int_equal (counted (fixture, NULL, "broker_dropped"), 7);
