@@ -159,24 +159,27 @@ static void add_cameras (GString *out, const HttpContext *context, const Site *s
   }
 }
 
+/* `counts` (taken, may be NULL): how often each value of `label`. */
+static void add_counts (GString *out, const char *name, const char *help, const char *label, json_t *counts)
+{
+  const char *value;
+  json_t *count;
+  family (out, name, "counter", help);
+  json_object_foreach (counts, value, count)
+    sample (out, name, json_number_value (count), label, value, NULL);
+  json_decref (counts);
+}
+
 static void add_exports (GString *out, const HttpContext *context)
 {
-  const char *outcome;
-  json_t *count, *exports = context->media != NULL ? media_link_exports (context->media) : NULL;
-  family (out, "gridgate_exports_total", "counter", "Exports of recordings, by what became of them.");
-  json_object_foreach (exports, outcome, count)
-    sample (out, "gridgate_exports_total", json_number_value (count), "outcome", outcome, NULL);
-  json_decref (exports);
+  add_counts (out, "gridgate_exports_total", "Exports of recordings, by what became of them.", "outcome",
+              context->media != NULL ? media_link_exports (context->media) : NULL);
 }
 
 static void add_refused_viewers (GString *out, const HttpContext *context)
 {
-  const char *reason;
-  json_t *count, *refused = context->media != NULL ? media_link_refused_viewers (context->media) : NULL;
-  family (out, "gridgate_viewers_refused_total", "counter", "Viewers that were not taken in, by reason.");
-  json_object_foreach (refused, reason, count)
-    sample (out, "gridgate_viewers_refused_total", json_number_value (count), "reason", reason, NULL);
-  json_decref (refused);
+  add_counts (out, "gridgate_viewers_refused_total", "Viewers that were not taken in, by reason.", "reason",
+              context->media != NULL ? media_link_refused_viewers (context->media) : NULL);
 }
 
 /* --- recordings --- */
