@@ -152,6 +152,14 @@ void scripted_broker_expect_ack (ScriptedBroker *broker, MqttType type, guint16 
   assert_int_equal (body[0] << 8 | body[1], packet_id);
 }
 
+void scripted_broker_answer (ScriptedBroker *broker, const char *hex)
+{
+  gsize size;
+  scripted_broker_accept (broker);
+  scripted_broker_expect (broker, MQTT_CONNECT, &size);
+  scripted_broker_send_hex (broker, hex);
+}
+
 void scripted_broker_welcome (ScriptedBroker *broker, int protocol, gboolean session_present)
 {
   gsize size;

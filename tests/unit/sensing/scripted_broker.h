@@ -30,7 +30,10 @@ const guint8 *scripted_broker_expect (ScriptedBroker *broker, MqttType type, gsi
 /* The next packet must be this acknowledgement. */
 void scripted_broker_expect_ack (ScriptedBroker *broker, MqttType type, guint16 packet_id);
 
-/* Accepts, reads CONNECT, and answers that all is well. */
+/* Accepts, reads CONNECT, and answers with these bytes. */
+void scripted_broker_answer (ScriptedBroker *broker, const char *hex);
+
+/* … and answers that all is well. */
 void scripted_broker_welcome (ScriptedBroker *broker, int protocol, gboolean session_present);
 
 /* Until the client has ended the connection; what it still sends is passed over. */

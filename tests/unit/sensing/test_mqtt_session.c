@@ -124,9 +124,7 @@ static void a_receiver_without_room_stops_the_reading_but_not_the_pings (void **
   Bench bench;
   gsize size;
   bench_open (&bench, 5);
-  scripted_broker_accept (bench.broker);
-  scripted_broker_expect (bench.broker, MQTT_CONNECT, &size);
-  scripted_broker_send_hex (bench.broker, "2006000003 130001"); /* keep alive: one second */
+  scripted_broker_answer (bench.broker, "2006000003 130001"); /* keep alive: one second */
   broker_receiver_answer (bench.receiver, BROKER_NO_ROOM);
   publish (&bench, QOS_1, 1, "first");
   publish (&bench, QOS_1, 2, "second");
@@ -239,9 +237,7 @@ static void a_broker_that_falls_silent_is_lost (void **state)
   Bench bench;
   gsize size;
   bench_open (&bench, 5);
-  scripted_broker_accept (bench.broker);
-  scripted_broker_expect (bench.broker, MQTT_CONNECT, &size);
-  scripted_broker_send_hex (bench.broker, "2006000003 130001");
+  scripted_broker_answer (bench.broker, "2006000003 130001");
   scripted_broker_expect (bench.broker, MQTT_PINGREQ, &size);
   scripted_broker_send_hex (bench.broker, "d000");
   scripted_broker_expect (bench.broker, MQTT_PINGREQ, &size);
@@ -352,13 +348,10 @@ static void a_broker_that_wants_no_pings_soon_is_pinged_no_sooner (void **state)
 {
   (void) state;
   static const char *const answers[] = { "2006000003 130000", "2006000003 13ffff" };
-  gsize size;
   for (guint i = 0; i < G_N_ELEMENTS (answers); i++) {
     Bench bench;
     bench_open (&bench, 5);
-    scripted_broker_accept (bench.broker);
-    scripted_broker_expect (bench.broker, MQTT_CONNECT, &size);
-    scripted_broker_send_hex (bench.broker, answers[i]);
+    scripted_broker_answer (bench.broker, answers[i]);
     broker_receiver_wait_for_state (bench.receiver, BROKER_CONNECTED, NULL);
     publish (&bench, 0, 0, "level");
     broker_receiver_wait (bench.receiver, 0);
@@ -408,11 +401,8 @@ static void a_configured_protocol_is_kept_to (void **state)
 {
   (void) state;
   Bench bench;
-  gsize size;
   bench_open (&bench, 5);
-  scripted_broker_accept (bench.broker);
-  scripted_broker_expect (bench.broker, MQTT_CONNECT, &size);
-  scripted_broker_send_hex (bench.broker, "20020001");
+  scripted_broker_answer (bench.broker, "20020001");
   broker_receiver_wait_for_state (bench.receiver, BROKER_REFUSED, "bad_protocol");
   bench_close (&bench);
 }
@@ -491,11 +481,8 @@ static void requests_are_no_larger_than_the_broker_takes (void **state)
 {
   (void) state;
   Bench bench;
-  gsize size;
   bench_open (&bench, 5);
-  scripted_broker_accept (bench.broker);
-  scripted_broker_expect (bench.broker, MQTT_CONNECT, &size);
-  scripted_broker_send_hex (bench.broker, "2008000005 2700000064"); /* 100 bytes */
+  scripted_broker_answer (bench.broker, "2008000005 2700000064"); /* 100 bytes */
   want (&bench, "a", 9);
   answer_request (&bench, MQTT_SUBSCRIBE, "a", 8, 1);
   answer_request (&bench, MQTT_SUBSCRIBE, "village/8", 2, 1);
