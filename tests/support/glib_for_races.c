@@ -248,3 +248,15 @@ void g_thread_pool_free (GThreadPool *pool, gboolean is_immediate, gboolean wait
   if (waits)
     __tsan_acquire (&tasks);
 }
+
+/* ---- reference counts ---- */
+
+PLACE (g_ptr_array_unref);
+
+/* Whoever lets go last frees what the others have read. */
+void g_ptr_array_unref (GPtrArray *array)
+{
+  __tsan_release (array);
+  __tsan_acquire (array);
+  REAL (g_ptr_array_unref) (array);
+}
